@@ -1,0 +1,43 @@
+//! Tenants: named well, exactly one default.
+
+use graylane_decide::plan::is_header_name;
+
+use super::{Checker, listed};
+
+pub fn check(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    for name in document.tenants.keys() {
+        checker.check_name("tenant", name, &["tenants", name]);
+    }
+    let defaults: Vec<&str> = document
+        .tenants
+        .iter()
+        .filter(|(_, tenant)| tenant.as_ref().is_some_and(|tenant| tenant.default))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    match defaults[..] {
+        [] => {
+            let help = match document.tenants.keys().next() {
+                Some(name) => format!(
+                    "write `default: true` for the tenant of live users, as in `{name}: {{default: true}}`"
+                ),
+                None => "write the tenant of live users, as in `green: {default: true}`".to_owned(),
+            };
+            checker.error_at_key(&["tenants"], "no tenant is the default").help(help);
+        }
+        [first, ref others @ ..] => {
+            let place = checker.project.key(&["tenants", first]);
+            for other in others {
+                checker
+                    .error_at_key(&["tenants", other], format!("a second default tenant: `{other}`"))
+                    .help(format!("keep `default: true` for one of {}", listed(defaults.iter().copied())))
+                    .related(place, "the first one");
+            }
+        }
+    }
+    if !is_header_name(&document.header) {
+        checker
+            .error(&["header"], format!("`{}` cannot be the tenant header", document.header))
+            .help("write a header of your own: letters, digits and `-`, up to 63 of them, as in `tenant` or `x-tenant`");
+    }
+}

@@ -1,0 +1,44 @@
+//! The commands, one file each.
+
+mod check;
+mod plugin_config;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::args::Command;
+use crate::document::{self, Project};
+use crate::mesh::Mesh;
+use crate::printer::{Outcome, Printer, summary};
+
+/// Runs a command.
+///
+/// # Errors
+/// When it could not do its work: exit code 2.
+pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
+    match command {
+        Command::Check(args) => check::run(&args, printer),
+        Command::PluginConfig(args) => plugin_config::run(&args, printer),
+    }
+}
+
+/// Reads and checks the files of a command that needs them in order. None: they are not, and it was said why.
+fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Project, Mesh)>> {
+    let mut loaded = document::load(paths)?;
+    if let Some(project) = &loaded.project {
+        crate::check::check(project, &mut loaded.findings);
+    }
+    loaded.findings.sort();
+    printer.findings(&loaded.findings, &loaded.sources);
+    match loaded.project {
+        Some(project) if !loaded.findings.has_errors() => {
+            let mesh = Mesh::of(&project);
+            Ok(Some((project, mesh)))
+        }
+        _ => {
+            printer.say(&summary(&loaded.findings));
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `graylane check`: everything that is wrong with a file.
+
+use anyhow::Result;
+
+use crate::args::{Check, Format};
+use crate::document::{self, finding};
+use crate::printer::{Outcome, Printer, summary};
+
+/// Runs it.
+pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
+    let mut loaded = document::load(&args.files.file)?;
+    if let Some(project) = &loaded.project {
+        crate::check::check(project, &mut loaded.findings);
+    }
+    loaded.findings.sort();
+    match args.output {
+        Format::Json => printer.json(&finding::rows(&loaded.findings, &loaded.sources))?,
+        Format::Text => {
+            printer.findings(&loaded.findings, &loaded.sources);
+            let summary = summary(&loaded.findings);
+            printer.say(if summary.is_empty() { "nothing to complain about" } else { &summary });
+        }
+    }
+    Ok(if loaded.findings.has_errors() { Outcome::Findings } else { Outcome::Ok })
+}

@@ -1,0 +1,190 @@
+//! Several files become one: a folder is one file per team, `-f` given again lays one file over another.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::document::Loaded;
+use crate::document::finding::Findings;
+use crate::document::source::{Span, files_of};
+use crate::document::tree::{self, Entry, Node, Value};
+
+/// Reads each path as one layer: a file, or a folder of files that must not contradict each other.
+pub fn read(paths: &[PathBuf], loaded: &mut Loaded) -> Result<Vec<Node>> {
+    let mut layers = Vec::new();
+    for path in paths {
+        let mut layer: Option<Node> = None;
+        for file in files_of(path)? {
+            let file = loaded.sources.read(&file)?;
+            let Some(node) = document(file, loaded) else { continue };
+            layer = Some(match layer {
+                None => node,
+                Some(layer) => join(layer, node, &mut Vec::new(), &mut loaded.findings),
+            });
+        }
+        layers.extend(layer);
+    }
+    Ok(layers)
+}
+
+/// Reads a text as the only layer.
+pub fn read_text(name: &str, text: &str, loaded: &mut Loaded) -> Option<Node> {
+    let file = loaded.sources.add(name, text);
+    document(file, loaded)
+}
+
+/// The one document of a file.
+fn document(file: usize, loaded: &mut Loaded) -> Option<Node> {
+    let before = loaded.findings.count(crate::document::finding::Severity::Error);
+    let mut documents = tree::parse(&loaded.sources, file, &mut loaded.findings).into_iter();
+    let first = documents.next();
+    let whole = Span { file, start: 0, end: 0, line: 1, column: 1 };
+    let broken = loaded.findings.count(crate::document::finding::Severity::Error) > before;
+    match &first {
+        Some(node) if !matches!(node.value, Value::Map(_)) => {
+            loaded
+                .findings
+                .error(Some(node.span), "a graylane file is a map")
+                .help("start with `version: 1`, as in examples/bank/graylane.yaml");
+            return None;
+        }
+        None if !broken => {
+            loaded
+                .findings
+                .error(Some(whole), "the file is empty")
+                .help("start with `version: 1`, as in examples/bank/graylane.yaml");
+        }
+        _ => {}
+    }
+    for more in documents {
+        loaded
+            .findings
+            .error(Some(more.span), "a second YAML document in one file")
+            .help("put it into a file of its own; a folder of files is read as one");
+    }
+    first
+}
+
+/// Lays layers over each other: maps are merged, everything else is replaced, `null` removes.
+#[must_use]
+pub fn merge(layers: Vec<Node>) -> Option<Node> {
+    layers.into_iter().reduce(lay_over)
+}
+
+fn lay_over(below: Node, above: Node) -> Node {
+    match (below.value, above.value) {
+        (Value::Map(mut entries), Value::Map(news)) => {
+            for new in news {
+                match entries.iter().position(|entry| entry.key == new.key) {
+                    Some(place) if new.node.value == Value::Null => drop(entries.remove(place)),
+                    Some(place) => {
+                        let old = std::mem::replace(
+                            &mut entries[place].node,
+                            Node { span: new.node.span, value: Value::Null },
+                        );
+                        let both_maps =
+                            matches!((&old.value, &new.node.value), (Value::Map(_), Value::Map(_)));
+                        entries[place] = Entry {
+                            key_span: if both_maps { entries[place].key_span } else { new.key_span },
+                            node: lay_over(old, new.node),
+                            key: new.key,
+                        };
+                    }
+                    None => entries.push(new),
+                }
+            }
+            Node { span: below.span, value: Value::Map(entries) }
+        }
+        (_, value) => Node { span: above.span, value },
+    }
+}
+
+/// Joins the files of a folder: each thing is said once, or the same in all places.
+fn join(left: Node, right: Node, path: &mut Vec<String>, findings: &mut Findings) -> Node {
+    match (left.value, right.value) {
+        (Value::Map(mut entries), Value::Map(news)) => {
+            for new in news {
+                let Some(old) = entries.iter_mut().find(|entry| entry.key == new.key) else {
+                    entries.push(new);
+                    continue;
+                };
+                // Things with a name are defined in one place, or two teams own one service.
+                let named = matches!(&path[..], [section] if section == "services" || section == "workers");
+                if named {
+                    findings
+                        .error(
+                            Some(new.key_span),
+                            format!("`{}.{}` is defined in two files", path.join("."), new.key),
+                        )
+                        .help("define it in one of them")
+                        .related(Some(old.key_span), "the other one");
+                    continue;
+                }
+                path.push(new.key);
+                let empty = Node { span: old.node.span, value: Value::Null };
+                let joined = join(std::mem::replace(&mut old.node, empty), new.node, path, findings);
+                old.node = joined;
+                path.pop();
+            }
+            Node { span: left.span, value: Value::Map(entries) }
+        }
+        (left_value, right_value) => {
+            let (left, right) =
+                (Node { span: left.span, value: left_value }, Node { span: right.span, value: right_value });
+            if left.json() != right.json() {
+                findings
+                    .error(
+                        Some(right.span),
+                        format!("`{}` contradicts another file of this folder", path.join(".")),
+                    )
+                    .help("say it once, or the same in all files; to override, pass -f again")
+                    .related(Some(left.span), "the other one");
+            }
+            left
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::source::Sources;
+
+    fn trees(texts: &[&str]) -> Vec<Node> {
+        let mut sources = Sources::default();
+        let mut findings = Findings::default();
+        let parse = |text: &&str| {
+            let file = sources.add("f", *text);
+            tree::parse(&sources, file, &mut findings).remove(0)
+        };
+        texts.iter().map(parse).collect()
+    }
+
+    #[test]
+    fn later_layers_win_maps_merge_lists_replace_and_null_removes() {
+        let layers = trees(&["a: {b: 1, c: [1, 2], d: x}\ne: 1", "a: {b: 2, c: [3], d: null}\nf: 1"]);
+        let merged = merge(layers).unwrap();
+        assert_eq!(merged.json(), serde_json::json!({"a": {"b": 2, "c": [3]}, "e": 1, "f": 1}));
+        assert_eq!(merged.span_of(&["a", "b"]).file, 1, "each value knows the file that it came from");
+        assert_eq!(merged.span_of(&["e"]).file, 0);
+    }
+
+    #[test]
+    fn files_of_a_folder_may_agree_but_not_contradict() {
+        let mut findings = Findings::default();
+        let mut files = trees(&[
+            "version: 1\nmesh: {name: shop}\nservices: {api: {port: 1}}",
+            "version: 1\nmesh: {name: other}\nservices: {orders: {}, api: {}}",
+        ])
+        .into_iter();
+        let (left, right) = (files.next().unwrap(), files.next().unwrap());
+        let joined = join(left, right, &mut Vec::new(), &mut findings);
+        assert!(joined.at(&["services", "orders"]).is_some());
+        let messages: Vec<&str> = findings.iter().map(|finding| &*finding.message).collect();
+        assert_eq!(
+            messages,
+            ["`mesh.name` contradicts another file of this folder", "`services.api` is defined in two files"]
+        );
+        assert!(findings.iter().all(|finding| finding.related.len() == 1));
+    }
+}

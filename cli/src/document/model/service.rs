@@ -1,0 +1,141 @@
+//! A service and its versions.
+
+use std::collections::BTreeMap;
+
+use graylane_decide::config::End;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A service that has more than one version, or may have.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Service {
+    /// Host name. Default: its name here; a name without dots is completed with the namespace.
+    pub host: Option<String>,
+    /// Default: `mesh.namespace`.
+    pub namespace: Option<String>,
+    /// The service's port that is meant. Default: any.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<u16>,
+    /// To whom it is shown outside.
+    pub expose: Option<Expose>,
+    /// Its versions: a name, and the pod labels that make it.
+    pub subsets: BTreeMap<String, BTreeMap<String, String>>,
+    /// The subset that everybody not otherwise placed gets. Default: the only one.
+    pub baseline: Option<String>,
+    /// Tenants with a subset of their own.
+    #[serde(default)]
+    pub pins: BTreeMap<String, String>,
+    /// Which share of the users gets which subset.
+    pub rollout: Option<Rollout>,
+    /// Any field of Istio's HTTPRoute, copied to each rule.
+    #[serde(default)]
+    pub http: serde_json::Map<String, serde_json::Value>,
+    /// Any field of Istio's TrafficPolicy, copied to the DestinationRule.
+    #[serde(default)]
+    pub traffic_policy: serde_json::Map<String, serde_json::Value>,
+    /// `baseline`: a pinned tenant whose subset has no healthy pod gets the baseline.
+    pub fallback: Option<Fallback>,
+}
+
+/// What a pinned tenant gets while its subset has no healthy pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Fallback {
+    /// The baseline.
+    Baseline,
+}
+
+/// To whom a service is shown outside.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expose {
+    /// Public host names.
+    pub hosts: Vec<String>,
+    /// Path prefixes. Default: all.
+    pub paths: Vec<String>,
+}
+
+/// Which share of the users gets which subset.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// Percent by canary, with up to two decimals; the baseline has the rest.
+    pub weights: BTreeMap<String, Share>,
+    /// Who takes part. Default: the default tenant.
+    pub tenants: Option<Vec<String>>,
+    /// Which users are first. Services that must move together share one. Default: the full host name.
+    pub salt: Option<String>,
+    /// The percentages on the way up.
+    #[serde(default)]
+    pub steps: Vec<f64>,
+    /// How long each step is watched.
+    pub hold: Option<String>,
+}
+
+/// A canary's share.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Share {
+    /// Percent, filled from the bottom of the buckets.
+    Percent(f64),
+    /// Percent, and which end of the buckets it fills from.
+    Placed(Placed),
+}
+
+/// A share at a chosen end.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Placed {
+    /// 0 to 100, with up to two decimals.
+    pub percent: f64,
+    /// `bottom` or `top`: with one canary at each end, neither ever moves the other's users.
+    #[serde(default)]
+    pub from: End,
+}
+
+impl Share {
+    /// Percent, as written.
+    #[must_use]
+    pub fn percent(self) -> f64 {
+        match self {
+            Self::Percent(percent) | Self::Placed(Placed { percent, .. }) => percent,
+        }
+    }
+
+    /// The end it fills from.
+    #[must_use]
+    pub fn from(self) -> End {
+        match self {
+            Self::Percent(_) => End::Bottom,
+            Self::Placed(Placed { from, .. }) => from,
+        }
+    }
+
+    /// Hundredths of a percent; none if it is not within 0 to 100 with up to two decimals.
+    #[must_use]
+    pub fn buckets(self) -> Option<u16> {
+        let hundredths = self.percent() * 100.0;
+        let whole = hundredths.round();
+        // A percentage with two decimals is off by far less than this; one with three by far more.
+        let exact = (hundredths - whole).abs() < 1e-6 && (0.0..=10_000.0).contains(&whole);
+        exact.then_some(whole as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hundredth_of_a_percent_is_exact() {
+        for hundredths in 0..=10_000u16 {
+            let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+            let share = Share::Percent(text.parse().unwrap());
+            assert_eq!(share.buckets(), Some(hundredths), "{text}");
+        }
+        for wrong in [-0.01, 100.01, 33.333, 0.001, f64::MAX] {
+            assert_eq!(Share::Percent(wrong).buckets(), None, "{wrong}");
+        }
+    }
+}

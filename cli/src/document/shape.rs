@@ -1,0 +1,260 @@
+//! Is the tree of the right shape? Compared with the JSON schema that the typed document has, all mistakes at once.
+//!
+//! Only the part of JSON Schema that our own types use is understood; Istio's are another matter.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value as Json};
+
+use crate::document::finding::Findings;
+use crate::document::model::Document;
+use crate::document::source::Span;
+use crate::document::tree::{Entry, Node, Value};
+
+/// The schema of the file (JSON Schema, draft 2020-12).
+pub static SCHEMA: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Document).to_value());
+
+/// Compares a tree with the schema of the file. What it returns reads as a [`Document`]: whatever is wrong is left
+/// out, up to the nearest thing that can be missing, so that the rest can be checked too.
+pub fn check(tree: &Node, findings: &mut Findings) -> Option<Json> {
+    let mut walker = Walker { root: &SCHEMA, path: Vec::new(), findings };
+    walker.node(tree, &SCHEMA, tree.span)
+}
+
+struct Walker<'a> {
+    root: &'a Json,
+    path: Vec<String>,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Walker<'a> {
+    fn resolve(&self, schema: &'a Json) -> &'a Json {
+        match schema.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix('#')) {
+            Some(pointer) => self.root.pointer(pointer).map_or(schema, |schema| self.resolve(schema)),
+            None => schema,
+        }
+    }
+
+    fn name(&self) -> String {
+        if self.path.is_empty() { "the file".to_owned() } else { format!("`{}`", self.path.join(".")) }
+    }
+
+    fn node(&mut self, node: &Node, schema: &'a Json, place: Span) -> Option<Json> {
+        let schema = self.resolve(schema);
+        let branches = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
+        if let Some(branches) = branches {
+            return self.branches(node, branches, place);
+        }
+        if let Some(words) = words(schema) {
+            return self.word(node, &words, place);
+        }
+        let types = types(schema);
+        if !types.is_empty() && !types.iter().any(|name| fits(node, name)) {
+            self.wrong_type(node, &types, place);
+            return None;
+        }
+        match &node.value {
+            Value::Map(entries) => self.map(entries, schema, place),
+            Value::List(elements) => {
+                let items = schema.get("items").unwrap_or(&Json::Null);
+                let read = |(index, element): (usize, &Node)| {
+                    self.path.push(index.to_string());
+                    let json = self.node(element, items, element.span);
+                    self.path.pop();
+                    json
+                };
+                elements.iter().enumerate().map(read).collect()
+            }
+            Value::Number(number) => self.range(number, schema, place).then(|| node.json()),
+            _ => Some(node.json()),
+        }
+    }
+
+    /// Of several branches the one counts whose type the value has.
+    fn branches(&mut self, node: &Node, branches: &'a [Json], place: Span) -> Option<Json> {
+        let resolved: Vec<&Json> = branches.iter().map(|branch| self.resolve(branch)).collect();
+        let all_words: Option<Vec<&str>> = resolved
+            .iter()
+            .map(|branch| words(branch))
+            .collect::<Option<Vec<_>>>()
+            .map(|words| words.concat());
+        if let Some(words) = all_words {
+            return self.word(node, &words, place);
+        }
+        let fitting = resolved.iter().find(|branch| {
+            let types = types(branch);
+            if types.is_empty() { node.text().is_some() } else { types.iter().any(|name| fits(node, name)) }
+        });
+        match fitting {
+            Some(branch) => self.node(node, branch, place),
+            None => {
+                let types: Vec<&str> =
+                    resolved.iter().flat_map(|branch| types(branch)).filter(|name| *name != "null").collect();
+                self.wrong_type(node, &types, place);
+                None
+            }
+        }
+    }
+
+    fn map(&mut self, entries: &[Entry], schema: &'a Json, place: Span) -> Option<Json> {
+        let known = schema.get("properties").and_then(Json::as_object);
+        let others = schema.get("additionalProperties");
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
+        let mut json = Map::new();
+        for entry in entries {
+            let schema =
+                known.and_then(|known| known.get(&entry.key)).or(others.filter(|schema| schema.is_object()));
+            let closed = others == Some(&Json::Bool(false));
+            let Some(schema) = schema else {
+                if closed {
+                    self.unknown_key(entry, known);
+                } else {
+                    json.insert(entry.key.clone(), entry.node.json());
+                }
+                continue;
+            };
+            let is_null = entry.node.value == Value::Null;
+            let known_key = known.is_some_and(|known| known.contains_key(&entry.key));
+            if is_null && known_key && !required.contains(&&*entry.key) {
+                // A key without a value is as good as none.
+                continue;
+            }
+            self.path.push(entry.key.clone());
+            let place = if is_null { entry.key_span } else { entry.node.span };
+            let value = self.node(&entry.node, schema, place);
+            self.path.pop();
+            if let Some(value) = value {
+                json.insert(entry.key.clone(), value);
+            }
+        }
+        for key in required.iter().filter(|key| entries.iter().all(|entry| entry.key != ***key)) {
+            let whose = self.name();
+            self.findings.error(Some(place), format!("{whose} has no `{key}`")).help(format!("add `{key}:`"));
+        }
+        required.iter().all(|key| json.contains_key(*key)).then(|| json.into())
+    }
+
+    fn unknown_key(&mut self, entry: &Entry, known: Option<&Map<String, Json>>) {
+        let keys: Vec<&str> = known.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+        let message = format!("`{}` is not a key of {}", entry.key, self.name());
+        let help = match nearest(&entry.key, &keys) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("keys here: {}", keys.join(", ")),
+        };
+        self.findings.error(Some(entry.key_span), message).help(help);
+    }
+
+    fn word(&mut self, node: &Node, words: &[&str], place: Span) -> Option<Json> {
+        if node.text().is_some_and(|text| words.contains(&text)) {
+            return Some(node.json());
+        }
+        let is = node.text().map_or_else(|| kind(node).to_owned(), |text| format!("`{text}`"));
+        let message = format!("{} cannot be {is}", self.name());
+        let near = node.text().and_then(|text| nearest(text, words));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`? it is one of: {}", words.join(", ")),
+            None => format!("write one of: {}", words.join(", ")),
+        };
+        self.findings.error(Some(place), message).help(help);
+        None
+    }
+
+    fn wrong_type(&mut self, node: &Node, types: &[&str], place: Span) {
+        let wanted: Vec<&str> = types
+            .iter()
+            .filter(|name| **name != "null")
+            .map(|name| match *name {
+                "object" => "a map",
+                "array" => "a list",
+                "string" => "text",
+                "integer" => "a whole number",
+                "number" => "a number",
+                "boolean" => "`true` or `false`",
+                other => other,
+            })
+            .collect();
+        let message = format!("{} has to be {}, not {}", self.name(), wanted.join(" or "), kind(node));
+        let help = match (&node.value, types) {
+            (Value::Number(_) | Value::Bool(_), ["string", ..]) => {
+                Some(format!("write \"{}\", in quotes", node.json()))
+            }
+            (Value::Text(text), ["array", ..]) => Some(format!("write [{text}]")),
+            (Value::Text(text), ["integer" | "number", ..]) if text.parse::<f64>().is_ok() => {
+                Some(format!("write {text}, without quotes"))
+            }
+            _ => None,
+        };
+        self.findings.error(Some(place), message).help = help;
+    }
+
+    fn range(&mut self, number: &serde_json::Number, schema: &Json, place: Span) -> bool {
+        let is = number.as_f64().unwrap_or_default();
+        let bound = |key: &str| schema.get(key).and_then(Json::as_f64);
+        let (low, high) = (bound("minimum"), bound("maximum"));
+        let fits = low.is_none_or(|low| low <= is) && high.is_none_or(|high| is <= high);
+        if !fits {
+            let help = match (low, high) {
+                (Some(low), Some(high)) if low == high => format!("write {low}"),
+                (Some(low), Some(high)) => format!("write a number from {low} to {high}"),
+                (Some(low), None) => format!("write at least {low}"),
+                (None, high) => format!("write at most {}", high.unwrap_or_default()),
+            };
+            let message = format!("{} cannot be {number}", self.name());
+            self.findings.error(Some(place), message).help(help);
+        }
+        fits
+    }
+}
+
+fn types(schema: &Json) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Json::String(name)) => vec![name],
+        Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn words(schema: &Json) -> Option<Vec<&str>> {
+    if let Some(word) = schema.get("const").and_then(Json::as_str) {
+        return Some(vec![word]);
+    }
+    schema.get("enum")?.as_array().map(|words| words.iter().filter_map(Json::as_str).collect())
+}
+
+fn fits(node: &Node, name: &str) -> bool {
+    match &node.value {
+        Value::Null => name == "null",
+        Value::Bool(_) => name == "boolean",
+        Value::Number(number) => name == "number" || (name == "integer" && !number.is_f64()),
+        Value::Text(_) => name == "string",
+        Value::List(_) => name == "array",
+        Value::Map(_) => name == "object",
+    }
+}
+
+/// What a value is, in words.
+fn kind(node: &Node) -> &'static str {
+    match &node.value {
+        Value::Null => "empty",
+        Value::Bool(_) => "`true` or `false`",
+        Value::Number(_) => "a number",
+        Value::Text(_) => "text",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a map",
+    }
+}
+
+/// The candidate that was probably meant.
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let distance =
+        |candidate: &&str| strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
+    let near = candidates.iter().min_by_key(|candidate| distance(candidate))?;
+    (distance(near) <= 2.max(word.chars().count() / 4)).then_some(near)
+}

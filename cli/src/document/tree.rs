@@ -1,0 +1,367 @@
+//! YAML with places: every value knows the file, line and bytes that it was written at.
+//!
+//! Files are merged, checked and edited in this form; the typed document is read from it last.
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Location, Spanned};
+
+use crate::document::finding::Findings;
+use crate::document::source::{Sources, Span};
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Where. Of a list or map: its first byte.
+    pub span: Span,
+    /// What.
+    pub value: Value,
+}
+
+/// A value of YAML's core schema.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing, `~`, `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Any finite number.
+    Number(serde_json::Number),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order it was written.
+    Map(Vec<Entry>),
+}
+
+/// A key of a map and its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key was written.
+    pub key_span: Span,
+    /// The value.
+    pub node: Node,
+}
+
+impl Node {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|entry| &entry.node)
+    }
+
+    /// A key and its value.
+    #[must_use]
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    /// The entries of a map; none of anything else.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        if let Value::Map(entries) = &self.value { entries } else { &[] }
+    }
+
+    /// The elements of a list; none of anything else.
+    #[must_use]
+    pub fn elements(&self) -> &[Node] {
+        if let Value::List(elements) = &self.value { elements } else { &[] }
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// The value at a path of keys and decimal indices.
+    #[must_use]
+    pub fn at(&self, path: &[&str]) -> Option<&Node> {
+        path.iter().try_fold(self, |node, step| match &node.value {
+            Value::Map(_) => node.get(step),
+            Value::List(elements) => elements.get(step.parse::<usize>().ok()?),
+            _ => None,
+        })
+    }
+
+    /// Where to point for a path: at the value, or at its key if the value is a map or list; at the nearest thing
+    /// above it if it is not there.
+    #[must_use]
+    pub fn span_of(&self, path: &[&str]) -> Span {
+        let mut span = self.span;
+        let mut node = self;
+        for step in path {
+            match &node.value {
+                Value::Map(_) => {
+                    let Some(entry) = node.entry(step) else { break };
+                    let is_leaf = !matches!(entry.node.value, Value::Map(_) | Value::List(_) | Value::Null);
+                    span = if is_leaf { entry.node.span } else { entry.key_span };
+                    node = &entry.node;
+                }
+                Value::List(elements) => {
+                    let Some(element) = step.parse::<usize>().ok().and_then(|index| elements.get(index))
+                    else {
+                        break;
+                    };
+                    span = element.span;
+                    node = element;
+                }
+                _ => break,
+            }
+        }
+        span
+    }
+
+    /// Where the key at the end of a path was written; see [`Node::span_of`] for what is not there.
+    #[must_use]
+    pub fn key_of(&self, path: &[&str]) -> Span {
+        let parent = path.split_last().and_then(|(last, above)| self.at(above)?.entry(last));
+        parent.map_or_else(|| self.span_of(path), |entry| entry.key_span)
+    }
+
+    /// As JSON, without places.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Number(number) => serde_json::Value::Number(number.clone()),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(elements) => elements.iter().map(Node::json).collect(),
+            Value::Map(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.node.json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+}
+
+/// Parses the documents of a file, comments and empty documents left out. What is no YAML, and every key that stands
+/// twice in a map, is a finding.
+pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Node> {
+    let mut options = serde_saphyr::Options::default();
+    // Seen by ourselves, to report all of them.
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    // `no` is text, as in YAML 1.2, and `030` and `1_000` are nobody's numbers.
+    options.strict_booleans = true;
+    options.leading_zero_numbers_as_strings = true;
+    options.underscored_numbers_as_strings = true;
+    let text = sources.text(file);
+    match serde_saphyr::from_multiple_with_options::<Spanned<Raw>>(text, options) {
+        Ok(documents) => {
+            let mut builder = Builder { file, text, findings };
+            documents
+                .into_iter()
+                .map(|raw| builder.node(raw))
+                .filter(|node| node.value != Value::Null)
+                .collect()
+        }
+        Err(error) => {
+            let span = error.location().map(|location| Builder { file, text, findings }.span(location));
+            let message = error.without_snippet().to_string();
+            let message = message
+                .split_once(": ")
+                .filter(|(head, _)| head.contains("line "))
+                .map_or(&*message, |(_, tail)| tail);
+            findings.error(span, format!("this is not YAML: {message}"));
+            Vec::new()
+        }
+    }
+}
+
+/// What serde hands over, before places are computed.
+enum Raw {
+    Null,
+    Bool(bool),
+    Number(serde_json::Number),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value of YAML")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Raw, E> {
+        serde_json::Number::from_f64(value)
+            .map(Raw::Number)
+            .ok_or_else(|| E::custom("a number has to be finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
+        }
+        Ok(Raw::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key::<Spanned<Raw>>()? {
+            let text = match key.value {
+                Raw::Text(text) => text,
+                Raw::Number(number) => number.to_string(),
+                Raw::Bool(value) => value.to_string(),
+                _ => return Err(A::Error::custom("a key has to be text")),
+            };
+            let key = Spanned { value: text, referenced: key.referenced, defined: key.defined };
+            entries.push((key, map.next_value()?));
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+struct Builder<'a> {
+    file: usize,
+    text: &'a str,
+    findings: &'a mut Findings,
+}
+
+impl Builder<'_> {
+    fn span(&self, location: Location) -> Span {
+        let number = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok());
+        let start = number(location.span().byte_offset()).unwrap_or(0).min(self.text.len());
+        let length = number(location.span().byte_len()).unwrap_or(0);
+        let line = number(Some(location.line())).unwrap_or(1).max(1);
+        let column = number(Some(location.column())).unwrap_or(1).max(1);
+        Span { file: self.file, start, end: (start + length).min(self.text.len()), line, column }
+    }
+
+    fn node(&mut self, raw: Spanned<Raw>) -> Node {
+        let span = self.span(raw.referenced);
+        let value = match raw.value {
+            Raw::Null => Value::Null,
+            Raw::Bool(value) => Value::Bool(value),
+            Raw::Number(number) => Value::Number(number),
+            Raw::Text(text) => Value::Text(text),
+            Raw::List(elements) => {
+                Value::List(elements.into_iter().map(|element| self.node(element)).collect())
+            }
+            Raw::Map(entries) => Value::Map(self.entries(entries)),
+        };
+        Node { span, value }
+    }
+
+    fn entries(&mut self, raw: Vec<(Spanned<String>, Spanned<Raw>)>) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
+        let mut places = std::collections::HashMap::new();
+        for (key, value) in raw {
+            let key_span = self.span(key.referenced);
+            let node = self.node(value);
+            match places.insert(key.value.clone(), key_span) {
+                None => entries.push(Entry { key: key.value, key_span, node }),
+                Some(first) => {
+                    self.findings
+                        .error(Some(key_span), format!("key `{}` stands twice in this map", key.value))
+                        .help("keep one of them")
+                        .related(Some(first), "the first one");
+                }
+            }
+        }
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Vec<Node>, Vec<String>) {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text);
+        let mut findings = Findings::default();
+        let nodes = parse(&sources, file, &mut findings);
+        (
+            nodes,
+            findings
+                .iter()
+                .map(|finding| format!("{}:{}", finding.span.map_or(0, |span| span.line), finding.message))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn places_are_bytes_lines_and_columns() {
+        let text = "ü: 1\nmap:\n  list: [a, \"b c\"]\n";
+        let (nodes, findings) = read(text);
+        assert_eq!(findings, [""; 0]);
+        let span = nodes[0].span_of(&["map", "list", "1"]);
+        assert_eq!((span.line, span.column), (3, 13));
+        assert_eq!(&text[span.start..span.end], "\"b c\"");
+        let key = nodes[0].span_of(&["map", "missing"]);
+        assert_eq!(&text[key.start..key.end], "map", "what is not there points at the nearest thing above");
+    }
+
+    #[test]
+    fn yaml_is_read_as_1_2_and_every_double_key_is_reported() {
+        let (nodes, findings) = read("no: yes\nport: 030\nno: 1\nno: 2\n---\n# nothing\n---\n1: {}\n");
+        assert_eq!(nodes.len(), 2);
+        assert_eq!(nodes[0].json(), serde_json::json!({"no": "yes", "port": "030"}));
+        assert_eq!(nodes[1].json(), serde_json::json!({"1": {}}));
+        assert_eq!(findings, ["3:key `no` stands twice in this map", "4:key `no` stands twice in this map"]);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_one_finding_with_a_place() {
+        let (_, findings) = read("a: 1\nb: [\n");
+        assert_eq!(findings.len(), 1);
+        assert!(
+            findings[0].starts_with("2:this is not YAML: ")
+                || findings[0].starts_with("3:this is not YAML: "),
+            "{findings:?}"
+        );
+        let bomb = format!(
+            "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n{}",
+            (1..12)
+                .map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(",")))
+                .collect::<String>()
+        );
+        let (_, findings) = read(&bomb);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The `graylane` command line, as a library: tests and benches call what the commands call.
+
+pub mod args;
+pub mod check;
+pub mod commands;
+pub mod document;
+pub mod lower;
+pub mod mesh;
+pub mod printer;

@@ -1,0 +1,133 @@
+//! From the file that people write to the configuration that the filter reads.
+
+use std::collections::BTreeMap;
+
+use graylane_decide::config::{
+    Config, Edge, Exempt, Key, Label, Memory, Pin, Policy, Role, Rollout, Service, Sticky, Telemetry,
+    VERSION, WorkloadSubset,
+};
+use xxhash_rust::xxh64::xxh64;
+
+use crate::mesh::Mesh;
+
+/// The configuration of one role. The same for every namespace: what depends on the caller's namespace, the filter
+/// reads from its node.
+#[must_use]
+pub fn config(mesh: &Mesh, role: Role) -> Config {
+    let mut config = without_revision(mesh, role);
+    config.revision = revision(mesh);
+    config
+}
+
+/// A fingerprint of everything that filters are told: 12 lowercase hex digits.
+#[must_use]
+pub fn revision(mesh: &Mesh) -> String {
+    let all: Vec<Config> = Role::ALL.into_iter().map(|role| without_revision(mesh, role)).collect();
+    // Serialising our own plain types cannot fail.
+    let json = serde_json::to_vec(&all).unwrap_or_default();
+    format!("{:012x}", xxh64(&json, 0) >> 16)
+}
+
+fn without_revision(mesh: &Mesh, role: Role) -> Config {
+    let policy = &mesh.document.policy;
+    let knows_destinations = role != Role::Inbound;
+    Config {
+        version: VERSION,
+        role,
+        revision: String::new(),
+        mode: mesh.mode,
+        header: mesh.header.clone(),
+        tenants: mesh.tenants.clone(),
+        default: mesh.default.clone(),
+        policy: Policy {
+            missing: policy.missing,
+            unknown: policy.unknown,
+            conflict: policy.conflict,
+            restore: policy.restore.clone(),
+        },
+        exempt: match role {
+            Role::Gateway => Exempt::default(),
+            _ => Exempt { paths: policy.exempt.paths.clone(), ports: policy.exempt.ports.clone() },
+        },
+        memory: Memory { seconds: mesh.remember },
+        cluster_domain: mesh.document.mesh.cluster_domain.clone(),
+        egress: if knows_destinations { mesh.document.egress.gateways.clone() } else { Vec::new() },
+        sticky: sticky(mesh, role),
+        services: if knows_destinations { services(mesh) } else { Vec::new() },
+        workloads: if knows_destinations { Vec::new() } else { workloads(mesh) },
+        telemetry: Telemetry {
+            metrics: mesh.document.telemetry.metrics,
+            state: mesh.document.telemetry.tracing || mesh.document.telemetry.debug_header,
+            source: mesh.document.telemetry.debug_header,
+        },
+        edge: (role == Role::Gateway).then(|| Edge { accept: mesh.document.edge.accept }),
+    }
+}
+
+fn sticky(mesh: &Mesh, role: Role) -> Option<Sticky> {
+    let tenants = mesh.participants();
+    if tenants.is_empty() {
+        return None;
+    }
+    let reads_keys = role == Role::Gateway || (mesh.keys_anywhere && role != Role::Inbound);
+    let key = |key: &crate::document::model::Key| match (&key.header, &key.cookie) {
+        (Some(header), _) => Some(Key::Header(header.to_ascii_lowercase())),
+        (None, Some(cookie)) => Some(Key::Cookie(cookie.clone())),
+        (None, None) => None,
+    };
+    let keys = mesh.document.sticky.keys.iter().filter_map(key).filter(|_| reads_keys).collect();
+    Some(Sticky { salt: mesh.salt.clone(), tenants, keys })
+}
+
+fn services(mesh: &Mesh) -> Vec<Service> {
+    mesh.services
+        .iter()
+        .map(|service| Service {
+            name: service.name.clone(),
+            host: service.host.clone(),
+            port: service.port,
+            subsets: service.subsets.keys().cloned().collect(),
+            baseline: service.baseline.clone(),
+            pins: service
+                .pins
+                .iter()
+                .map(|(tenant, subset)| Pin { tenant: tenant.clone(), subset: subset.clone() })
+                .collect(),
+            rollout: service.rollout.as_ref().map(|rollout| Rollout {
+                salt: rollout.salt.clone(),
+                tenants: rollout.tenants.clone(),
+                weights: rollout.weights.clone(),
+            }),
+        })
+        .collect()
+}
+
+/// Which labels make which subset: said once where all services agree, by service where they do not.
+fn workloads(mesh: &Mesh) -> Vec<WorkloadSubset> {
+    type Names<'a> = BTreeMap<&'a str, Vec<String>>;
+    let mut by_labels: BTreeMap<&BTreeMap<String, String>, Names<'_>> = BTreeMap::new();
+    for service in &mesh.services {
+        let short = service.host.split('.').next().unwrap_or_default().to_owned();
+        for (subset, labels) in &service.subsets {
+            by_labels.entry(labels).or_default().entry(subset).or_default().push(short.clone());
+        }
+    }
+    let workload = |labels: &BTreeMap<String, String>, subset: &str, services: Vec<String>| WorkloadSubset {
+        subset: subset.to_owned(),
+        labels: labels
+            .iter()
+            .map(|(name, value)| Label { name: name.clone(), value: value.clone() })
+            .collect(),
+        services,
+    };
+    by_labels
+        .into_iter()
+        .filter(|(labels, _)| !labels.is_empty())
+        .flat_map(|(labels, names)| {
+            let agreed = names.len() == 1;
+            names.into_iter().map(move |(subset, services)| {
+                workload(labels, subset, if agreed { Vec::new() } else { services })
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,86 @@
+//! Where output goes: stdout is data, stderr is talk. Nothing else in this crate prints.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::document::finding::{self, Findings, Severity};
+use crate::document::source::Sources;
+
+/// What a command ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit 0.
+    Ok,
+    /// Exit 1: something was found.
+    Findings,
+    /// Exit 2: wrong use, or it did not work.
+    Failure,
+}
+
+impl Outcome {
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Findings => 1,
+            Self::Failure => 2,
+        }
+    }
+}
+
+/// Hands out stdout and stderr.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Printer;
+
+impl Printer {
+    /// Writes data. A reader that went away (`| head`) is no error.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn data(&self, text: &str) -> Result<()> {
+        let mut out = anstream::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// Writes data as JSON, for machines.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn json(&self, value: &impl Serialize) -> Result<()> {
+        self.data(&format!("{}\n", serde_json::to_string_pretty(value)?))
+    }
+
+    /// Says something. Nobody listening is no error.
+    pub fn say(&self, text: &str) {
+        let mut err = anstream::stderr().lock();
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n"));
+    }
+
+    /// Says what was found.
+    pub fn findings(&self, findings: &Findings, sources: &Sources) {
+        let text = finding::render(findings, sources);
+        if !text.is_empty() {
+            self.say(text.trim_end());
+            self.say("");
+        }
+    }
+}
+
+/// How many findings of each kind there are, in words.
+#[must_use]
+pub fn summary(findings: &Findings) -> String {
+    let count = |severity, one: &str| match findings.count(severity) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        many => Some(format!("{many} {one}s")),
+    };
+    let parts =
+        [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Note, "note")];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

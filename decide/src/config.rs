@@ -1,0 +1,528 @@
+//! The filter's configuration: the JSON in `pluginConfig`, one document a role.
+//!
+//! People write `graylane.yaml`; `graylane plugin-config` lowers it to this. The document is versioned, refuses
+//! unknown fields, and depends on no order of keys (they arrive sorted), on no integer over 2^53 and on no key that
+//! is a user's word (Istio sends it through YAML and a protobuf Struct, where `no: x` becomes `"false": x`).
+
+mod read;
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use read::{Read, Reader, fields, words};
+
+/// The version of the document that this crate reads and writes.
+pub const VERSION: u32 = 1;
+
+/// Where a plugin stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// In a sidecar, requests to its pod.
+    Inbound,
+    /// In a sidecar, requests of its pod.
+    Outbound,
+    /// In the ingress gateway, where the outside comes in.
+    Gateway,
+    /// In an ambient waypoint, in front of a service: sees a hop's destination side alone.
+    Waypoint,
+}
+
+impl Role {
+    /// All roles, in the order of the request's way through a mesh.
+    pub const ALL: [Self; 4] = [Self::Gateway, Self::Inbound, Self::Outbound, Self::Waypoint];
+
+    /// The role's name: in the document, as `pluginName`, as the metric tag `direction`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.word()
+    }
+
+    /// The role that a root id names, if it names one.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name().as_bytes() == name)
+    }
+}
+
+/// The whole document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Config {
+    /// Of the document: [`VERSION`].
+    pub version: u32,
+    /// Which of the four plugins this one is.
+    pub role: Role,
+    /// A fingerprint of the file that it came from, 12 lowercase hex digits (48 bits, exact as a double); a gauge
+    /// shows it, so that one can ask which pods run which file.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub revision: String,
+    /// Enforce, or only decide and count.
+    pub mode: Mode,
+    /// Name of the tenant header, and of the baggage member that carries it.
+    pub header: String,
+    /// All declared tenants, the default one included.
+    pub tenants: Vec<String>,
+    /// The tenant of a live user.
+    pub default: String,
+    /// What a sidecar does with a request that is not as it should be.
+    pub policy: Policy,
+    /// Requests that are never touched, counted or rejected. Ignored in the gateway.
+    #[serde(skip_serializing_if = "Exempt::is_empty")]
+    pub exempt: Exempt,
+    /// How long a sidecar remembers.
+    pub memory: Memory,
+    /// Hosts under this domain are inside the mesh.
+    pub cluster_domain: String,
+    /// Hosts under the cluster domain through which traffic leaves the mesh; full names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub egress: Vec<String>,
+    /// Present while there are rollouts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
+    /// The services of the file: outbound, gateway and waypoint.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
+    /// Which labels make which subset: inbound.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadSubset>,
+    /// What becomes of a decision besides the request.
+    pub telemetry: Telemetry,
+    /// Who may choose a tenant: gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Edge>,
+}
+
+/// Enforce, or look on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "document",
+    derive(schemars::JsonSchema, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Mode {
+    /// Headers are written, requests rejected.
+    #[default]
+    Enforce,
+    /// Everything is decided, remembered and counted, nothing changed.
+    Observe,
+}
+
+/// What a sidecar does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// No tenant, after everything in `restore` was tried.
+    pub missing: Missing,
+    /// A tenant that is not declared, or several different ones.
+    pub unknown: Unknown,
+    /// The header says one tenant, the memory another.
+    pub conflict: Conflict,
+    /// What a lost tenant is restored from, in this order.
+    pub restore: Vec<Restore>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            missing: Missing::default(),
+            unknown: Unknown::default(),
+            conflict: Conflict::default(),
+            restore: vec![Restore::Baggage, Restore::Memory, Restore::Workload],
+        }
+    }
+}
+
+/// For a request without a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "document",
+    derive(schemars::JsonSchema, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Missing {
+    /// It gets the default tenant.
+    #[default]
+    Default,
+    /// 400.
+    Reject,
+}
+
+/// For a request with an unknown tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "document",
+    derive(schemars::JsonSchema, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Unknown {
+    /// It is overwritten with the default tenant.
+    #[default]
+    Default,
+    /// The header stays, the request is treated as the default tenant's.
+    Pass,
+    /// 400.
+    Reject,
+}
+
+/// For a request whose header and memory disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "document",
+    derive(schemars::JsonSchema, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Conflict {
+    /// The header counts; nothing is looked up.
+    #[default]
+    Header,
+    /// The memory counts.
+    Memory,
+    /// 403.
+    Reject,
+}
+
+/// A place that a tenant can be restored from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "document",
+    derive(schemars::JsonSchema, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Restore {
+    /// The baggage member of the header's name.
+    Baggage,
+    /// What came in under the same request id or trace id.
+    Memory,
+    /// The label of the pod, where the memory does not know the id.
+    Workload,
+}
+
+/// Requests that graylane leaves alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Exempt {
+    /// Paths without query; one that ends in `*` is a prefix.
+    pub paths: Vec<String>,
+    /// Ports that the request was sent to (the pod's port inbound, the service's outbound).
+    pub ports: Vec<u16>,
+}
+
+impl Exempt {
+    fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.ports.is_empty()
+    }
+}
+
+/// How long a sidecar remembers what came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Life of an entry, 1 to 3600 seconds.
+    pub seconds: u32,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { seconds: 30 }
+    }
+}
+
+/// How users become units.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sticky {
+    /// Of all units.
+    pub salt: String,
+    /// The tenants that take part in any rollout: theirs are the requests that carry a unit.
+    pub tenants: Vec<String>,
+    /// Where this plugin finds a user's key, the first one present counts. Empty where keys are not for this role.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Key>,
+}
+
+/// Where a user's key is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Key {
+    /// The value of a header.
+    Header(String),
+    /// The value of a cookie.
+    Cookie(String),
+}
+
+/// A destination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    /// Its key in the file.
+    pub name: String,
+    /// Its full host name.
+    pub host: String,
+    /// The port that is meant; absent: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Names of its subsets.
+    pub subsets: Vec<String>,
+    /// The subset of everybody who is not placed otherwise.
+    pub baseline: String,
+    /// Tenants with a subset of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<Pin>,
+    /// Weights over the subsets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+}
+
+/// A tenant's own subset.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pin {
+    /// A declared tenant.
+    pub tenant: String,
+    /// A subset of the service.
+    pub subset: String,
+}
+
+/// Weights over the subsets of a service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rollout {
+    /// Of the buckets.
+    pub salt: String,
+    /// Who takes part.
+    pub tenants: Vec<String>,
+    /// The canaries; the baseline has the rest.
+    pub weights: Vec<Weight>,
+}
+
+/// A canary's share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Weight {
+    /// A subset that is not the baseline.
+    pub subset: String,
+    /// 0 to 10,000: hundredths of a percent.
+    pub buckets: u16,
+    /// Which end of the buckets it fills from.
+    pub from: End,
+}
+
+/// An end of the buckets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "document",
+    derive(schemars::JsonSchema, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum End {
+    /// From bucket 0 upwards.
+    #[default]
+    Bottom,
+    /// From bucket 9999 downwards.
+    Top,
+}
+
+/// Which labels make a pod part of a subset.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorkloadSubset {
+    /// The subset's name.
+    pub subset: String,
+    /// All of these a pod has.
+    pub labels: Vec<Label>,
+    /// The services that this holds for; empty where the labels mean the same in all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
+}
+
+/// A pod's label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Label {
+    /// Its key.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What becomes of a decision besides the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Telemetry {
+    /// Count requests.
+    pub metrics: bool,
+    /// Write filter state `wasm.tenant` and `wasm.subset`, for metrics, traces and access logs of others.
+    pub state: bool,
+    /// Write `wasm.source` also where the source is the header.
+    pub source: bool,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { metrics: true, state: true, source: false }
+    }
+}
+
+/// Who may choose a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Edge {
+    /// May a caller outside send the header itself?
+    pub accept: Accept,
+}
+
+/// May a caller outside send the tenant header?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "document",
+    derive(schemars::JsonSchema, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
+pub enum Accept {
+    /// No: it is removed.
+    #[default]
+    Never,
+    /// Yes: it counts as in a sidecar.
+    Always,
+}
+
+words!(Role { Inbound: "inbound", Outbound: "outbound", Gateway: "gateway", Waypoint: "waypoint" });
+words!(Mode { Enforce: "enforce", Observe: "observe" });
+words!(Missing { Default: "default", Reject: "reject" });
+words!(Unknown { Default: "default", Pass: "pass", Reject: "reject" });
+words!(Conflict { Header: "header", Memory: "memory", Reject: "reject" });
+words!(Restore { Baggage: "baggage", Memory: "memory", Workload: "workload" });
+words!(End { Bottom: "bottom", Top: "top" });
+words!(Accept { Never: "never", Always: "always" });
+
+fields!(Config {
+    version: "version",
+    role: "role",
+    revision: "revision" = String::new,
+    mode: "mode" = Mode::default,
+    header: "header",
+    tenants: "tenants",
+    default: "default",
+    policy: "policy" = Policy::default,
+    exempt: "exempt" = Exempt::default,
+    memory: "memory" = Memory::default,
+    cluster_domain: "clusterDomain" = || "cluster.local".to_owned(),
+    egress: "egress" = Vec::new,
+    sticky: "sticky" = || None,
+    services: "services" = Vec::new,
+    workloads: "workloads" = Vec::new,
+    telemetry: "telemetry" = Telemetry::default,
+    edge: "edge" = || None,
+});
+fields!(Policy {
+    missing: "missing" = Missing::default,
+    unknown: "unknown" = Unknown::default,
+    conflict: "conflict" = Conflict::default,
+    restore: "restore" = || Policy::default().restore,
+});
+fields!(Exempt { paths: "paths" = Vec::new, ports: "ports" = Vec::new });
+fields!(Memory { seconds: "seconds" = || Memory::default().seconds });
+fields!(Sticky { salt: "salt", tenants: "tenants", keys: "keys" = Vec::new });
+fields!(Service {
+    name: "name",
+    host: "host",
+    port: "port" = || None,
+    subsets: "subsets",
+    baseline: "baseline",
+    pins: "pins" = Vec::new,
+    rollout: "rollout" = || None,
+});
+fields!(Pin { tenant: "tenant", subset: "subset" });
+fields!(Rollout { salt: "salt", tenants: "tenants", weights: "weights" });
+fields!(Weight { subset: "subset", buckets: "buckets", from: "from" = End::default });
+fields!(WorkloadSubset { subset: "subset", labels: "labels", services: "services" = Vec::new });
+fields!(Label { name: "name", value: "value" });
+fields!(Telemetry { metrics: "metrics" = || true, state: "state" = || true, source: "source" = || false });
+fields!(Edge { accept: "accept" = Accept::default });
+
+impl Read for Key {
+    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
+        reader.refuse_others(value, &["header", "cookie"])?;
+        if value.get("cookie").is_some() {
+            return reader.field(value, "cookie", None).map(Self::Cookie);
+        }
+        reader.field(value, "header", None).map(Self::Header)
+    }
+}
+
+/// A mistake in a configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Path of the field, as in `services[3].pins[0].subset`; empty for the document itself.
+    pub field: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+/// Reads the document.
+///
+/// # Errors
+/// When it is empty, no JSON, of another version, or has unknown, missing or wrong fields: all of them, with their
+/// paths.
+pub fn parse(json: &[u8]) -> Result<Config, Vec<Mistake>> {
+    let whole = |problem: String| Err(vec![Mistake { field: String::new(), problem }]);
+    if json.iter().all(u8::is_ascii_whitespace) {
+        return whole("it is empty".to_owned());
+    }
+    let document: Value = match serde_json::from_slice(json) {
+        Ok(document) => document,
+        Err(error) => return whole(format!("it is no JSON: {error}")),
+    };
+    // The version first: a newer document may well have fields that this one does not know.
+    let mut reader = Reader::default();
+    let version = reader.field::<u32>(&document, "version", None);
+    if let Some(other) = version.filter(|version| *version != VERSION) {
+        let problem = format!("{other}, but this filter speaks version {VERSION}");
+        return Err(vec![Mistake { field: "version".to_owned(), problem }]);
+    }
+    reader.mistakes.clear();
+    Config::read(&document, &mut reader).filter(|_| reader.mistakes.is_empty()).ok_or(reader.mistakes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(json: &str) -> Vec<String> {
+        parse(json.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_field() {
+        let json = r#"{"version": 1, "role": "sideways", "header": 5, "tenants": ["a", 1], "extra": 0,
+            "services": [{"name": "x", "host": "x", "subsets": [], "baseline": "b", "port": 70000,
+                          "pins": [{"tenant": "a"}]}]}"#;
+        assert_eq!(
+            problems(json),
+            [
+                "extra: unknown field, expected one of version, role, revision, mode, header, tenants, default, policy, \
+             exempt, memory, clusterDomain, egress, sticky, services, workloads, telemetry, edge",
+                "role: `sideways` is none of inbound, outbound, gateway, waypoint",
+                "header: expected a string, found a number",
+                "tenants[1]: expected a string, found a number",
+                "default: missing",
+                "services[0].port: expected a whole number up to 65535, found a number",
+                "services[0].pins[0].subset: missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_document_of_this_version_says_so() {
+        assert_eq!(problems(""), ["it is empty"]);
+        assert!(problems("{").concat().starts_with("it is no JSON: "));
+        assert_eq!(problems("[]"), ["expected an object, found a list"]);
+        assert_eq!(
+            problems(r#"{"version": 2, "news": 1}"#),
+            ["version: 2, but this filter speaks version 1"]
+        );
+    }
+}

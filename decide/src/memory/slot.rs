@@ -1,0 +1,156 @@
+//! One slot: eight entries, of which the oldest gives way.
+//!
+//! On the wire: 8 bytes of magic, then per entry 32 bytes, all numbers little-endian: fingerprint, tenant tag, unit,
+//! and a word with the expiry (48 bits, milliseconds since 1970) below the flags (16 bits). Whatever does not look
+//! so (another plugin wrote it, another version) reads as empty.
+
+use crate::memory::{MAX_SECONDS, Sighting};
+use crate::sticky::Unit;
+use crate::tenants::Tag;
+
+/// How many entries a slot has.
+pub const WAYS: usize = 8;
+
+const MAGIC: [u8; 8] = *b"graylan1";
+const ENTRY: usize = 32;
+const SIZE: usize = MAGIC.len() + WAYS * ENTRY;
+const HAS_UNIT: u64 = 1 << 48;
+const AMBIGUOUS: u64 = 1 << 49;
+const TIME: u64 = (1 << 48) - 1;
+
+/// What a slot knows of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing that is alive.
+    No,
+    /// It came with two tenants or two units.
+    Ambiguous,
+    /// What it came with.
+    Yes(Sighting),
+}
+
+/// What noting an id did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// The slot knows it, and for long enough yet: nothing to write.
+    Already,
+    /// Written into a free entry, or over its own older one.
+    Written,
+    /// Written over a live entry of another id.
+    Evicted,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Entry {
+    fingerprint: u64,
+    tenant: u64,
+    unit: u64,
+    word: u64,
+}
+
+impl Entry {
+    fn new(fingerprint: u64, sighting: Sighting, expiry: u64) -> Self {
+        let flag = if sighting.unit.is_some() { HAS_UNIT } else { 0 };
+        Self {
+            fingerprint,
+            tenant: sighting.tenant.0,
+            unit: sighting.unit.map_or(0, |unit| unit.0),
+            word: (expiry & TIME) | flag,
+        }
+    }
+
+    fn expiry(&self) -> u64 {
+        self.word & TIME
+    }
+
+    /// Alive, and by no more than any life allows: a clock that was set back, or somebody else's bytes, are not.
+    fn is_live(&self, now: u64) -> bool {
+        self.fingerprint != 0 && self.expiry() > now && self.expiry() - now <= u64::from(MAX_SECONDS) * 1000
+    }
+
+    fn unit(&self) -> Option<Unit> {
+        (self.word & HAS_UNIT != 0).then_some(Unit(self.unit))
+    }
+
+    fn is_ambiguous(&self) -> bool {
+        self.word & AMBIGUOUS != 0
+    }
+
+    fn contradicts(&self, sighting: Sighting) -> bool {
+        let units = self.unit().zip(sighting.unit).is_some_and(|(a, b)| a != b);
+        self.tenant != sighting.tenant.0 || units
+    }
+}
+
+/// A slot, read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    entries: [Entry; WAYS],
+}
+
+impl Slot {
+    /// Reads the wire form; anything else is an empty slot.
+    pub fn read(value: &[u8]) -> Self {
+        let mut slot = Self::default();
+        let Some(body) = value.strip_prefix(&MAGIC).filter(|body| body.len() == WAYS * ENTRY) else {
+            return slot;
+        };
+        for (entry, bytes) in slot.entries.iter_mut().zip(body.as_chunks::<ENTRY>().0) {
+            let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+            let mut next = || words.next().unwrap_or_default();
+            *entry = Entry { fingerprint: next(), tenant: next(), unit: next(), word: next() };
+        }
+        slot
+    }
+
+    /// The wire form.
+    pub fn bytes(&self) -> [u8; SIZE] {
+        let mut bytes = [0; SIZE];
+        let words =
+            self.entries.iter().flat_map(|entry| [entry.fingerprint, entry.tenant, entry.unit, entry.word]);
+        let magic = std::iter::once(MAGIC);
+        for (to, from) in
+            bytes.as_chunks_mut::<8>().0.iter_mut().zip(magic.chain(words.map(u64::to_le_bytes)))
+        {
+            *to = from;
+        }
+        bytes
+    }
+
+    /// What it knows of an id.
+    pub fn find(&self, fingerprint: u64, now: u64) -> Found {
+        let own = |entry: &&Entry| entry.fingerprint == fingerprint && entry.is_live(now);
+        match self.entries.iter().find(own) {
+            None => Found::No,
+            Some(entry) if entry.is_ambiguous() => Found::Ambiguous,
+            Some(entry) => Found::Yes(Sighting { tenant: Tag(entry.tenant), unit: entry.unit() }),
+        }
+    }
+
+    /// Notes that an id came with this tenant and unit. An id that came with others while alive is ambiguous from
+    /// then on, for a whole life after it was last seen.
+    pub fn note(&mut self, fingerprint: u64, sighting: Sighting, now: u64, life: u64) -> Noted {
+        let expiry = now.saturating_add(life);
+        let own =
+            self.entries.iter_mut().find(|entry| entry.fingerprint == fingerprint && entry.is_live(now));
+        if let Some(entry) = own {
+            let half_gone = entry.expiry() - now < life / 2;
+            let learns = entry.unit().is_none() && sighting.unit.is_some();
+            let contradicted = !entry.is_ambiguous() && entry.contradicts(sighting);
+            if !half_gone && !learns && !contradicted {
+                return Noted::Already;
+            }
+            let ambiguous = if contradicted || entry.is_ambiguous() { AMBIGUOUS } else { 0 };
+            let unit = entry.unit().or(sighting.unit);
+            *entry = Entry::new(fingerprint, Sighting { tenant: Tag(entry.tenant), unit }, expiry);
+            entry.word |= ambiguous;
+            return Noted::Written;
+        }
+        // A dead entry counts as older than any live one.
+        let age = |entry: &&mut Entry| if entry.is_live(now) { entry.expiry() } else { 0 };
+        let Some(oldest) = self.entries.iter_mut().min_by_key(age) else { return Noted::Already };
+        let evicted = oldest.is_live(now);
+        *oldest = Entry::new(fingerprint, sighting, expiry);
+        if evicted { Noted::Evicted } else { Noted::Written }
+    }
+}

@@ -1,0 +1,93 @@
+//! Names of the metrics, with their tags.
+//!
+//! Tags stand in the name as `tag=.=value;.;`, where Istio's bootstrap (`extraStatTags`) and ours read them:
+//! `direction=.=inbound;.;tenant=.=green;.;…graylane_requests_total`. Only declared names ever become values.
+
+use std::fmt::Write as _;
+
+use crate::config::Role;
+use crate::decision::{Decision, Rejection, Source, UnitSource};
+use crate::plan::Plan;
+
+/// Requests that were decided.
+pub const REQUESTS: &str = "graylane_requests_total";
+/// Requests that were rejected; where the mode is observe, that would have been.
+pub const REJECTED: &str = "graylane_rejected_total";
+/// Live entries of the memory that had to make room.
+pub const EVICTED: &str = "graylane_memory_evictions_total";
+/// Ids that could not be remembered.
+pub const LOST: &str = "graylane_memory_lost_total";
+/// 1: the plugin runs the configuration it was given last; 0: that one cannot be read, it runs the one before, or none.
+pub const CONFIG_VALID: &str = "graylane_config_valid";
+/// The revision of the configuration that runs, a number of 48 bits; 0 for none.
+pub const CONFIG_REVISION: &str = "graylane_config_revision";
+
+/// All tags that any metric has, as they have to be named in Istio's `extraStatTags`.
+pub const TAGS: [&str; 7] = ["direction", "tenant", "subset", "source", "service", "unit", "reason"];
+
+/// Service of a destination that the file does not list.
+pub const OTHER: &str = "other";
+/// Subset where there is none, or where the route's weights draw.
+pub const NONE: &str = "none";
+
+/// One series of [`REQUESTS`]: what has to be equal for two decisions to be counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Series {
+    tenant: u16,
+    service: u32,
+    subset: u16,
+    source: Source,
+    unit: UnitSource,
+}
+
+impl Series {
+    /// The series that counts this decision.
+    #[must_use]
+    pub fn of(decision: &Decision<'_>) -> Self {
+        let small = |index: Option<usize>| index.and_then(|index| u16::try_from(index + 1).ok()).unwrap_or(0);
+        Self {
+            tenant: small(Some(decision.tenant.index())),
+            service: decision.service.map_or(0, |service| service.index.saturating_add(1)),
+            subset: small(decision.subset_index()),
+            source: decision.source,
+            unit: decision.unit_source,
+        }
+    }
+}
+
+fn tag(name: &mut String, key: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = write!(name, "{key}=.={value};.;");
+}
+
+/// The full name of the series that counts this decision.
+#[must_use]
+pub fn requests(plan: &Plan, decision: &Decision<'_>) -> String {
+    let mut name = String::with_capacity(160);
+    tag(&mut name, "direction", plan.role.name());
+    tag(&mut name, "tenant", plan.tenants.name(decision.tenant));
+    tag(&mut name, "subset", decision.subset.unwrap_or(NONE));
+    tag(&mut name, "source", decision.source.name());
+    if plan.role != Role::Inbound {
+        tag(&mut name, "service", decision.service.map_or(OTHER, |service| &service.name));
+        tag(&mut name, "unit", decision.unit_source.name());
+    }
+    name + REQUESTS
+}
+
+/// The full name of the counter of rejections for this reason.
+#[must_use]
+pub fn rejected(role: Role, rejection: Rejection) -> String {
+    let mut name = String::new();
+    tag(&mut name, "direction", role.name());
+    tag(&mut name, "reason", rejection.reason());
+    name + REJECTED
+}
+
+/// The full name of a metric that has the role as its only tag.
+#[must_use]
+pub fn of_role(role: Role, metric: &str) -> String {
+    let mut name = String::new();
+    tag(&mut name, "direction", role.name());
+    name + metric
+}

@@ -1,0 +1,31 @@
+//! Names that several parts must agree on.
+
+/// Request header that carries the choice of a subset from the filter to the route: `<full host>/<subset>`.
+pub const SUBSET_HEADER: &str = "x-graylane-subset";
+
+/// Every header of graylane's own starts so; a stranger may send none of them.
+pub const OWN_PREFIX: &str = "x-graylane-";
+
+/// Baggage member that carries the unit: 16 lowercase hex digits.
+pub const UNIT_MEMBER: &str = "graylane-unit";
+
+/// Pod label that names the tenant of a worker.
+pub const TENANT_LABEL: &str = "graylane.dev/tenant";
+
+/// Environment variable of the VM with the name of the tenant header: a gateway that never had a readable
+/// configuration still removes it.
+pub const HEADER_ENV: &str = "GRAYLANE_HEADER";
+
+/// The tenant header of a file that names none, and of a gateway that knows nothing.
+pub const DEFAULT_HEADER: &str = "tenant";
+
+/// Filter state of a decision, read by others as `wasm.tenant`.
+pub const TENANT_STATE: &str = "tenant";
+/// Filter state of a decision, read by others as `wasm.subset`.
+pub const SUBSET_STATE: &str = "subset";
+/// Filter state of a decision, read by others as `wasm.source`; written only where the source is not the header.
+pub const SOURCE_STATE: &str = "source";
+
+/// Pod labels that name the service of a workload, the first one present counts
+/// (Istio's canonical service: istio/pkg/model/proxy_workload, `CanonicalServiceLabel`).
+pub const SERVICE_LABELS: [&str; 3] = ["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"];

@@ -1,0 +1,35 @@
+//! What a decision may ask of its surroundings.
+
+use crate::memory::Recall;
+use crate::trace::Ids;
+
+/// The surroundings of one request. Every answer may cost a host call, so a decision asks only where the answer
+/// matters, and nothing twice.
+pub trait World {
+    /// What the memory holds under these ids.
+    fn recall(&mut self, ids: &Ids<'_>) -> Recall;
+
+    /// The name of the cluster that the route chosen so far leads to; none where there is no route.
+    fn cluster_name(&mut self) -> Option<Vec<u8>>;
+
+    /// The port that the request was sent to.
+    fn port(&mut self) -> Option<u16>;
+}
+
+/// Surroundings that know nothing: no memory, no route.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nothing;
+
+impl World for Nothing {
+    fn recall(&mut self, _: &Ids<'_>) -> Recall {
+        Recall::Unknown
+    }
+
+    fn cluster_name(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn port(&mut self) -> Option<u16> {
+        None
+    }
+}

@@ -1,0 +1,117 @@
+//! Metrics: each name is defined once in a VM, when it is first needed, so that series which never occur cost no
+//! memory in Envoy.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use graylane_decide::decision::Rejection;
+use graylane_decide::memory::Remembered;
+use graylane_decide::metrics::{self, Series};
+use graylane_decide::{Decision, Plan, Role};
+
+use crate::host::{self, Metric};
+
+thread_local! {
+    /// Ids by name: `define_metric` takes a new id at every call, so a new configuration looks here first.
+    static DEFINED: RefCell<HashMap<String, u32, BuildHasherDefault<Mixer>>> = RefCell::default();
+}
+
+fn define(kind: Metric, name: String) -> Option<u32> {
+    DEFINED.with_borrow_mut(|defined| {
+        if let Some(id) = defined.get(&name) {
+            return Some(*id);
+        }
+        let id = host::define_metric(kind, &name)?;
+        defined.insert(name, id);
+        Some(id)
+    })
+}
+
+/// Sets the gauges that tell what a plugin runs with.
+pub fn show_configuration(role: Role, valid: bool, revision: u64) {
+    for (metric, value) in [(metrics::CONFIG_VALID, u64::from(valid)), (metrics::CONFIG_REVISION, revision)] {
+        if let Some(id) = define(Metric::Gauge, metrics::of_role(role, metric)) {
+            host::record_metric(id, value);
+        }
+    }
+}
+
+/// The counters of one plan.
+#[derive(Default)]
+pub struct Counters {
+    requests: RefCell<HashMap<Series, u32, BuildHasherDefault<Mixer>>>,
+}
+
+impl Counters {
+    /// Counts a request that was decided.
+    pub fn count(&self, plan: &Plan, decision: &Decision<'_>) {
+        let series = Series::of(decision);
+        let known = self.requests.borrow().get(&series).copied();
+        let id = known.or_else(|| {
+            let id = define(Metric::Counter, metrics::requests(plan, decision))?;
+            self.requests.borrow_mut().insert(series, id);
+            Some(id)
+        });
+        if let Some(id) = id {
+            host::increment_metric(id, 1);
+        }
+    }
+
+    /// Counts a request that was turned away.
+    pub fn count_rejected(plan: &Plan, rejection: Rejection) {
+        if let Some(id) = define(Metric::Counter, metrics::rejected(plan.role, rejection)) {
+            host::increment_metric(id, 1);
+        }
+    }
+
+    /// Counts what the memory could not keep.
+    pub fn count_remembered(plan: &Plan, remembered: Remembered) {
+        for (metric, count) in [(metrics::EVICTED, remembered.evicted), (metrics::LOST, remembered.lost)] {
+            if count > 0
+                && let Some(id) = define(Metric::Counter, metrics::of_role(plan.role, metric))
+            {
+                host::increment_metric(id, count);
+            }
+        }
+    }
+}
+
+/// A fast hash for small keys that no client chooses (multiply and rotate, as FxHash).
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Mixer {
+    fn mix(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            self.mix(chunk.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.mix(u64::from(value));
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.mix(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table looks at the upper bits too.
+        self.0.rotate_left(26)
+    }
+}
