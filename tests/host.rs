@@ -1,1 +1,396 @@
+//! The built module in the small host: what it asks of the host, what it does when the host fails it, what it keeps
+//! when its configuration changes.
 
+use std::sync::{Arc, Mutex};
+
+use graylane::{document, lower, mesh::Mesh};
+use graylane_decide::{Config, Role};
+use graylane_tests::host::{Plugin, Seen, Shared, Vm};
+
+const PLAIN: &str = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1: {}}
+services:
+  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray-v1: canary}}
+";
+
+const STICKY: &str = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1: {}}
+sticky: {keys: [{header: x-user-id}]}
+services:
+  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, rollout: {weights: {canary: 25}}}
+";
+
+fn config(text: &str, role: Role) -> Config {
+    let mut loaded = document::load_text("test.yaml", text).unwrap();
+    graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
+    assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+    lower::config(&Mesh::of(&loaded.project.unwrap()), role)
+}
+
+fn json(config: &Config) -> Vec<u8> {
+    serde_json::to_vec(config).unwrap()
+}
+
+/// A process with one VM, in a pod of namespace `shop`.
+fn vm() -> Vm {
+    vm_of(&Arc::new(Mutex::new(Shared::default())))
+}
+
+fn vm_of(shared: &Arc<Mutex<Shared>>) -> Vm {
+    let mut vm = Vm::start(shared).unwrap();
+    vm.state().set_property("xds.node.metadata.NAMESPACE", b"shop");
+    vm.state().set_property("xds.node.metadata.LABELS.version", b"v1");
+    vm.state().set_property("xds.node.id", b"sidecar~127.0.0.1~api-1.shop~shop.svc.cluster.local");
+    vm.state().set_property("plugin_name", b"shop.graylane");
+    vm
+}
+
+fn load(vm: &mut Vm, text: &str, role: Role) -> Plugin {
+    vm.load(role.name(), &json(&config(text, role))).unwrap()
+}
+
+fn send(vm: &mut Vm, plugin: Plugin, headers: &[&str]) -> Seen {
+    let headers: Vec<(String, Vec<u8>)> = headers
+        .iter()
+        .map(|line| line.split_once("= ").unwrap())
+        .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    vm.request(plugin, &headers, &[]).unwrap()
+}
+
+fn header(seen: &Seen, name: &str) -> Option<String> {
+    let value = seen.headers.iter().find(|(is, _)| is == name).map(|(_, value)| value)?;
+    Some(String::from_utf8_lossy(value).into_owned())
+}
+
+const TRACE: &str = "traceparent= 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+/// The budget of host calls, in calls that return bytes and calls that do not: one metric included, filter state off.
+/// Where the memory is used, the clock is one more.
+#[test]
+fn no_path_asks_more_of_the_host_than_its_budget() {
+    struct Path {
+        name: &'static str,
+        text: &'static str,
+        role: Role,
+        /// Sent through the inbound plugin of the same VM first.
+        before: &'static [&'static [&'static str]],
+        request: &'static [&'static str],
+        budget: (u32, u32),
+    }
+    let paths = [
+        Path {
+            name: "inbound, default tenant present",
+            text: PLAIN,
+            role: Role::Inbound,
+            before: &[],
+            request: &[":authority= api", "tenant= green", "x-request-id= a", TRACE],
+            budget: (1, 1),
+        },
+        Path {
+            name: "inbound, absent",
+            text: PLAIN,
+            role: Role::Inbound,
+            before: &[],
+            request: &[":authority= api", "x-request-id= a", TRACE],
+            budget: (1, 2),
+        },
+        Path {
+            name: "inbound gray, id known to this worker",
+            text: PLAIN,
+            role: Role::Inbound,
+            before: &[&["tenant= gray-v1", "x-request-id= a"]],
+            request: &["tenant= gray-v1", "x-request-id= a"],
+            budget: (1, 1 + 1),
+        },
+        Path {
+            name: "inbound gray, one new id, its slot in use",
+            text: PLAIN,
+            role: Role::Inbound,
+            before: &[&["tenant= green", "x-request-id= a"]],
+            request: &["tenant= gray-v1", "x-request-id= a"],
+            budget: (2, 2 + 1),
+        },
+        Path {
+            name: "inbound gray, new request id and new trace id",
+            text: PLAIN,
+            role: Role::Inbound,
+            before: &[],
+            request: &["tenant= gray-v1", "x-request-id= a", TRACE],
+            budget: (3, 3 + 1),
+        },
+        Path {
+            name: "outbound, header present, no rollout",
+            text: PLAIN,
+            role: Role::Outbound,
+            before: &[],
+            request: &[":authority= api", "tenant= gray-v1", "x-request-id= a", TRACE],
+            budget: (1, 1),
+        },
+        Path {
+            name: "outbound, header lost, found in shared data (baggage written on top)",
+            text: PLAIN,
+            role: Role::Outbound,
+            before: &[&["tenant= gray-v1", "x-request-id= a"]],
+            request: &[":authority= api", "x-request-id= a"],
+            budget: (2, 2 + 1 + 1),
+        },
+        Path {
+            name: "outbound, header lost, two ids looked up in vain",
+            text: PLAIN,
+            role: Role::Outbound,
+            before: &[],
+            request: &[":authority= api", "x-request-id= a", TRACE],
+            budget: (1, 2 + 2 + 1),
+        },
+        Path {
+            name: "outbound sticky, unit in baggage",
+            text: STICKY,
+            role: Role::Outbound,
+            before: &[],
+            request: &[":authority= api", "tenant= green", "baggage= graylane-unit=00000000000000ff"],
+            budget: (1, 2),
+        },
+        Path {
+            name: "gateway, live user with a key",
+            text: STICKY,
+            role: Role::Gateway,
+            before: &[],
+            // Pairs and the cluster's name; tenant, subset and baggage written, counted.
+            request: &[":authority= api.example.com", "x-user-id= alice"],
+            budget: (2, 4),
+        },
+    ];
+    for path in paths {
+        for state in [false, true] {
+            let mut vm = vm();
+            // As if other requests had been here: the slots of ids exist, and hold nothing of theirs.
+            let mut inbound = config(path.text, Role::Inbound);
+            let mut own = config(path.text, path.role);
+            (inbound.telemetry.state, own.telemetry.state) = (state, state);
+            let inbound = vm.load("inbound", &json(&inbound)).unwrap();
+            let plugin = vm.load(path.role.name(), &json(&own)).unwrap();
+            vm.state().set_property("xds.cluster_name", b"outbound|80||api.shop.svc.cluster.local");
+            // Metrics are defined once, at the first request of their kind; and the first one learns the secret.
+            let warm = |vm: &mut Vm| {
+                let mut copy: Vec<String> = path.request.iter().map(|line| (*line).to_owned()).collect();
+                for line in &mut copy {
+                    *line = line.replace("x-request-id= a", "x-request-id= warm").replace("0af7", "1bf8");
+                }
+                let copy: Vec<&str> = copy.iter().map(String::as_str).collect();
+                send(vm, plugin, &copy);
+                send(vm, plugin, &copy);
+                send(vm, inbound, &["tenant= gray-v1", "x-request-id= warm"]);
+            };
+            warm(&mut vm);
+            for before in path.before {
+                send(&mut vm, inbound, before);
+            }
+            if path.name.contains("in use") || path.name.contains("new request id") {
+                occupy(&mut vm);
+            }
+            if path.name.contains("lost") && !path.before.is_empty() {
+                warm(&mut vm);
+            }
+            let seen = send(&mut vm, plugin, path.request);
+            let properties = u32::try_from(seen.state.len()).unwrap();
+            assert!(state || properties == 0);
+            let (returning, plain) = path.budget;
+            assert_eq!(
+                (seen.calls.returning, seen.calls.plain),
+                (returning, plain + properties),
+                "{}: {:?}",
+                path.name,
+                seen.calls.names
+            );
+        }
+    }
+}
+
+/// Fills every slot that is not there yet with an empty one, as a process has them after a while.
+fn occupy(vm: &mut Vm) {
+    let empty = [b"graylan1".as_slice(), &[0; 256]].concat();
+    let mut shared = vm.state().shared();
+    for slot in 0..graylane_decide::memory::SLOTS {
+        let key = format!("graylane/{slot}");
+        if shared.get(key.as_bytes()).is_none() {
+            shared.set(key.as_bytes(), &empty, 0);
+        }
+    }
+}
+
+/// Every call failing with every status that the ABI has, on every path: nothing traps, and the client's request
+/// passes or, where it is to be rejected and cannot be, passes all the same.
+#[test]
+fn no_status_of_the_host_traps_the_vm() {
+    const CALLS: [&str; 14] = [
+        "proxy_get_header_map_pairs",
+        "proxy_replace_header_map_value",
+        "proxy_remove_header_map_value",
+        "proxy_send_local_response",
+        "proxy_get_property",
+        "proxy_set_property",
+        "proxy_get_shared_data",
+        "proxy_set_shared_data",
+        "proxy_get_buffer_bytes",
+        "proxy_define_metric",
+        "proxy_increment_metric",
+        "proxy_record_metric",
+        "proxy_get_current_time_nanoseconds",
+        "proxy_log",
+    ];
+    let rejecting = STICKY.replace("sticky:", "policy: {unknown: reject}\nsticky:");
+    for call in CALLS {
+        for status in 1..=12 {
+            let mut vm = vm();
+            vm.state().fault = Some((call, status));
+            for role in Role::ALL {
+                for text in [PLAIN, STICKY, &rejecting] {
+                    let plugin = load(&mut vm, text, role);
+                    for request in [
+                        &[":authority= api", "tenant= gray-v1", "x-request-id= a", TRACE][..],
+                        &[":authority= api", "x-request-id= a", TRACE, "x-graylane-subset= x"],
+                        &[":authority= api", "tenant= blue"],
+                        &[":authority= elsewhere", "baggage= graylane-unit=00,tenant=gray-v1"],
+                    ] {
+                        let seen = send(&mut vm, plugin, request);
+                        let stopped = seen.reply.is_some();
+                        assert!(!stopped || call != "proxy_send_local_response", "{call} {status}");
+                    }
+                    vm.answered_before(plugin).unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_of_an_earlier_filter_is_no_request() {
+    let mut vm = vm();
+    for role in Role::ALL {
+        let plugin = load(&mut vm, STICKY, role);
+        vm.answered_before(plugin).unwrap();
+        let bad = vm.load(role.name(), b"nonsense").unwrap();
+        vm.answered_before(bad).unwrap();
+    }
+}
+
+#[test]
+fn a_bad_configuration_keeps_the_last_good_one_and_says_so() {
+    let mut vm = vm();
+    let good = load(&mut vm, PLAIN, Role::Inbound);
+    assert_eq!(vm.state().metric("direction=.=inbound;.;graylane_config_valid"), 1);
+    let revision = u64::from_str_radix(&config(PLAIN, Role::Inbound).revision, 16).unwrap();
+    assert_eq!(vm.state().metric("direction=.=inbound;.;graylane_config_revision"), revision.cast_signed());
+    assert_eq!(header(&send(&mut vm, good, &["tenant= blue"]), "tenant").as_deref(), Some("green"));
+
+    let mut wrong = config(PLAIN, Role::Inbound);
+    wrong.default = "nobody".to_owned();
+    let kept = vm.load("inbound", &json(&wrong)).unwrap();
+    assert_eq!(header(&send(&mut vm, kept, &["tenant= blue"]), "tenant").as_deref(), Some("green"));
+    assert_eq!(vm.state().metric("direction=.=inbound;.;graylane_config_valid"), 0);
+    assert_eq!(vm.state().metric("direction=.=inbound;.;graylane_config_revision"), revision.cast_signed());
+    let errors: Vec<&String> =
+        vm.state().log.iter().filter(|(level, _)| *level == 4).map(|(_, text)| text).collect();
+    assert!(
+        errors.iter().any(|text| text.contains("default: `nobody` is not among the tenants")),
+        "{errors:?}"
+    );
+
+    // Another plugin has no part in that: it is open.
+    vm.state().set_property("plugin_name", b"shop.another");
+    let open = vm.load("inbound", &json(&wrong)).unwrap();
+    assert_eq!(header(&send(&mut vm, open, &["tenant= blue"]), "tenant").as_deref(), Some("blue"));
+    assert_eq!(vm.state().metric("direction=.=inbound;.;graylane_config_revision"), 0);
+}
+
+#[test]
+fn a_gateway_with_a_bad_configuration_keeps_its_last_good_one_and_never_opens() {
+    let mut vm = vm();
+    let closed = vm.load("gateway", b"").unwrap();
+    let forged = ["tenant= gray-v1", "baggage= graylane-unit=00000000000000ff"];
+    let seen = send(&mut vm, closed, &forged);
+    assert_eq!((header(&seen, "tenant"), header(&seen, "baggage")), (None, None));
+
+    load(&mut vm, STICKY, Role::Gateway);
+    let kept = vm.load("gateway", b"{}").unwrap();
+    assert_eq!(header(&send(&mut vm, kept, &forged), "tenant").as_deref(), Some("green"));
+}
+
+#[test]
+fn five_thousand_services_are_loaded_and_found() {
+    let mut config = config(STICKY, Role::Outbound);
+    let service = config.services.remove(0);
+    for number in 0..5000 {
+        let mut service = service.clone();
+        service.name = format!("service-{number}");
+        service.host = format!("service-{number}.shop.svc.cluster.local");
+        config.services.push(service);
+    }
+    let mut vm = vm();
+    let plugin = vm.load("outbound", &json(&config)).unwrap();
+    let unit = "baggage= graylane-unit=00000000000000ff";
+    for number in [0, 1234, 4999] {
+        let seen =
+            send(&mut vm, plugin, &[&format!(":authority= service-{number}:80"), "tenant= green", unit]);
+        let subset = header(&seen, "x-graylane-subset").unwrap();
+        assert!(subset.starts_with(&format!("service-{number}.shop.svc.cluster.local/")), "{subset}");
+        // The subset header, the metric, and its definition at its first request.
+        let plain = seen.calls.plain - u32::try_from(seen.state.len()).unwrap();
+        assert_eq!((seen.calls.returning, plain), (1, 3), "{:?}", seen.calls.names);
+    }
+}
+
+#[test]
+fn workers_share_what_came_in_and_one_secret() {
+    let shared = Arc::new(Mutex::new(Shared::default()));
+    let (mut first, mut second) = (vm_of(&shared), vm_of(&shared));
+    let inbound = load(&mut first, PLAIN, Role::Inbound);
+    let outbound = load(&mut second, PLAIN, Role::Outbound);
+    send(&mut first, inbound, &["tenant= gray-v1", "x-request-id= a"]);
+    let seen = send(&mut second, outbound, &[":authority= api", "x-request-id= a"]);
+    assert_eq!(header(&seen, "tenant").as_deref(), Some("gray-v1"));
+    second.state().now += 30_001;
+    let later = send(&mut second, outbound, &[":authority= api", "x-request-id= a"]);
+    assert_eq!(header(&later, "tenant").as_deref(), Some("green"), "30 seconds later it is forgotten");
+    let keys: Vec<String> =
+        shared.lock().unwrap().keys().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+    assert_eq!(keys.len(), 2, "one slot and the secret: {keys:?}");
+    assert!(keys.contains(&"graylane/secret".to_owned()));
+}
+
+#[test]
+fn the_memory_is_bounded_whatever_ids_arrive() {
+    let mut vm = vm();
+    let inbound = load(&mut vm, PLAIN, Role::Inbound);
+    let mut remember = |ids: std::ops::Range<u32>| {
+        for id in ids {
+            send(&mut vm, inbound, &["tenant= gray-v1", &format!("x-request-id= {id}")]);
+        }
+        (vm.memory_size(), vm.state().metric("graylane_memory_evictions_total"))
+    };
+    let (warm, _) = remember(0..3_000);
+    let (later, _) = remember(3_000..12_000);
+    assert_eq!(warm, later, "the VM's own memory does not grow");
+    assert!(vm.state().shared().keys().count() <= graylane_decide::memory::SLOTS as usize + 1);
+}
+
+#[test]
+fn only_declared_names_become_metrics() {
+    let mut vm = vm();
+    let outbound = load(&mut vm, STICKY, Role::Outbound);
+    for number in 0..50 {
+        let tenant = format!("tenant= stranger-{number}");
+        let authority = format!(":authority= host-{number}.example.com");
+        send(&mut vm, outbound, &[&authority, &tenant, "x-request-id= a"]);
+        send(&mut vm, outbound, &[":authority= api", &tenant, &format!("x-request-id= {number}")]);
+    }
+    let series: Vec<&String> =
+        vm.state().metrics.keys().filter(|name| name.ends_with("graylane_requests_total")).collect();
+    assert!(series.len() <= 3, "{series:?}");
+    assert!(series.iter().all(|name| !name.contains("stranger") && !name.contains("host-")), "{series:?}");
+}

@@ -44,7 +44,9 @@ fn plan(baseline: &str, canaries: &str) -> Plan {
     let canaries: Vec<Vec<&str>> = canaries.split(' ').map(|canary| canary.split(':').collect()).collect();
     let weights: Vec<String> = canaries
         .iter()
-        .map(|canary| format!(r#"{{"subset": "{}", "buckets": {}, "from": "{}"}}"#, canary[0], canary[1], canary[2]))
+        .map(|canary| {
+            format!(r#"{{"subset": "{}", "buckets": {}, "from": "{}"}}"#, canary[0], canary[1], canary[2])
+        })
         .collect();
     let subsets: Vec<String> = canaries.iter().map(|canary| format!(r#""{}""#, canary[0])).collect();
     let json = format!(
@@ -81,7 +83,10 @@ fn subsets() {
         let unit = units[bucket.parse::<usize>().unwrap()].unwrap();
         let baggage = format!("graylane-unit={unit}");
         let headers = [(":authority", "s.n"), ("tenant", "green"), ("baggage", &baggage)];
-        let seen = Seen::walk(&plan.interest, headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        let seen = Seen::walk(
+            &plan.interest,
+            headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())),
+        );
         let decision = plan.decide(&seen, &mut Nothing).unwrap();
         assert_eq!((decision.subset, decision.bucket), (Some(want.as_str()), bucket.parse().ok()), "{row:?}");
     }

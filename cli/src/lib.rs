@@ -4,6 +4,8 @@ pub mod args;
 pub mod check;
 pub mod commands;
 pub mod document;
+pub mod envoy;
 pub mod lower;
 pub mod mesh;
 pub mod printer;
+pub mod routing;

@@ -24,8 +24,8 @@ pub fn decide<'a>(plan: &'a Plan, seen: &Seen<'a>) -> Decision<'a> {
     if plan.tenants.carries_unit(resolved.tenant) {
         decision.unit = ours.unit.one().and_then(Unit::parse);
     }
-    let tenant_is_news = plan.restores_from_memory()
-        && (resolved.tenant != plan.tenants.default_id() || plan.worker.is_some());
+    let tenant_is_news =
+        plan.remembers && (resolved.tenant != plan.tenants.default_id() || plan.worker.is_some());
     if tenant_is_news || decision.unit.is_some() {
         decision.remember = Some(Ids::of(seen)).filter(|ids| !ids.is_empty());
     }

@@ -106,7 +106,8 @@ fn unit<W: World>(
     if let Some(unit) = ours.unit.one().and_then(Unit::parse) {
         return (Some(unit), UnitSource::Baggage);
     }
-    if plan.has_memory()
+    // A waypoint sees one side of a hop only: it has no memory to look into.
+    if plan.role == Role::Outbound
         && let Recall::Found { unit: Some(unit), .. } = memory.get(seen)
     {
         return (Some(unit), UnitSource::Memory);

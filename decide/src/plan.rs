@@ -44,6 +44,8 @@ pub struct Plan {
     /// Which headers it looks for.
     pub interest: Interest,
     pub(crate) policy: Policy,
+    /// Are tenants restored from memory, so that what comes in is worth remembering?
+    pub(crate) remembers: bool,
     pub(crate) accept: Accept,
     pub(crate) keys: Option<Keys>,
     /// The tenant that the pod's label names.
@@ -85,8 +87,9 @@ impl Plan {
             return Err(mistakes.list);
         }
         let mut policy = config.policy.clone();
-        if config.role == Role::Waypoint {
-            // It sees one side of a hop only: nothing to pair in a memory, and the pod's label is its own.
+        let remembers = policy.restore.contains(&Restore::Memory);
+        if config.role != Role::Outbound {
+            // What comes in is told apart by what it carries alone; memory and label are for what goes out.
             policy.restore.retain(|place| *place == Restore::Baggage);
             policy.conflict = config::Conflict::Header;
         }
@@ -101,6 +104,7 @@ impl Plan {
             life: u64::from(config.memory.seconds) * 1000,
             interest,
             policy,
+            remembers,
             accept: config.edge.as_ref().map(|edge| edge.accept).unwrap_or_default(),
             keys,
             exempt: Exempt::new(&config.exempt),
@@ -131,16 +135,6 @@ impl Plan {
     #[must_use]
     pub fn enforces(&self) -> bool {
         self.mode == Mode::Enforce
-    }
-
-    /// Does the way out look into what came in, for this role?
-    #[must_use]
-    pub fn has_memory(&self) -> bool {
-        matches!(self.role, Role::Inbound | Role::Outbound)
-    }
-
-    pub(crate) fn restores_from_memory(&self) -> bool {
-        self.has_memory() && self.policy.restore.contains(&Restore::Memory)
     }
 }
 

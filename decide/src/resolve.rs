@@ -89,7 +89,7 @@ pub fn restore<'a, W: World>(
         // Of an id that the memory knows the label says nothing: the worker serves others as well.
         Restore::Workload => plan
             .worker
-            .filter(|_| !plan.restores_from_memory() || memory.get(seen) == Recall::Unknown)
+            .filter(|_| !plan.remembers || memory.get(seen) == Recall::Unknown)
             .map(|tenant| (tenant, Source::Workload)),
     });
     let (tenant, source) = restored.unwrap_or((plan.tenants.default_id(), Source::Default));

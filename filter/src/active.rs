@@ -31,9 +31,16 @@ pub enum Active {
     Open,
 }
 
+/// Role and name: Istio names a plugin `<namespace>.<name>` and keeps that name when its configuration changes.
+type PluginKey = (&'static str, Vec<u8>);
+
+fn plugin_key(role: Role) -> PluginKey {
+    (role.name(), host::property(b"plugin_name").unwrap_or_default())
+}
+
 thread_local! {
-    /// The last good plan of each role. Outlives a change of configuration, as the VM does.
-    static LAST_GOOD: RefCell<BTreeMap<&'static str, Rc<Active>>> = const { RefCell::new(BTreeMap::new()) };
+    /// The last good plan of each plugin. Outlives a change of configuration, as the VM does.
+    static LAST_GOOD: RefCell<BTreeMap<PluginKey, Rc<Active>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Reads a configuration, and says in log and gauge what came of it.
@@ -46,7 +53,7 @@ pub fn load(configuration: &[u8]) -> Rc<Active> {
             show_configuration(role, true, revision);
             log::info!("graylane: {} runs revision {revision:012x}", role.name());
             let active = Rc::new(Active::Plan { plan: Box::new(plan), counters: Counters::default() });
-            LAST_GOOD.with_borrow_mut(|good| good.insert(role.name(), Rc::clone(&active)));
+            LAST_GOOD.with_borrow_mut(|good| good.insert(plugin_key(role), Rc::clone(&active)));
             active
         }
         Err(mistakes) => {
@@ -70,7 +77,7 @@ fn compile(configuration: &[u8], named: Option<Role>) -> Result<Plan, Vec<Mistak
 }
 
 fn fall_back(role: Role) -> Rc<Active> {
-    if let Some(good) = LAST_GOOD.with_borrow(|good| good.get(role.name()).cloned()) {
+    if let Some(good) = LAST_GOOD.with_borrow(|good| good.get(&plugin_key(role)).cloned()) {
         let revision = if let Active::Plan { plan, .. } = &*good { plan.revision } else { 0 };
         show_configuration(role, false, revision);
         log::error!("graylane: {} keeps revision {revision:012x}, the last good one", role.name());

@@ -1,3 +1,10 @@
-//! What the tests across crates share: a small proxy-wasm host, cases, and the levels that cases run at.
+//! What the tests across crates share: cases, the levels that they run at, and a small proxy-wasm host.
+//!
+//! A case is a request and what is to become of it (see `cases/README.md`). Every case runs natively through
+//! `decide`, through the built module in the small host, and through the same module in real Envoy.
 
+pub mod case;
+pub mod echo;
 pub mod host;
+pub mod level;
+pub mod run;

@@ -1,6 +1,7 @@
 //! The functions that the module may import, each a line or two over [`State`].
 
 use anyhow::Result;
+use wasmi::errors::LinkerError;
 use wasmi::{
     AsContext as _, AsContextMut as _, Caller, Error, Extern, ExternType, Func, Linker, Memory, Module, Store,
 };
@@ -281,12 +282,14 @@ fn add_wasi(linker: &mut Linker<State>) -> Result<()> {
 pub fn trap_the_rest(linker: &mut Linker<State>, store: &mut Store<State>, module: &Module) -> Result<()> {
     for import in module.imports() {
         let (from, name) = (import.module().to_owned(), import.name().to_owned());
-        if let ExternType::Func(kind) = import.ty()
-            && linker.get(&mut *store, &from, &name).is_none()
-        {
+        if let ExternType::Func(kind) = import.ty() {
             let message = format!("{from}.{name} was called");
             let trap = Func::new(&mut *store, kind.clone(), move |_, _, _| Err(Error::new(message.clone())));
-            linker.define(&from, &name, trap)?;
+            match linker.define(&from, &name, trap) {
+                // It is one of those above.
+                Ok(_) | Err(LinkerError::DuplicateDefinition { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     Ok(())

@@ -1,0 +1,291 @@
+//! Cases, as files have them. See `cases/README.md` for the format in words.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use graylane::lower;
+use graylane::mesh::Mesh;
+use graylane_decide::Role;
+use serde::Deserialize;
+
+/// A file of cases that share a setup.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Suite {
+    /// What the cases are about.
+    pub about: String,
+    /// The graylane file.
+    #[serde(default)]
+    pub document: serde_json::Map<String, serde_json::Value>,
+    /// Instead of a file: the plugin's configuration, whatever it is.
+    pub plugin_config: Option<String>,
+    /// The plugin's name, where it is not the role's.
+    pub root_id: Option<String>,
+    /// Where the plugin stands.
+    #[serde(deserialize_with = "role")]
+    pub role: Role,
+    /// The proxy.
+    #[serde(default)]
+    pub node: Node,
+    /// The cluster that routes lead to, unless a case says another.
+    pub cluster: Option<String>,
+    /// The cases.
+    pub cases: Vec<Case>,
+    /// The file's name, without its ending.
+    #[serde(skip)]
+    pub name: String,
+}
+
+/// The proxy that a plugin runs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Node {
+    /// Its namespace.
+    pub namespace: Option<String>,
+    /// Its pod's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Is it a gateway's?
+    pub router: bool,
+    /// Environment of its VMs.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A request and what is to become of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Case {
+    /// What it shows.
+    pub name: String,
+    /// Requests that came in before.
+    #[serde(default)]
+    pub before: Vec<Vec<Header>>,
+    /// The cluster that the route leads to.
+    pub cluster: Option<String>,
+    /// There is no route.
+    #[serde(default)]
+    pub no_route: bool,
+    /// The request's headers.
+    pub request: Vec<Header>,
+    /// What is to become of it.
+    pub want: Want,
+    /// Why it does not run in Envoy.
+    pub not_in_envoy: Option<String>,
+}
+
+/// A header: `name: value`, or a map for values that YAML cannot write.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Header {
+    /// `name: value`.
+    Line(String),
+    /// Bytes, or something very long.
+    Made(Made),
+}
+
+/// A header whose value is made.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    name: String,
+    /// Bytes in hex, spaces allowed.
+    hex: Option<String>,
+    /// A text that is repeated.
+    fill: Option<String>,
+    /// How often.
+    times: Option<usize>,
+    /// What comes behind it.
+    #[serde(default)]
+    then: String,
+}
+
+/// What is to become of a request. Headers that are not mentioned stay as they were sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Want {
+    /// Headers with one line of this value.
+    pub set: BTreeMap<String, String>,
+    /// Headers that are gone.
+    pub remove: Vec<String>,
+    /// The decision: only what is given is compared.
+    pub tenant: Option<String>,
+    /// Where the tenant came from.
+    pub source: Option<String>,
+    /// The subset; empty for none.
+    pub subset: Option<String>,
+    /// The service, or `other`. Not visible in Envoy's answer.
+    pub service: Option<String>,
+    /// Where the unit came from. Not visible in Envoy's answer.
+    pub unit: Option<String>,
+    /// Why that subset. Visible natively only.
+    pub reason: Option<String>,
+    /// The bucket. Visible natively only.
+    pub bucket: Option<u16>,
+    /// The status of an answer of the filter's own.
+    pub reply: Option<u32>,
+    /// What a later request of the pod finds: its headers, and what they become.
+    pub after: Option<After>,
+}
+
+/// A later request of the same pod, that shows what was remembered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    /// Its headers.
+    pub request: Vec<Header>,
+    /// What they become.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+}
+
+fn role<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Role::named(name.as_bytes()).ok_or_else(|| serde::de::Error::custom(format!("`{name}` is no role")))
+}
+
+/// Headers as they are sent.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
+impl Header {
+    /// Name and value.
+    ///
+    /// # Errors
+    /// When it is not written well.
+    pub fn pair(&self) -> Result<(String, Vec<u8>)> {
+        match self {
+            Self::Line(line) => {
+                // A pseudo header starts with a colon itself.
+                let colon = line.get(1..).and_then(|rest| rest.find(": ")).map(|at| at + 1);
+                let (name, value) = match colon {
+                    Some(at) => (&line[..at], &line[at + 2..]),
+                    None => (line.strip_suffix(':').with_context(|| format!("`{line}` is no header"))?, ""),
+                };
+                Ok((name.to_owned(), value.as_bytes().to_vec()))
+            }
+            Self::Made(made) => {
+                let mut value = Vec::new();
+                if let Some(hex) = &made.hex {
+                    for byte in hex.split_ascii_whitespace() {
+                        value.push(u8::from_str_radix(byte, 16)?);
+                    }
+                }
+                value
+                    .extend(made.fill.as_deref().unwrap_or_default().repeat(made.times.unwrap_or(1)).bytes());
+                value.extend(made.then.bytes());
+                Ok((made.name.clone(), value))
+            }
+        }
+    }
+}
+
+/// Headers of a list, with `$uuid` and `$trace` replaced by ids of this case's own.
+///
+/// # Errors
+/// When one is not written well.
+pub fn headers(list: &[Header], ids: &Ids) -> Result<Headers> {
+    list.iter()
+        .map(|header| {
+            let (name, value) = header.pair()?;
+            Ok((name, ids.fill(&value)))
+        })
+        .collect()
+}
+
+/// Ids of one case, so that cases do not meet in a memory that they share.
+#[derive(Clone, Debug)]
+pub struct Ids {
+    uuid: String,
+    trace: String,
+}
+
+impl Ids {
+    /// Those of the n-th case.
+    #[must_use]
+    pub fn of(number: u64) -> Self {
+        Self {
+            uuid: format!("{number:08x}-0000-4000-8000-000000000000"),
+            trace: format!("{number:016x}8448eb211c80319c"),
+        }
+    }
+
+    fn fill(&self, value: &[u8]) -> Vec<u8> {
+        match std::str::from_utf8(value) {
+            Ok(text) => text.replace("$uuid", &self.uuid).replace("$trace", &self.trace).into_bytes(),
+            Err(_) => value.to_vec(),
+        }
+    }
+
+    /// A wanted value.
+    #[must_use]
+    pub fn text(&self, value: &str) -> String {
+        String::from_utf8_lossy(&self.fill(value.as_bytes())).into_owned()
+    }
+}
+
+impl Suite {
+    /// The mesh of its document.
+    ///
+    /// # Errors
+    /// When the document is not in order.
+    pub fn mesh(&self) -> Result<Mesh> {
+        let text = serde_json::to_string_pretty(&self.document)?;
+        let mut loaded = graylane::document::load_text(&self.name, &text)?;
+        if let Some(project) = &loaded.project {
+            graylane::check::check(project, &mut loaded.findings);
+        }
+        if loaded.findings.has_errors() {
+            let findings = graylane::document::finding::render(&loaded.findings, &loaded.sources);
+            return Err(anyhow!("the document of `{}` is not in order:\n{findings}", self.name));
+        }
+        loaded.project.as_ref().map(Mesh::of).context("no document")
+    }
+
+    /// The configuration of a plugin of this suite. Filter state is on, the source always written, so that every
+    /// level can see the decision.
+    ///
+    /// # Errors
+    /// When the document is not in order.
+    pub fn configuration(&self, role: Role) -> Result<String> {
+        if let Some(configuration) = &self.plugin_config
+            && role == self.role
+        {
+            return Ok(configuration.clone());
+        }
+        if self.plugin_config.is_some() {
+            // There is no document to make the other side's of; it stays open.
+            return Ok(String::new());
+        }
+        let mut config = lower::config(&self.mesh()?, role);
+        config.telemetry.state = true;
+        config.telemetry.source = true;
+        Ok(serde_json::to_string(&config)?)
+    }
+}
+
+/// The folder of cases.
+#[must_use]
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
+}
+
+/// All suites, in order of their names.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn all() -> Result<Vec<Suite>> {
+    let mut suites = Vec::new();
+    for entry in std::fs::read_dir(folder())? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        let mut suite: Suite =
+            serde_saphyr::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        suite.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        ensure!(!suite.cases.is_empty(), "{} has no case", path.display());
+        suites.push(suite);
+    }
+    suites.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(suites)
+}

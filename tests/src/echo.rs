@@ -1,0 +1,116 @@
+//! A server that answers every request with the very bytes of its head, and a client that sends any bytes.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Starts the server on a free port; it ends with the process.
+///
+/// # Errors
+/// When there is no port.
+pub fn serve() -> Result<SocketAddr> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || drop(answer(stream)));
+        }
+    });
+    Ok(address)
+}
+
+fn answer(mut stream: TcpStream) -> Result<()> {
+    stream.set_read_timeout(Some(LIMIT))?;
+    loop {
+        let head = head(&mut stream)?;
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", head.len())?;
+        stream.write_all(&head)?;
+    }
+}
+
+/// Reads up to the blank line, byte by byte: nobody sends the next request before the answer to this one.
+fn head(stream: &mut TcpStream) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut buffer)? {
+            0 => bail!("the connection ended"),
+            size => head.extend_from_slice(&buffer[..size]),
+        }
+    }
+    Ok(head)
+}
+
+/// An answer.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Status.
+    pub status: u32,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The first header of that name, as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let value = self.headers.iter().find(|(is, _)| is == name).map(|(_, value)| value);
+        value.map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+}
+
+/// Sends a request, head byte for byte, and reads the answer.
+///
+/// # Errors
+/// When there is none.
+pub fn send(address: SocketAddr, head: &[u8]) -> Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.write_all(head)?;
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 64 * 1024];
+    loop {
+        if let Some((answer, length)) = parse(&bytes)?
+            && answer.body.len() >= length
+        {
+            return Ok(answer);
+        }
+        match stream.read(&mut buffer).context("no answer")? {
+            0 => bail!("the connection ended after {} bytes", bytes.len()),
+            size => bytes.extend_from_slice(&buffer[..size]),
+        }
+    }
+}
+
+/// Headers of a head, names in lower case; its first line is left out.
+///
+/// # Errors
+/// When a line is none.
+pub fn headers(head: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+    let lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines
+        .skip(1)
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':').context("a line without colon")?;
+            let name = String::from_utf8_lossy(&line[..colon]).to_ascii_lowercase();
+            Ok((name, line[colon + 1..].trim_ascii().to_vec()))
+        })
+        .collect()
+}
+
+fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>> {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    let head = &bytes[..end];
+    let status = head.split(|byte| *byte == b' ').nth(1).and_then(|status| std::str::from_utf8(status).ok());
+    let status = status.and_then(|status| status.parse().ok()).context("no status")?;
+    let answer = Answer { status, headers: headers(head)?, body: bytes[end + 4..].to_vec() };
+    let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    Ok(Some((answer, length)))
+}

@@ -1,0 +1,45 @@
+//! The levels that a case runs at.
+
+pub mod envoy;
+pub mod native;
+pub mod wasm;
+
+use anyhow::Result;
+use graylane_decide::Role;
+
+use crate::case::Headers;
+
+/// A request, as a level is to send it.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// Through which plugin.
+    pub role: Role,
+    /// Its headers; pseudo headers among them.
+    pub headers: Headers,
+    /// The cluster that the route leads to; none: there is no route.
+    pub cluster: Option<&'a str>,
+}
+
+/// What became of a request, as far as a level can see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Its headers, in order.
+    pub headers: Headers,
+    /// Status and body of an answer of the filter's own.
+    pub reply: Option<(u32, String)>,
+    /// Tenant, source and subset; empty for none, and for a request that was left alone.
+    pub lane: Option<[String; 3]>,
+    /// Service and source of the unit.
+    pub counted: Option<[String; 2]>,
+    /// Reason and bucket.
+    pub why: Option<(String, Option<u16>)>,
+}
+
+/// A place where requests can be sent through the plugins of one suite.
+pub trait Level {
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// When the level itself breaks: a trap, no answer.
+    fn send(&mut self, request: &Request<'_>) -> Result<Outcome>;
+}

@@ -1,0 +1,219 @@
+//! The built module in real Envoy.
+//!
+//! One process for all suites of the same node, with two workers; each suite has a listener for each role it needs.
+//! A request's cluster is chosen by its suite and case, so that the filter finds the name that Istio would give.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use graylane::envoy::{Envoy, Options, config, locate};
+use graylane_decide::Role;
+use serde_json::{Value as Json, json};
+use tokio::runtime::Runtime;
+
+use super::{Level, Outcome, Request};
+use crate::case::{Node, Suite};
+use crate::echo;
+use crate::host::module_path;
+
+/// Header by which a test chooses the cluster that the initial route leads to.
+const CLUSTER: &str = "x-test-cluster";
+/// Response headers that show the filter state.
+const SHOWN: [(&str, &str); 3] =
+    [("x-test-tenant", "tenant"), ("x-test-source", "source"), ("x-test-subset", "subset")];
+
+/// An Envoy with the plugins of several suites.
+pub struct Fleet {
+    runtime: Runtime,
+    envoy: Envoy,
+    listeners: BTreeMap<String, SocketAddr>,
+}
+
+/// The plugins of one suite in an Envoy.
+pub struct InEnvoy<'a> {
+    fleet: &'a Fleet,
+    suite: &'a Suite,
+}
+
+/// Name of the listener of a suite's role.
+fn listener_name(suite: &Suite, role: Role) -> String {
+    format!("{}-{}", suite.name, role.name())
+}
+
+/// The roles that a suite's cases send through: its own, and those that show what is remembered.
+fn roles(suite: &Suite) -> BTreeSet<&'static str> {
+    let mut roles = BTreeSet::from([suite.role.name()]);
+    if suite.cases.iter().any(|case| !case.before.is_empty()) {
+        roles.insert(Role::Inbound.name());
+    }
+    if suite.cases.iter().any(|case| case.want.after.is_some()) {
+        roles.insert(Role::Outbound.name());
+    }
+    roles
+}
+
+fn clusters(suites: &[&Suite]) -> BTreeSet<String> {
+    let of_suite = |suite: &&Suite| {
+        suite
+            .cluster
+            .iter()
+            .chain(suite.cases.iter().filter_map(|case| case.cluster.as_ref()))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    suites.iter().flat_map(of_suite).chain([crate::run::DEFAULT_CLUSTER.to_owned()]).collect()
+}
+
+fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Json> {
+    let root_id = suite.root_id.as_deref().filter(|_| role == suite.role).unwrap_or(role.name());
+    let name = listener_name(suite, role);
+    let mut filter =
+        config::wasm_filter(&name, root_id, &module_path(), &suite.configuration(role)?, "FAIL_CLOSED");
+    if !suite.node.environment.is_empty() {
+        filter["config"]["vm_config"]["environment_variables"] =
+            json!({"key_values": suite.node.environment});
+    }
+    let show = |(header, state): &(&str, &str)| {
+        let value = format!("%FILTER_STATE(wasm.{state}:PLAIN)%");
+        json!({"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
+    };
+    let route = |cluster: &String| {
+        json!({
+            "match": {"prefix": "/", "headers": [{"name": CLUSTER, "string_match": {"exact": cluster}}]},
+            "route": {"cluster": cluster},
+            "response_headers_to_add": SHOWN.iter().map(show).collect::<Vec<_>>(),
+        })
+    };
+    let manager = json!({
+        "generate_request_id": false,
+        "preserve_external_request_id": true,
+        "max_request_headers_kb": 512,
+        "route_config": {"virtual_hosts": [{
+            "name": "all", "domains": ["*"], "routes": clusters.iter().map(route).collect::<Vec<_>>(),
+        }]},
+    });
+    let direction = if role == Role::Inbound { "INBOUND" } else { "OUTBOUND" };
+    let filter = json!({"name": name, "typed_config": filter});
+    Ok(config::listener(&name, direction, &[filter], &manager))
+}
+
+fn node(node: &Node) -> Json {
+    let kind = if node.router { "router" } else { "sidecar" };
+    match &node.namespace {
+        Some(namespace) => config::node(kind, "pod", namespace, &json!(node.labels)),
+        None => json!({"id": kind, "cluster": "none", "metadata": {"LABELS": node.labels}}),
+    }
+}
+
+impl Fleet {
+    /// Starts an Envoy for suites of the same node.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(suites: &[&Suite]) -> Result<Self> {
+        let runtime = Runtime::new()?;
+        let echo = echo::serve()?;
+        let first = suites.first().context("no suite")?;
+        let names = clusters(suites);
+        let mut listeners = Vec::new();
+        for suite in suites {
+            for role in roles(suite) {
+                let role = Role::named(role.as_bytes()).context("a role")?;
+                listeners.push(listener(suite, role, &names)?);
+            }
+        }
+        let upstreams: Vec<Json> = names
+            .iter()
+            .map(|name| {
+                let mut cluster = config::static_cluster(name, echo);
+                cluster["typed_extension_protocol_options"] = json!({
+                    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                        "explicit_http_config": {"http_protocol_options": {}},
+                        "common_http_protocol_options": {"max_headers_count": 1000, "max_response_headers_kb": 1024},
+                    },
+                });
+                cluster
+            })
+            .collect();
+        let bootstrap = config::bootstrap(&node(&first.node), &listeners, &upstreams);
+        let binary = locate()?;
+        let envoy =
+            runtime.block_on(Envoy::start(&binary, "cases", &bootstrap, Options { concurrency: 2 }))?;
+        let mut addresses = BTreeMap::new();
+        for listener in &listeners {
+            let name = listener["name"].as_str().context("a name")?;
+            addresses.insert(name.to_owned(), runtime.block_on(envoy.listener(name))?);
+        }
+        Ok(Self { runtime, envoy, listeners: addresses })
+    }
+
+    /// The plugins of a suite.
+    #[must_use]
+    pub fn suite<'a>(&'a self, suite: &'a Suite) -> InEnvoy<'a> {
+        InEnvoy { fleet: self, suite }
+    }
+
+    /// Its metrics, as Prometheus reads them.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn metrics(&self) -> Result<String> {
+        self.runtime.block_on(self.envoy.get("/stats/prometheus"))
+    }
+
+    /// What it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.envoy.log()
+    }
+}
+
+impl Level for InEnvoy<'_> {
+    fn send(&mut self, request: &Request<'_>) -> Result<Outcome> {
+        let name = listener_name(self.suite, request.role);
+        let address = *self.fleet.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
+        let pseudo =
+            |name: &str| request.headers.iter().find(|(is, _)| is == name).map(|(_, value)| value.as_slice());
+        let mut head = Vec::new();
+        for part in [
+            b"GET ",
+            pseudo(":path").unwrap_or(b"/"),
+            b" HTTP/1.1\r\nhost: ",
+            pseudo(":authority").unwrap_or(b"nobody"),
+            b"\r\n",
+        ] {
+            head.extend_from_slice(part);
+        }
+        let plain = request.headers.iter().filter(|(name, _)| !name.starts_with(':'));
+        let cluster = request.cluster.map(|cluster| (CLUSTER.to_owned(), cluster.as_bytes().to_vec()));
+        for (name, value) in plain.chain(&cluster) {
+            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+                head.extend_from_slice(part);
+            }
+        }
+        head.extend_from_slice(b"\r\n");
+        let answer = echo::send(address, &head)?;
+        if answer.status != 200 {
+            return Ok(Outcome {
+                reply: Some((answer.status, String::from_utf8_lossy(&answer.body).into_owned())),
+                ..Outcome::default()
+            });
+        }
+        let mut headers = echo::headers(&answer.body)?;
+        headers.retain(|(name, _)| name != CLUSTER);
+        let shown =
+            SHOWN.map(|(header, _)| answer.header(header).filter(|value| value != "-").unwrap_or_default());
+        ensure!(
+            self.fleet.envoy.log().lines().all(|line| !line.contains("[critical]")),
+            "Envoy logged:\n{}",
+            self.fleet.envoy.log()
+        );
+        Ok(Outcome {
+            headers,
+            lane: Some(shown).filter(|[tenant, ..]| !tenant.is_empty()),
+            ..Outcome::default()
+        })
+    }
+}
