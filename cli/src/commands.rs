@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+mod about;
 mod check;
+mod demo;
 mod plugin_config;
 
 use std::path::PathBuf;
@@ -19,6 +21,10 @@ use crate::printer::{Outcome, Printer, summary};
 pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
     match command {
         Command::Check(args) => check::run(&args, printer),
+        Command::Schema => about::schema(printer),
+        Command::Completions(args) => about::completions(&args, printer),
+        Command::Man(args) => about::man(&args, printer),
+        Command::Demo(args) => demo::run(&args, printer),
         Command::PluginConfig(args) => plugin_config::run(&args, printer),
     }
 }

@@ -3,9 +3,11 @@
 pub mod args;
 pub mod check;
 pub mod commands;
+pub mod demo;
 pub mod document;
 pub mod envoy;
 pub mod lower;
 pub mod mesh;
 pub mod printer;
 pub mod routing;
+pub mod wasm;

@@ -60,7 +60,7 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
             state: mesh.document.telemetry.tracing || mesh.document.telemetry.debug_header,
             source: mesh.document.telemetry.debug_header,
         },
-        edge: (role == Role::Gateway).then(|| Edge { accept: mesh.document.edge.accept }),
+        edge: (role == Role::Gateway).then_some(Edge { accept: mesh.document.edge.accept }),
     }
 }
 

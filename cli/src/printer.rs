@@ -56,6 +56,12 @@ impl Printer {
         self.data(&format!("{}\n", serde_json::to_string_pretty(value)?))
     }
 
+    /// How wide a table may be: the terminal's width, or 120 columns where there is none.
+    #[must_use]
+    pub fn width(&self) -> u16 {
+        console::Term::stdout().size_checked().map_or(120, |(_, columns)| columns.max(80))
+    }
+
     /// Says something. Nobody listening is no error.
     pub fn say(&self, text: &str) {
         let mut err = anstream::stderr().lock();

@@ -26,6 +26,14 @@ pub fn module_path() -> PathBuf {
     path
 }
 
+/// Calls an export of any module, without arguments.
+///
+/// # Errors
+/// When it is not there, or traps.
+pub fn call_export(bytes: &[u8], name: &str) -> Result<i32> {
+    Vm::instantiate(bytes, &Arc::default())?.call(name, &[])
+}
+
 /// What a request looks like after the filter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
@@ -56,17 +64,20 @@ impl Vm {
     /// # Errors
     /// When the module does not fit this host.
     pub fn start(shared: &Arc<Mutex<Shared>>) -> Result<Self> {
-        let bytes = std::fs::read(module_path())?;
+        let mut vm = Self::instantiate(&std::fs::read(module_path())?, shared)?;
+        vm.call("_initialize", &[])?;
+        Ok(vm)
+    }
+
+    fn instantiate(bytes: &[u8], shared: &Arc<Mutex<Shared>>) -> Result<Self> {
         let engine = Engine::default();
-        let module = Module::new(&engine, &bytes[..])?;
+        let module = Module::new(&engine, bytes)?;
         let mut store = Store::new(&engine, State::new(Arc::clone(shared)));
         let mut linker = Linker::new(&engine);
         imports::add(&mut linker)?;
         imports::trap_the_rest(&mut linker, &mut store, &module)?;
         let instance = linker.instantiate_and_start(&mut store, &module)?;
-        let mut vm = Self { store, instance, next_context: 1 };
-        vm.call("_initialize", &[])?;
-        Ok(vm)
+        Ok(Self { store, instance, next_context: 1 })
     }
 
     fn call(&mut self, name: &str, arguments: &[i32]) -> Result<i32> {

@@ -75,13 +75,8 @@ fn compare(case: &Case, ids: &Ids, sent: &Headers, got: &Outcome, table: &mut Ta
     }
     if let Some((reason, bucket)) = &got.why {
         want.reason.iter().for_each(|want| table.row("reason", want, reason));
-        want.bucket.iter().for_each(|want| {
-            table.row(
-                "bucket",
-                &format!("{want}"),
-                &bucket.map_or(String::new(), |bucket| bucket.to_string()),
-            )
-        });
+        let bucket = bucket.map_or(String::new(), |bucket| bucket.to_string());
+        want.bucket.iter().for_each(|want| table.row("bucket", &want.to_string(), &bucket));
     }
 }
 

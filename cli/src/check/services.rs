@@ -81,7 +81,8 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
     for (subset, labels) in &service.subsets {
         let path = ["services", name, "subsets", subset];
         checker.check_name("subset", subset, &path);
-        if labels.is_empty() && service.subsets.len() > 1 {
+        let written = checker.project.tree.at(&path).map_or(0, |node| node.entries().len());
+        if written == 0 && service.subsets.len() > 1 {
             checker
                 .error_at_key(
                     &path,

@@ -1,1 +1,233 @@
+//! Everything that `check` can find, each in the smallest file that has it.
 
+use crate::document;
+
+/// A file in order; `{}` is where a test adds something.
+const GOOD: &str = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1: {}}
+sticky: {keys: [{header: x-user-id}]}
+services:
+  api:
+    subsets: {stable: {version: v1}, canary: {version: v2}}
+    baseline: stable
+";
+
+/// Findings as `line: severity: message / help`.
+fn findings(text: &str) -> Vec<String> {
+    let mut loaded = document::load_text("test.yaml", text).unwrap();
+    if let Some(project) = &loaded.project {
+        super::check(project, &mut loaded.findings);
+    }
+    loaded.findings.sort();
+    loaded
+        .findings
+        .iter()
+        .map(|finding| {
+            let line = finding.span.map_or(0, |span| span.line);
+            let help = finding.help.as_deref().unwrap_or("(no help)");
+            format!("{line}: {:?}: {} / {help}", finding.severity, finding.message)
+        })
+        .collect()
+}
+
+/// A file with one change has exactly this finding, which says all of these things.
+fn one(from: &str, to: &str, says: &[&str]) {
+    assert!(GOOD.contains(from), "{from}");
+    let found = findings(&GOOD.replace(from, to));
+    assert_eq!(found.len(), 1, "{to}: {found:#?}");
+    for part in says {
+        assert!(found[0].contains(part), "{to}: `{part}` is not in {}", found[0]);
+    }
+    assert!(!found[0].contains("(no help)"), "{}", found[0]);
+}
+
+#[test]
+fn a_file_in_order_has_no_finding() {
+    assert_eq!(findings(GOOD), [""; 0]);
+    let shortest = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1:}
+services: {orders: {subsets: {stable: {version: v1}}}}
+";
+    assert_eq!(findings(shortest), [""; 0]);
+}
+
+#[test]
+fn the_whole_document_is_read() {
+    let whole = include_str!("whole.yaml");
+    let found = findings(whole);
+    assert!(found.iter().all(|finding| !finding.contains(": Error:")), "{found:#?}");
+}
+
+#[test]
+fn shape() {
+    one("version: 1", "version: 2", &["2: Error: `version` cannot be 2 / write 1"]);
+    one(
+        "version: 1",
+        "version: 1\nmodes: observe",
+        &["3: Error: `modes` is not a key of the file / did you mean `mode`?"],
+    );
+    one(
+        "version: 1",
+        "version: 1\nmode: obsrve",
+        &["`mode` cannot be `obsrve` / did you mean `observe`?", "enforce, observe"],
+    );
+    one(
+        "version: 1",
+        "version: 1\negress: {gateways: a.b}",
+        &["`egress.gateways` has to be a list, not text / write [a.b]"],
+    );
+    one("name: shop, ", "", &["`mesh` has no `name` / add `name:`"]);
+    one(
+        "    baseline: stable",
+        "    baseline: stable\n    port: '80'",
+        &["`services.api.port` has to be a whole number, not text / write 80, without quotes"],
+    );
+    one(
+        "    baseline: stable",
+        "    baseline: stable\n    port: 0",
+        &["`services.api.port` cannot be 0 / write a number from 1 to 65535"],
+    );
+    one(
+        "version: v2",
+        "version: 2",
+        &["`services.api.subsets.canary.version` has to be text, not a number / write \"2\", in quotes"],
+    );
+    one(
+        "    baseline: stable",
+        "    baseline: stable\n    baseline: canary",
+        &["10: Error: key `baseline` stands twice"],
+    );
+}
+
+#[test]
+fn mistakes_of_every_kind_are_found_together() {
+    let bad = GOOD.replace("version: 1\n", "version: 1\nfoo: 1\n").replace("name: shop", "name: Shop");
+    let bad = bad + "    pins: {gray: canary}\n    port: x\n";
+    let found = findings(&bad);
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert!(found.windows(2).all(|pair| {
+        let line = |finding: &String| finding.split(':').next().unwrap().parse::<usize>().unwrap();
+        line(&pair[0]) <= line(&pair[1])
+    }));
+}
+
+#[test]
+fn tenants() {
+    one("gray-v1: {}", "gray-v1: {}, -x: {}", &["`-x` cannot be the name of a tenant", "63 letters"]);
+    one(
+        "gray-v1: {}",
+        "gray-v1: {default: true}",
+        &["a second default tenant: `green`", "keep `default: true` for one of `gray-v1`, `green`"],
+    );
+    one("{default: true}", "{}", &["4: Error: no tenant is the default", "`gray-v1: {default: true}`"]);
+    one("version: 1", "version: 1\nheader: cookie", &["`cookie` cannot be the tenant header"]);
+    one("version: 1", "version: 1\nheader: x-graylane-x", &["cannot be the tenant header"]);
+}
+
+#[test]
+fn mesh_and_policy() {
+    one("name: shop", "name: Shop", &["`Shop` cannot be the name of a mesh"]);
+    one("namespace: shop", "namespace: sh_op", &["`sh_op` cannot be a namespace"]);
+    one(
+        "version: 1",
+        "version: 1\npolicy: {remember: 2h}",
+        &["`2h` cannot be how long", "from `1s` to `1h`"],
+    );
+    one("version: 1", "version: 1\npolicy: {restore: [memory, memory]}", &["`memory` stands twice"]);
+    one("version: 1", "version: 1\npolicy: {exempt: {paths: [healthz]}}", &["`healthz` is no path"]);
+    one(
+        "version: 1",
+        "version: 1\negress: {gateways: [egress]}",
+        &["`egress` is no full host name", "egress.istio-system.svc.cluster.local"],
+    );
+}
+
+#[test]
+fn services() {
+    let service = |line: &str, says: &[&str]| {
+        one("    baseline: stable", &format!("    baseline: stable\n    {line}"), says)
+    };
+    one(
+        "    baseline: stable",
+        "",
+        &["7: Error: `api` has several subsets, and none is the baseline", "`canary`, `stable`"],
+    );
+    one("baseline: stable", "baseline: stabel", &["`api` has no subset `stabel` / did you mean `stable`?"]);
+    one(
+        "canary: {version: v2}",
+        "canary: {version: v1}",
+        &["subsets `canary` and `stable` have the same labels"],
+    );
+    one("canary: {version: v2}", "canary: {}", &["subset `canary` has no label"]);
+    one("canary: {version: v2}", "canary: {a b: v2}", &["`a b` is no label of a pod"]);
+    service("pins: {gray: canary}", &["10: Error: a pin for `gray`, which is no tenant", "`gray-v1`"]);
+    service("pins: {gray-v1: nothing}", &["`gray-v1` is pinned to `nothing`, which is no subset of `api`"]);
+    service(
+        "host: api.other",
+        &["neither a short nor a full host name", "`api.other.svc.cluster.local`", "`api.other.`"],
+    );
+    service("host: 'API!'", &["is no host name"]);
+    service("namespace: Other", &["`Other` cannot be a namespace"]);
+    one(
+        "services:",
+        "services:\n  again: {host: api, subsets: {stable: {version: v1}}}",
+        &["`again` and `api` are the same host", "`port`"],
+    );
+}
+
+#[test]
+fn rollouts() {
+    let rollout = |text: &str, says: &[&str]| {
+        one("    baseline: stable", &format!("    baseline: stable\n    rollout: {{{text}}}"), says)
+    };
+    rollout("weights: {}", &["a rollout without a canary"]);
+    rollout("weights: {canary: 101}", &["101 is no weight"]);
+    rollout("weights: {canary: 33.333}", &["33.333 is no weight", "two decimals"]);
+    rollout("weights: {canari: 1}", &["`canari` is no subset of `api` / did you mean `canary`?"]);
+    rollout("weights: {stable: 1}", &["`stable` is the baseline: it gets what is left"]);
+    rollout("weights: {canary: 1}, tenants: [blue]", &["`blue` is no tenant"]);
+    rollout("weights: {canary: 1}, tenants: []", &["nobody takes part in"]);
+    rollout("weights: {canary: 1}, salt: a b", &["`a b` cannot be a salt"]);
+    rollout("weights: {canary: 1}, steps: [5, 1]", &["step 1 comes after 5"]);
+    rollout("weights: {canary: 1}, steps: [0]", &["0 is no step"]);
+    rollout("weights: {canary: 1}, hold: soon", &["`soon` is no duration", "`10m`"]);
+    let three = GOOD.replace("canary: {version: v2}", "canary: {version: v2}, other: {version: v3}");
+    let found = findings(&(three.clone() + "    rollout: {weights: {canary: 60, other: 60}}\n"));
+    assert!(found.iter().any(|finding| finding.contains("Error: the weights add up to 120 %")), "{found:?}");
+    let found = findings(&(three.clone() + "    rollout: {weights: {canary: 5, other: 5}}\n"));
+    assert!(
+        matches!(&found[..], [only] if only.contains("Warning: `canary`, `other` fill from the bottom")),
+        "{found:?}"
+    );
+    let ends = "    rollout: {weights: {canary: 5, other: {percent: 5, from: top}}}\n";
+    assert_eq!(findings(&(three + ends)), [""; 0]);
+    let pinned = GOOD.to_owned()
+        + "    pins: {gray-v1: canary}\n    rollout: {weights: {canary: 1}, tenants: [green, gray-v1]}\n";
+    assert!(findings(&pinned)[0].contains("Warning: `gray-v1` never takes part: its pin comes first"));
+}
+
+#[test]
+fn sticky_and_edge() {
+    one("{header: x-user-id}", "{}", &["a sticky key is one place"]);
+    one("{header: x-user-id}", "{header: a, cookie: b}", &["a sticky key is one place"]);
+    one("{header: x-user-id}", "{cookie: 'a=b'}", &["`a=b` is no name of a cookie"]);
+    one("{header: x-user-id}", "{header: x-user-id, mint: {}}", &["only a cookie can be minted"]);
+    one("{header: x-user-id}", "{cookie: id, mint: {maxAge: long}}", &["`long` is no duration"]);
+    one(
+        "{keys: [{header: x-user-id}]}",
+        "{keys: [{header: x-user-id}], at: edge}",
+        &["Warning: keys count at the edge only, and no gateway is named"],
+    );
+    let without =
+        GOOD.replace("sticky: {keys: [{header: x-user-id}]}\n", "") + "    rollout: {weights: {canary: 1}}\n";
+    assert!(findings(&without)[0].contains("Warning: there are rollouts but no sticky key"));
+    let edge = |text: &str, says: &[&str]| one("version: 1", &format!("version: 1\nedge: {text}"), says);
+    edge("{accept: always}", &["Warning: `always`: anybody outside can choose a tenant"]);
+    edge("{gateway: {}}", &["`edge.gateway` has no `selector`", "root namespace"]);
+    edge("{gateway: {namespace: shop}}", &["`edge.gateway` has no `selector`: sidecars of this namespace"]);
+    edge("{gateway: {selector: {istio: x}, name: A/b/}}", &["`A/b/` names no Gateway"]);
+}

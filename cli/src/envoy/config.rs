@@ -1,5 +1,6 @@
 //! Pieces of Envoy configuration, as JSON: what Istio would send to a proxy, as far as a demo and tests need it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use graylane_decide::metrics::TAGS;
@@ -56,16 +57,28 @@ pub fn wasm_filter(
     })
 }
 
-/// A filter whose configuration comes from a file of extension configurations (ECDS), as Istio's comes over ADS.
-#[must_use]
-pub fn discovered_filter(name: &str, file: &Path) -> Json {
+/// Name of the cluster of the discovery service.
+pub const DISCOVERY: &str = "discovery";
+
+/// A source of configuration: the discovery service, asked over plain HTTP ten times a second (xDS over REST). Files
+/// would do as well, but every file that an Envoy watches takes one of a user's few inotify instances.
+fn discovery() -> Json {
     json!({
-        "name": name,
-        "config_discovery": {
-            "config_source": {"path_config_source": {"path": file}, "resource_api_version": "V3"},
-            "type_urls": [WASM],
+        "resource_api_version": "V3",
+        "api_config_source": {
+            "api_type": "REST",
+            "transport_api_version": "V3",
+            "cluster_names": [DISCOVERY],
+            "refresh_delay": "0.1s",
+            "request_timeout": "5s",
         },
     })
+}
+
+/// A filter whose configuration is discovered by its name (ECDS), as Istio's is.
+#[must_use]
+pub fn discovered_filter(name: &str) -> Json {
+    json!({"name": name, "config_discovery": {"config_source": discovery(), "type_urls": [WASM]}})
 }
 
 /// The router, which ends every chain of filters.
@@ -74,10 +87,10 @@ pub fn router() -> Json {
     json!({"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}})
 }
 
-/// A listener on a free port of loopback, with these HTTP filters before the router. `manager` adds fields to the
+/// A listener on a port of loopback (0: any), with these HTTP filters before the router. `manager` adds fields to the
 /// connection manager; its routes have to be among them.
 #[must_use]
-pub fn listener(name: &str, direction: &str, filters: &[Json], manager: &Json) -> Json {
+pub fn listener(name: &str, port: u16, direction: &str, filters: &[Json], manager: &Json) -> Json {
     let mut http = json!({
         "@type": HTTP_CONNECTION_MANAGER,
         "stat_prefix": name,
@@ -87,74 +100,47 @@ pub fn listener(name: &str, direction: &str, filters: &[Json], manager: &Json) -
     json!({
         "name": name,
         "traffic_direction": direction,
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
         "filter_chains": [{
             "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": http}],
         }],
     })
 }
 
-/// Routes from a file of route configurations (RDS).
+/// Routes that are discovered by their name (RDS).
 #[must_use]
-pub fn discovered_routes(name: &str, file: &Path) -> Json {
-    json!({"rds": {
-        "route_config_name": name,
-        "config_source": {"path_config_source": {"path": file}, "resource_api_version": "V3"},
-    }})
+pub fn discovered_routes(name: &str) -> Json {
+    json!({"rds": {"route_config_name": name, "config_source": discovery()}})
 }
 
-/// A cluster with one address.
+/// A cluster with these addresses.
 #[must_use]
-pub fn static_cluster(name: &str, address: std::net::SocketAddr) -> Json {
-    json!({
-        "name": name,
-        "connect_timeout": "5s",
-        "type": "STATIC",
-        "load_assignment": load_assignment(name, &[address]),
-    })
-}
-
-/// A cluster whose addresses come from a file (EDS).
-#[must_use]
-pub fn discovered_cluster(name: &str, file: &Path) -> Json {
-    json!({
-        "name": name,
-        "connect_timeout": "5s",
-        "type": "EDS",
-        "eds_cluster_config": {
-            "eds_config": {"path_config_source": {"path": file}, "resource_api_version": "V3"},
-        },
-    })
-}
-
-/// The addresses of a cluster.
-#[must_use]
-pub fn load_assignment(name: &str, addresses: &[std::net::SocketAddr]) -> Json {
-    let endpoint = |address: &std::net::SocketAddr| {
+pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Json {
+    let endpoint = |address: &SocketAddr| {
         json!({"endpoint": {"address": {"socket_address": {
             "address": address.ip().to_string(), "port_value": address.port(),
         }}}})
     };
     json!({
-        "cluster_name": name,
-        "endpoints": [{"lb_endpoints": addresses.iter().map(endpoint).collect::<Vec<_>>()}],
+        "name": name,
+        "connect_timeout": "5s",
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": addresses.iter().map(endpoint).collect::<Vec<_>>()}],
+        },
     })
 }
 
-/// A file of resources, as Envoy reads it; each gets its type.
+/// The discovery service's answer: one resource of a type.
 #[must_use]
-pub fn resources(kind: &str, version: &str, resources: Vec<Json>) -> Json {
-    let typed = |mut resource: Json| {
-        merge(&mut resource, &json!({"@type": kind}));
-        resource
-    };
-    json!({"version_info": version, "resources": resources.into_iter().map(typed).collect::<Vec<_>>()})
+pub fn discovered(type_url: &str, version: &str, mut resource: Json) -> Json {
+    merge(&mut resource, &json!({"@type": type_url}));
+    json!({"version_info": version, "type_url": type_url, "resources": [resource]})
 }
 
 /// Type of a route configuration.
 pub const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
-/// Type of a cluster's addresses.
-pub const ENDPOINTS: &str = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 /// Type of an extension's configuration.
 pub const EXTENSIONS: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 

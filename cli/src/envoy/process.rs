@@ -51,6 +51,7 @@ impl Envoy {
             .arg("--log-path")
             .arg(file("log"))
             .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
+            .args(["--file-flush-interval-msec", "20"])
             .args(["--drain-strategy", "immediate", "--drain-time-s", "1"])
             .args(["--concurrency", &options.concurrency.to_string()])
             .stdin(Stdio::null())
@@ -121,19 +122,28 @@ impl Envoy {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Waits for a condition.
+    ///
+    /// # Errors
+    /// When it does not come true in time, or cannot be looked at.
+    pub async fn wait_until(&self, what: &str, condition: impl AsyncFn() -> Result<bool>) -> Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        while !condition().await? {
+            if Instant::now() > deadline {
+                bail!("Envoy `{}` does not get so far that {what}:\n{}", self.name, self.log_end());
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Waits until its log has so many lines with this text.
     ///
     /// # Errors
     /// When it does not in time.
     pub async fn wait_for_log(&self, text: &str, times: usize) -> Result<()> {
-        let deadline = Instant::now() + START_LIMIT;
-        while self.log().lines().filter(|line| line.contains(text)).count() < times {
-            if Instant::now() > deadline {
-                bail!("Envoy `{}` did not log `{text}` {times} times:\n{}", self.name, self.log_end());
-            }
-            sleep(LOOK).await;
-        }
-        Ok(())
+        let has = async || Ok(self.log().lines().filter(|line| line.contains(text)).count() >= times);
+        self.wait_until(&format!("it logs `{text}` {times} times"), has).await
     }
 
     fn log_end(&self) -> String {

@@ -95,7 +95,7 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
     });
     let direction = if role == Role::Inbound { "INBOUND" } else { "OUTBOUND" };
     let filter = json!({"name": name, "typed_config": filter});
-    Ok(config::listener(&name, direction, &[filter], &manager))
+    Ok(config::listener(&name, 0, direction, &[filter], &manager))
 }
 
 fn node(node: &Node) -> Json {
@@ -126,7 +126,7 @@ impl Fleet {
         let upstreams: Vec<Json> = names
             .iter()
             .map(|name| {
-                let mut cluster = config::static_cluster(name, echo);
+                let mut cluster = config::cluster(name, &[echo]);
                 cluster["typed_extension_protocol_options"] = json!({
                     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",

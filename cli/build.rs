@@ -1,0 +1,13 @@
+//! Takes the filter into the program, if `make wasm` has left it in dist/.
+
+use std::path::Path;
+use std::{env, fs};
+
+fn main() {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/graylane.wasm");
+    println!("cargo::rerun-if-changed={}", module.display());
+    let expression =
+        if module.is_file() { format!("Some(include_bytes!({module:?}))") } else { "None".to_owned() };
+    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    fs::write(Path::new(&out).join("module.rs"), expression).expect("OUT_DIR can be written");
+}

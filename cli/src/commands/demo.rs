@@ -1,0 +1,146 @@
+//! `graylane demo`: the file as a real mesh on loopback.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Demo, Format};
+use crate::demo::{self, Cast, Setup, Town};
+use crate::document;
+use crate::envoy::locate;
+use crate::mesh::Mesh;
+use crate::printer::{Outcome, Printer};
+use crate::wasm;
+
+/// The file that is run if none is given.
+const BANK: &str = include_str!("../../../examples/bank/graylane.yaml");
+/// Pods that a demo starts at most; each is an Envoy of about 90 MB.
+const MAX_PODS: usize = 16;
+
+/// Runs it.
+pub fn run(args: &Demo, printer: Printer) -> Result<Outcome> {
+    let Some(mesh) = read(args, printer)? else { return Ok(Outcome::Findings) };
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        tokio::select! {
+            outcome = show(args, printer, mesh) => outcome,
+            // Everything that was started ends with what is dropped here.
+            stopped = asked_to_stop() => {
+                stopped?;
+                printer.say("stopped");
+                Ok(Outcome::Failure)
+            }
+        }
+    })
+}
+
+/// Waits for ctrl-C, for a kind kill, or for the terminal to go away.
+async fn asked_to_stop() -> Result<()> {
+    let (mut end, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => Ok(result?),
+        _ = end.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
+}
+
+fn read(args: &Demo, printer: Printer) -> Result<Option<Mesh>> {
+    if !args.file.is_empty() {
+        return Ok(super::mesh(&args.file, printer)?.map(|(_, mesh)| mesh));
+    }
+    let loaded = document::load_text("examples/bank/graylane.yaml", BANK)?;
+    Ok(loaded.project.as_ref().map(Mesh::of))
+}
+
+/// The order of the services on the way: those that are exposed first.
+fn path(mesh: &Mesh) -> Vec<String> {
+    let exposed =
+        |name: &String| mesh.document.services.get(name).is_some_and(|service| service.expose.is_some());
+    let mut names: Vec<String> = mesh.services.iter().map(|service| service.name.clone()).collect();
+    names.sort_by_key(|name| !exposed(name));
+    names
+}
+
+async fn show(args: &Demo, printer: Printer, mut mesh: Mesh) -> Result<Outcome> {
+    mesh.document.telemetry.debug_header = true;
+    let pods: usize = mesh.services.iter().map(|service| service.subsets.len()).sum();
+    ensure!(
+        pods <= MAX_PODS,
+        "this file has {pods} subsets; a demo starts an Envoy for each, and {MAX_PODS} at most"
+    );
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let path = path(&mesh);
+    let cast = Cast::of(&mesh, &path, &client).context("a demo needs a tenant besides the default one")?;
+    let bar = progress(args, pods as u64 + 2);
+    bar.set_message("starting Envoys");
+    let setup = Setup {
+        envoy: locate()?,
+        module: wasm::module()?,
+        entry: path.first().cloned().unwrap_or_default(),
+        worker_tenant: Some(cast.gray.clone()),
+        mesh,
+    };
+    let mut town = Town::start(setup, |name| {
+        bar.inc(1);
+        bar.set_message(format!("{name} serves"));
+    })
+    .await?;
+    bar.set_length(0);
+    let rows = demo::run(&mut town, &cast, args.users as usize, |name| {
+        bar.tick();
+        bar.set_message(name.to_owned());
+    })
+    .await?;
+    bar.finish_and_clear();
+    let ok = rows.iter().all(|row| row.ok);
+    match args.output {
+        Format::Json => printer.json(&json!({"scenarios": rows}))?,
+        Format::Text => printer.data(&demo::render(&rows, printer.width()))?,
+    }
+    let right = rows.iter().filter(|row| row.ok).count();
+    printer.say(&format!(
+        "{right} of {} scenarios as expected, on {} real Envoys",
+        rows.len(),
+        town.envoys().count()
+    ));
+    if args.keep {
+        keep(&town, &cast, printer).await?;
+    }
+    Ok(if ok { Outcome::Ok } else { Outcome::Findings })
+}
+
+async fn keep(town: &Town, cast: &Cast<'_>, printer: Printer) -> Result<()> {
+    let path = cast.path.join(",");
+    let curl = |header: &str| {
+        format!(
+            "  curl -i -H '{header}' 'http://{}/?run=mine&path={path}&forward={}:request-id'",
+            town.gateway, cast.path[0]
+        )
+    };
+    printer.say("\nStill up; end it with ctrl-C. Try:");
+    printer.say(&curl(&format!("{}: {}", town.mesh.header, cast.gray)));
+    if let Some(key) = &cast.key_header {
+        printer.say(&curl(&format!("{key}: user-7")));
+    }
+    printer.say("");
+    for (what, address) in town.addresses() {
+        printer.say(&format!("  http://{address:<22} {what}"));
+    }
+    // Until ctrl-C.
+    std::future::pending::<()>().await;
+    Ok(())
+}
+
+fn progress(args: &Demo, steps: u64) -> ProgressBar {
+    // Drawn on stderr, and only if that is a terminal.
+    let target = if args.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(steps), target);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}

@@ -1,0 +1,26 @@
+//! `graylane demo`: the mesh of a file as real Envoy processes on loopback, with applications that misbehave, and
+//! requests that show what becomes of them.
+//!
+//! | part | its subject |
+//! |-|-|
+//! | `app` | the applications, and how they lose headers |
+//! | `town` | all pods and the gateway, up and wired |
+//! | `discovery` | the service that offers the Envoys their routes and plugins |
+//! | `journey` | one request through the town, hop by hop |
+//! | `expect` | what the core says should become of it |
+//! | `scenarios` | the journeys that are shown |
+//! | `crowd` | thousands of users |
+//! | `table` | what is printed |
+
+mod app;
+mod crowd;
+mod discovery;
+mod expect;
+mod journey;
+mod scenarios;
+mod table;
+mod town;
+
+pub use scenarios::{Cast, Row, Stop, run};
+pub use table::render;
+pub use town::{Setup, Town};

@@ -1,0 +1,171 @@
+//! The demo's discovery service: what Envoys run, offered anew without a restart, as istiod does it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::{Json as Body, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use graylane_decide::Role;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::demo::app::DEBUG_HEADER;
+use crate::envoy::config;
+use crate::lower;
+use crate::mesh::{Mesh, Service};
+use crate::routing::{self, Rule};
+
+/// The cluster of a pod's own application.
+pub const APPLICATION: &str = "inbound|8080||";
+/// The cluster of everything outside, as Istio calls it.
+pub const OUTSIDE: &str = "PassthroughCluster";
+/// A host outside the mesh.
+pub const OUTSIDE_HOST: &str = "www.example.com";
+
+/// What is offered now, by name: type, version, resource.
+type Offers = Arc<Mutex<BTreeMap<String, (&'static str, String, Json)>>>;
+
+/// The discovery service.
+pub struct Discovery {
+    /// Where it listens.
+    pub address: SocketAddr,
+    offers: Offers,
+    module: PathBuf,
+    version: u64,
+    task: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+/// The cluster of a service's subset, as Istio calls it; no subset: all pods.
+#[must_use]
+pub fn cluster(service: &Service, subset: &str) -> String {
+    format!("outbound|{}|{subset}|{}", service.port.unwrap_or(80), service.host)
+}
+
+/// Name of a role's plugin.
+#[must_use]
+pub fn plugin(role: Role) -> String {
+    format!("graylane-{}", role.name())
+}
+
+impl Discovery {
+    /// Starts it, with the module that plugins run.
+    pub async fn start(module: &[u8]) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("graylane-demo-").tempdir()?;
+        let path = folder.path().join("graylane.wasm");
+        std::fs::write(&path, module)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let offers = Offers::default();
+        let router = Router::new().route("/{*method}", post(discover)).with_state(Arc::clone(&offers));
+        let task = tokio::spawn(async move {
+            // Serves until the task is aborted; there is nobody to tell of an error.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { address, offers, module: path, version: 0, task, _folder: folder })
+    }
+
+    fn offer(&mut self, name: &str, type_url: &'static str, resource: Json) {
+        self.version += 1;
+        let offer = (type_url, self.version.to_string(), resource);
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), offer);
+    }
+
+    /// Offers the routes and plugins of a mesh.
+    pub fn offer_mesh(&mut self, mesh: &Mesh, entry: &str) -> Result<()> {
+        self.offer(Role::Outbound.name(), config::ROUTES, outbound_routes(mesh));
+        self.offer(Role::Gateway.name(), config::ROUTES, gateway_routes(mesh, entry));
+        for role in [Role::Inbound, Role::Outbound, Role::Gateway] {
+            let configuration = serde_json::to_string(&lower::config(mesh, role))?;
+            // As rendered for Istio: sidecars let traffic pass, a gateway never does.
+            let policy = if role == Role::Gateway { "FAIL_RELOAD" } else { "FAIL_OPEN" };
+            let name = plugin(role);
+            let filter = config::wasm_filter(&name, role.name(), &self.module, &configuration, policy);
+            self.offer(&name, config::EXTENSIONS, json!({"name": name, "typed_config": filter}));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Answers one poll (xDS over REST): the resource that is asked for by name, or 304 while it is the one known.
+async fn discover(State(offers): State<Offers>, Body(request): Body<Json>) -> Response {
+    let name = request["resource_names"][0].as_str().unwrap_or_default();
+    let offer = offers.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+    match offer {
+        None => StatusCode::NOT_FOUND.into_response(),
+        Some((_, version, _)) if request["version_info"] == version => {
+            StatusCode::NOT_MODIFIED.into_response()
+        }
+        Some((type_url, version, resource)) => {
+            Body(config::discovered(type_url, &version, resource)).into_response()
+        }
+    }
+}
+
+fn debug_header() -> Json {
+    let state = |name: &str| format!("{name}=%FILTER_STATE(wasm.{name}:PLAIN)%");
+    let value = ["tenant", "subset", "source"].map(state).join(",");
+    json!({"header": {"key": DEBUG_HEADER, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
+}
+
+fn outbound_routes(mesh: &Mesh) -> Json {
+    let outside = json!({
+        "name": "outside", "domains": ["*"],
+        "routes": [{"name": "outside", "match": {"prefix": "/"}, "route": {"cluster": OUTSIDE}}],
+    });
+    let hosts = mesh.services.iter().map(|service| {
+        let short = service.host.split('.').next().unwrap_or_default();
+        let with_namespace = format!("{short}.{}", service.namespace);
+        let names =
+            [short.to_owned(), with_namespace.clone(), format!("{with_namespace}.svc"), service.host.clone()];
+        json!({"name": service.host, "domains": names, "routes": routes(mesh, service)})
+    });
+    json!({
+        "name": Role::Outbound.name(),
+        "ignore_port_in_host_matching": true,
+        "virtual_hosts": hosts.chain([outside]).collect::<Vec<_>>(),
+    })
+}
+
+fn gateway_routes(mesh: &Mesh, entry: &str) -> Json {
+    let entry = mesh
+        .service(entry)
+        .map(|service| json!({"name": "entry", "domains": ["*"], "routes": routes(mesh, service)}));
+    json!({"name": Role::Gateway.name(), "virtual_hosts": entry.into_iter().collect::<Vec<_>>()})
+}
+
+fn routes(mesh: &Mesh, service: &Service) -> Vec<Json> {
+    routing::rules(mesh, service).iter().map(|rule| route(service, rule)).collect()
+}
+
+fn route(service: &Service, rule: &Rule) -> Json {
+    let header = |(name, value): &(String, String)| json!({"name": name, "string_match": {"exact": value}});
+    let action = match &rule.subsets[..] {
+        [(subset, _)] => json!({"cluster": cluster(service, subset)}),
+        subsets => {
+            let weighted = |(subset, weight): &(String, u32)| json!({"name": cluster(service, subset), "weight": weight});
+            json!({"weighted_clusters": {"clusters": subsets.iter().map(weighted).collect::<Vec<_>>()}})
+        }
+    };
+    json!({
+        "name": rule.name,
+        "match": {"prefix": "/", "headers": rule.header.iter().map(header).collect::<Vec<_>>()},
+        "route": action,
+        "request_headers_to_remove": rule.remove.iter().collect::<Vec<_>>(),
+        "response_headers_to_add": [debug_header()],
+    })
+}

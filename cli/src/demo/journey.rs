@@ -1,0 +1,133 @@
+//! One request through the town, hop by hop.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use crate::demo::app::{DEBUG_HEADER, Forward, Happened, Orders};
+use crate::demo::discovery::OUTSIDE_HOST;
+use crate::demo::town::Town;
+
+/// How long a journey may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Where a request comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Through the gateway.
+    Gateway,
+    /// From the worker, through its sidecar.
+    Worker,
+}
+
+/// A request to be sent.
+#[derive(Clone, Debug)]
+pub struct Journey {
+    /// Where it comes in.
+    pub entry: Entry,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// The services it passes.
+    pub path: Vec<String>,
+    /// What applications forward, where it is not all.
+    pub forward: Vec<(String, Forward)>,
+    /// Applications that call only after they have answered.
+    pub late: Vec<String>,
+}
+
+/// What became of it at one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Hop {
+    /// The service.
+    pub service: String,
+    /// The subset whose pod it reached.
+    pub subset: String,
+    /// Whose request the caller's side took it for.
+    pub tenant: String,
+    /// Where the caller's side had the tenant from.
+    pub source: String,
+    /// What the application saw.
+    #[serde(skip)]
+    pub headers: BTreeMap<String, String>,
+}
+
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+impl Journey {
+    /// Sends it, and waits until it has been everywhere.
+    ///
+    /// # Errors
+    /// When it gets stuck.
+    pub async fn go(&self, town: &Town, client: &reqwest::Client) -> Result<Vec<Hop>> {
+        let run = RUNS.fetch_add(1, Ordering::Relaxed).to_string();
+        let forward: Vec<String> =
+            self.forward.iter().map(|(name, forward)| format!("{name}:{}", forward.word())).collect();
+        let orders = Orders {
+            run: run.clone(),
+            path: self.path.join(","),
+            forward: forward.join(","),
+            late: self.late.join(","),
+        };
+        let first = self.path.first().map_or("", String::as_str);
+        let (address, authority): (SocketAddr, &str) = match self.entry {
+            Entry::Gateway => (town.gateway, "bank.example.com"),
+            Entry::Worker => (town.worker, town.authorities.get(first).map_or(first, String::as_str)),
+        };
+        let mut request = client.get(format!("http://{address}/")).query(&orders).header("host", authority);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await?;
+        let debug = answer
+            .headers()
+            .get(DEBUG_HEADER)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        let (status, body) = (answer.status(), answer.text().await?);
+        if !status.is_success() {
+            bail!("{status}: {}", body.trim());
+        }
+        town.journal.note(&run, |happened| happened.calls.push((first.to_owned(), debug)));
+        let happened = self.wait(town, &run).await?;
+        town.journal.forget(&run);
+        Ok(self.path.iter().map(|service| hop(service, &happened)).collect())
+    }
+
+    /// An application that calls late does so after the answer.
+    async fn wait(&self, town: &Town, run: &str) -> Result<Happened> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let happened = town.journal.read(run);
+            if happened.visits.len() >= self.path.len() && happened.calls.len() >= self.path.len() {
+                return Ok(happened);
+            }
+            if Instant::now() > deadline {
+                bail!("the journey over {} got stuck: {happened:?}", self.path.join(", "));
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn hop(service: &str, happened: &Happened) -> Hop {
+    let name = if service == OUTSIDE_HOST { "outside" } else { service };
+    let visit = happened.visits.iter().find(|visit| visit.service == name);
+    let debug = happened.calls.iter().find(|(to, _)| to == service).map_or("", |(_, debug)| debug.as_str());
+    let said = |key: &str| {
+        let value = debug.split(',').find_map(|part| part.strip_prefix(key)?.strip_prefix('='));
+        value.filter(|value| *value != "-").unwrap_or_default().to_owned()
+    };
+    Hop {
+        service: service.to_owned(),
+        subset: visit.map(|visit| visit.subset.clone()).unwrap_or_default(),
+        tenant: said("tenant"),
+        source: said("source"),
+        headers: visit.map(|visit| visit.headers.clone()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,248 @@
+//! All pods and the gateway: applications and Envoys, up and wired.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use graylane_decide::Role;
+use graylane_decide::names::TENANT_LABEL;
+use serde_json::{Value as Json, json};
+use tokio::net::TcpSocket;
+
+use crate::demo::app::{App, Journal};
+use crate::demo::discovery::{APPLICATION, Discovery, OUTSIDE, OUTSIDE_HOST, cluster, plugin};
+use crate::envoy::config::{self, DISCOVERY};
+use crate::envoy::{Envoy, Options};
+use crate::lower;
+use crate::mesh::{Mesh, Service};
+
+/// Worker threads of each Envoy: two, so that what comes in and what goes out meet different ones.
+const CONCURRENCY: u32 = 2;
+/// The pod that makes calls of its own.
+const WORKER: &str = "worker";
+
+/// A pod: an application and its sidecar.
+struct Pod {
+    app: App,
+    envoy: Envoy,
+    cluster: String,
+}
+
+/// A port that is kept for an Envoy: bound, but not listened on, so that Envoy can bind it too (its listeners set
+/// SO_REUSEPORT) and nobody else gets it in between.
+struct Reserved {
+    address: SocketAddr,
+    _socket: TcpSocket,
+}
+
+impl Reserved {
+    fn new() -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseport(true)?;
+        socket.bind(([127, 0, 0, 1], 0).into())?;
+        Ok(Self { address: socket.local_addr()?, _socket: socket })
+    }
+}
+
+/// Addresses of clusters, by name.
+type Clusters = BTreeMap<String, Vec<SocketAddr>>;
+
+/// The mesh of a file, as processes.
+pub struct Town {
+    /// The file that it runs now.
+    pub mesh: Mesh,
+    /// What happened on journeys.
+    pub journal: Journal,
+    /// Where the outside comes in.
+    pub gateway: SocketAddr,
+    /// Where the worker's own calls go.
+    pub worker: SocketAddr,
+    /// Authorities by service name.
+    pub authorities: BTreeMap<String, String>,
+    /// The service behind the gateway.
+    pub entry: String,
+    discovery: Discovery,
+    /// How often each revision was offered: a VM says each time that it runs it.
+    offered: BTreeMap<String, usize>,
+    pods: Vec<Pod>,
+    gateway_envoy: Envoy,
+    worker_envoy: Envoy,
+    _outside: App,
+}
+
+/// What starting needs.
+pub struct Setup<'a> {
+    /// Envoy's program.
+    pub envoy: PathBuf,
+    /// The filter's module.
+    pub module: &'a [u8],
+    /// The file.
+    pub mesh: Mesh,
+    /// The service behind the gateway.
+    pub entry: String,
+    /// Tenant of the worker, if there is one besides the default.
+    pub worker_tenant: Option<String>,
+}
+
+impl Town {
+    /// Starts everything; `step` is told of every Envoy that serves.
+    pub async fn start(setup: Setup<'_>, mut step: impl FnMut(&str)) -> Result<Self> {
+        let Setup { envoy: binary, module, mesh, entry, worker_tenant } = setup;
+        let journal = Journal::default();
+        let authorities: BTreeMap<String, String> =
+            mesh.services.iter().map(|service| (service.name.clone(), authority(service))).collect();
+        let mut discovery = Discovery::start(module).await?;
+        discovery.offer_mesh(&mesh, &entry)?;
+        let outside = App::start("outside", OUTSIDE_HOST, &journal, &BTreeMap::new()).await?;
+        let options = Options { concurrency: CONCURRENCY };
+
+        let mut clusters = Clusters::from([(DISCOVERY.to_owned(), vec![discovery.address])]);
+        let mut places = Vec::new();
+        for service in &mesh.services {
+            for subset in service.subsets.keys() {
+                let port = Reserved::new()?;
+                clusters.entry(cluster(service, subset)).or_default().push(port.address);
+                clusters.entry(cluster(service, "")).or_default().push(port.address);
+                places.push((service, subset, port));
+            }
+        }
+        let gateway_bootstrap = gateway(&mesh, &clusters);
+        clusters.insert(OUTSIDE.to_owned(), vec![outside.address]);
+
+        let mut pods = Vec::new();
+        for (service, subset, port) in places {
+            let name = format!("{}-{subset}", service.name);
+            let app = App::start(&service.name, subset, &journal, &authorities).await?;
+            let mut labels = service.subsets[subset].clone();
+            labels.insert("app".to_owned(), service.host.split('.').next().unwrap_or_default().to_owned());
+            let node = config::node("sidecar", &name, &service.namespace, &json!(labels));
+            let bootstrap = sidecar(&node, &clusters, Some((port.address, app.address)));
+            let envoy = Envoy::start(&binary, &name, &bootstrap, options).await?;
+            app.attach(envoy.listener(Role::Outbound.name()).await?);
+            pods.push(Pod { app, envoy, cluster: cluster(service, subset) });
+            step(&name);
+        }
+        let labels = worker_tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
+        let node = config::node("sidecar", WORKER, &mesh.document.mesh.namespace, &labels);
+        let worker_envoy = Envoy::start(&binary, WORKER, &sidecar(&node, &clusters, None), options).await?;
+        step(WORKER);
+        let gateway_envoy = Envoy::start(&binary, "gateway", &gateway_bootstrap, options).await?;
+        step("gateway");
+
+        let offered = BTreeMap::from([(lower::revision(&mesh), 1)]);
+        let town = Self {
+            offered,
+            gateway: gateway_envoy.listener(Role::Gateway.name()).await?,
+            worker: worker_envoy.listener(Role::Outbound.name()).await?,
+            mesh,
+            journal,
+            authorities,
+            entry,
+            discovery,
+            pods,
+            gateway_envoy,
+            worker_envoy,
+            _outside: outside,
+        };
+        town.wait_for_plugins().await?;
+        Ok(town)
+    }
+
+    /// All Envoys and their names.
+    pub fn envoys(&self) -> impl Iterator<Item = &Envoy> {
+        self.pods.iter().map(|pod| &pod.envoy).chain([&self.worker_envoy, &self.gateway_envoy])
+    }
+
+    /// Runs another version of the file from now on: as Istio does it, without a restart.
+    pub async fn change(&mut self, mesh: Mesh) -> Result<()> {
+        self.discovery.offer_mesh(&mesh, &self.entry)?;
+        self.mesh = mesh;
+        *self.offered.entry(lower::revision(&self.mesh)).or_default() += 1;
+        self.wait_for_plugins().await
+    }
+
+    /// Every VM of every Envoy says in the log when it runs a revision: the one on the main thread and one a worker.
+    async fn wait_for_plugins(&self) -> Result<()> {
+        let revision = lower::revision(&self.mesh);
+        let times = (CONCURRENCY as usize + 1) * self.offered.get(&revision).copied().unwrap_or(1);
+        let said = |role: Role| format!("graylane: {} runs revision {revision}", role.name());
+        for pod in &self.pods {
+            pod.envoy.wait_for_log(&said(Role::Inbound), times).await?;
+            pod.envoy.wait_for_log(&said(Role::Outbound), times).await?;
+        }
+        self.worker_envoy.wait_for_log(&said(Role::Outbound), times).await?;
+        self.gateway_envoy.wait_for_log(&said(Role::Gateway), times).await
+    }
+
+    /// The sum of a metric over all Envoys, of the series that have all these tags.
+    pub async fn metric(&self, name: &str, tags: &[(&str, &str)]) -> Result<f64> {
+        let mut sum = 0.0;
+        for envoy in self.envoys() {
+            for line in envoy.get("/stats/prometheus").await?.lines().filter(|line| line.starts_with(name)) {
+                let tagged = tags.iter().all(|(tag, value)| line.contains(&format!("{tag}=\"{value}\"")));
+                if tagged {
+                    sum += line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0);
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Addresses that one may want to look at: what, and where.
+    pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        let admin = |name: String, envoy: &Envoy| (format!("admin of {name}"), envoy.admin);
+        let mut addresses = vec![
+            ("the gateway".to_owned(), self.gateway),
+            ("calls of the worker".to_owned(), self.worker),
+            admin("the gateway".to_owned(), &self.gateway_envoy),
+            admin("the worker".to_owned(), &self.worker_envoy),
+        ];
+        addresses.extend(self.pods.iter().map(|pod| admin(pod.cluster.clone(), &pod.envoy)));
+        addresses
+            .extend(self.pods.iter().map(|pod| (format!("application of {}", pod.cluster), pod.app.address)));
+        addresses
+    }
+}
+
+/// How applications call a service.
+fn authority(service: &Service) -> String {
+    let short = service.host.split('.').next().unwrap_or_default();
+    let host = format!("{short}.{}", service.namespace);
+    service.port.map_or(host.clone(), |port| format!("{host}:{port}"))
+}
+
+fn all(clusters: &Clusters) -> Vec<Json> {
+    clusters.iter().map(|(name, addresses)| config::cluster(name, addresses)).collect()
+}
+
+/// A sidecar: where requests of its pod go, and, if it has an application, where requests to it come in.
+fn sidecar(node: &Json, clusters: &Clusters, inbound: Option<(SocketAddr, SocketAddr)>) -> Json {
+    let filter = |role| [config::discovered_filter(&plugin(role))];
+    let routes = config::discovered_routes(Role::Outbound.name());
+    let name = Role::Outbound.name();
+    let mut listeners = vec![config::listener(name, 0, "OUTBOUND", &filter(Role::Outbound), &routes)];
+    let mut clusters = all(clusters);
+    if let Some((listen, app)) = inbound {
+        let routes = json!({"route_config": {"virtual_hosts": [{
+            "name": "inbound", "domains": ["*"],
+            "routes": [{"match": {"prefix": "/"}, "route": {"cluster": APPLICATION}}],
+        }]}});
+        let name = Role::Inbound.name();
+        listeners.push(config::listener(name, listen.port(), "INBOUND", &filter(Role::Inbound), &routes));
+        clusters.push(config::cluster(APPLICATION, &[app]));
+    }
+    config::bootstrap(node, &listeners, &clusters)
+}
+
+fn gateway(mesh: &Mesh, clusters: &Clusters) -> Json {
+    let filter = config::discovered_filter(&plugin(Role::Gateway));
+    let mut manager = config::discovered_routes(Role::Gateway.name());
+    // As Istio's gateways: the client's address counts, and ids of strangers are replaced.
+    manager["use_remote_address"] = json!(true);
+    let listener = config::listener(Role::Gateway.name(), 0, "OUTBOUND", &[filter], &manager);
+    let namespace =
+        mesh.document.edge.gateway.as_ref().map_or("istio-system", |gateway| gateway.namespace.as_str());
+    let node = config::node("router", "gateway", namespace, &json!({"istio": "ingressgateway"}));
+    config::bootstrap(&node, &[listener], &all(clusters))
+}

@@ -1,0 +1,118 @@
+//! The demo's promises to machines and to the machine: its JSON, and that nothing is left behind.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+
+fn demo() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_graylane"));
+    command.args(["demo", "--quiet"]);
+    command
+}
+
+#[test]
+fn every_scenario_is_a_row_of_its_own() {
+    let output = demo().args(["--output", "json", "--users", "60"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["scenarios"].as_array().unwrap();
+    assert!(rows.len() >= 12, "{}", rows.len());
+    for row in rows {
+        assert_eq!(row["ok"], true, "{row}");
+        for text in ["name", "sent", "source"] {
+            assert!(row[text].as_str().is_some_and(|text| !text.is_empty()), "{row}");
+        }
+        assert!(row["hops"].as_array().is_some_and(|hops| !hops.is_empty()), "{row}");
+    }
+    let named = |part: &str| rows.iter().any(|row| row["name"].as_str().unwrap().contains(part));
+    for part in [
+        "gray user, end to end",
+        "live user, end to end",
+        "request id",
+        "trace id",
+        "baggage",
+        "pod label",
+        "unknown tenant",
+        "at 25 %",
+        "at 50 %",
+        "share a salt",
+        "mode: observe",
+        "after it has answered",
+    ] {
+        assert!(named(part), "no row about `{part}`");
+    }
+}
+
+/// Processes whose parent is this one.
+fn children(parent: u32) -> Vec<u32> {
+    let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let pids = std::fs::read_dir("/proc").unwrap().flatten();
+    pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        // The fields behind the name, which is in parentheses: state, parent.
+        .filter(|pid| {
+            let stat = stat(*pid);
+            let parent_field =
+                stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+            parent_field == Some(parent)
+        })
+        .collect()
+}
+
+fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Stops a demo in the middle with a signal; nothing that it started is left.
+fn stopped_by(signal: &str, code: Option<i32>) {
+    let mut child = demo().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = child.id();
+    wait_until("three Envoys are up", || children(pid).len() >= 3);
+    let envoys = children(pid);
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), code);
+    wait_until("its Envoys are gone", || !envoys.iter().any(|envoy| is_alive(*envoy)));
+}
+
+#[test]
+fn nothing_is_left_when_it_is_interrupted() {
+    stopped_by("-INT", Some(2));
+}
+
+#[test]
+fn nothing_is_left_when_it_is_killed() {
+    stopped_by("-KILL", None);
+}
+
+#[test]
+fn kept_it_prints_addresses_that_answer() {
+    let mut child = demo()
+        .args(["--keep", "--users", "20"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let gateway = lines.map(|line| line.unwrap()).find(|line| line.ends_with(" the gateway")).unwrap();
+    let address = gateway.split_whitespace().next().unwrap().to_owned();
+    let answer = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request =
+            client.get(format!("{address}/?run=mine&path=api,ledger,orders")).header("tenant", "gray-v1");
+        request.send().await.unwrap().text().await.unwrap()
+    });
+    assert_eq!(answer, "api canary\nledger stable\norders canary\n");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}

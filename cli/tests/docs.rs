@@ -1,0 +1,145 @@
+//! The generated part of docs/: compared with what the program says about itself, or, with GRAYLANE_DOCS=write,
+//! written anew (`make docs`).
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use graylane::args::Cli;
+use graylane::document::shape::SCHEMA;
+use serde_json::Value as Json;
+
+fn current(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(file);
+    if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
+        std::fs::write(&path, text).unwrap();
+    }
+    let is = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(is == text, "docs/{file} is not current: run `make docs`");
+}
+
+#[test]
+fn schema_of_the_file() {
+    current("graylane.schema.json", &(serde_json::to_string_pretty(&*SCHEMA).unwrap() + "\n"));
+}
+
+#[test]
+fn reference_of_the_file() {
+    let mut text = "# The file\n\nMade from the types that read it; `graylane schema` prints the same as JSON schema, for editors.\n".to_owned();
+    let mut seen = Vec::new();
+    section(&mut text, "graylane.yaml", &SCHEMA, &mut seen);
+    current("file.md", &text);
+}
+
+fn resolve(schema: &Json) -> &Json {
+    let reference =
+        schema.get("$ref").and_then(Json::as_str).and_then(|reference| reference.strip_prefix('#'));
+    reference.and_then(|pointer| SCHEMA.pointer(pointer)).unwrap_or(schema)
+}
+
+/// The type that is meant: nothing is the absence of a key.
+fn meant(schema: &Json) -> &Json {
+    let branches = schema.get("anyOf").and_then(Json::as_array).into_iter().flatten();
+    let mut some = branches.filter(|branch| branch.get("type").and_then(Json::as_str) != Some("null"));
+    match (some.next(), some.next()) {
+        (Some(only), None) => resolve(only),
+        _ => resolve(schema),
+    }
+}
+
+fn words(schema: &Json) -> Option<Vec<String>> {
+    let branches = schema.get("oneOf").and_then(Json::as_array);
+    let constants =
+        branches.map(|branches| branches.iter().filter_map(|branch| branch.get("const")).collect::<Vec<_>>());
+    let all = constants
+        .filter(|words| !words.is_empty())
+        .or_else(|| schema.get("enum")?.as_array().map(|words| words.iter().collect()))?;
+    Some(all.iter().filter_map(|word| word.as_str()).map(|word| format!("`{word}`")).collect())
+}
+
+fn kind(schema: &Json) -> String {
+    let schema = meant(schema);
+    if let Some(words) = words(schema) {
+        return words.join(", ");
+    }
+    let branches = schema.get("anyOf").and_then(Json::as_array);
+    if let Some(branches) = branches {
+        return branches.iter().map(kind).collect::<Vec<_>>().join(" or ");
+    }
+    let name = match schema.get("type") {
+        Some(Json::Array(names)) => {
+            names.iter().filter_map(Json::as_str).find(|name| *name != "null").unwrap_or_default()
+        }
+        Some(Json::String(name)) => name,
+        _ => "anything",
+    };
+    match name {
+        "object" => match schema.get("additionalProperties").filter(|inner| inner.is_object()) {
+            Some(inner) => format!("map of name to {}", kind(inner)),
+            None => "map".to_owned(),
+        },
+        "array" => format!("list of {}", schema.get("items").map_or_else(|| "anything".to_owned(), kind)),
+        "string" => "text".to_owned(),
+        "integer" => "whole number".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// A table of an object's keys, then the same for the objects in it.
+fn section(text: &mut String, path: &str, schema: &Json, seen: &mut Vec<String>) {
+    let Some(properties) = schema.get("properties").and_then(Json::as_object) else { return };
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .collect();
+    let about = schema.get("description").and_then(Json::as_str).unwrap_or_default();
+    let _ = write!(
+        text,
+        "\n## {path}\n\n{}\n\n| key | | what | default |\n|-|-|-|-|\n",
+        about.replace('\n', " ")
+    );
+    for (key, property) in properties {
+        let about = property.get("description").or_else(|| resolve(property).get("description"));
+        let about = about.and_then(Json::as_str).unwrap_or_default().replace('\n', " ");
+        let default = match property.get("default") {
+            _ if required.contains(&key.as_str()) => "required".to_owned(),
+            Some(Json::Null) | None => String::new(),
+            Some(Json::Object(_)) => String::new(),
+            Some(Json::Array(list)) if list.is_empty() => String::new(),
+            Some(Json::String(word)) => format!("`{word}`"),
+            Some(value) => format!("`{value}`"),
+        };
+        let _ = writeln!(text, "| `{key}` | {} | {about} | {default} |", kind(property));
+    }
+    for (key, property) in properties {
+        let inner = meant(property);
+        let (path, inner) =
+            match (inner.get("additionalProperties").filter(|inner| inner.is_object()), inner.get("items")) {
+                (Some(inner), _) => (format!("{path}.{key}.&lt;name&gt;"), meant(inner)),
+                (None, Some(items)) => (format!("{path}.{key}[]"), meant(items)),
+                (None, None) => (format!("{path}.{key}"), inner),
+            };
+        let path = path.replace("graylane.yaml.", "");
+        let identity = inner.to_string();
+        if inner.get("properties").is_some() && !seen.contains(&identity) {
+            seen.push(identity);
+            section(text, &path, inner, seen);
+        }
+    }
+}
+
+#[test]
+fn reference_of_the_commands() {
+    let mut text = "# The commands\n\nMade from `graylane --help`.\n\nstdout is data, stderr is talk. Exit 0: fine; 1: something was found; 2: wrong use, or it did not work.\n".to_owned();
+    let mut command = Cli::command().term_width(110);
+    command.build();
+    for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+        let name = sub.get_name().to_owned();
+        let _ = write!(text, "\n## graylane {name}\n\n```text\n{}```\n", sub.render_long_help());
+    }
+    let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
+    current("commands.md", &(trimmed.join("\n") + "\n"));
+}
