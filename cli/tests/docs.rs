@@ -2,7 +2,7 @@
 //! written anew (`make docs`).
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use graylane::args::Cli;
@@ -10,17 +10,41 @@ use graylane::document::shape::SCHEMA;
 use serde_json::Value as Json;
 
 fn current(file: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(file);
+    let path = root().join(file);
     if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
         std::fs::write(&path, text).unwrap();
     }
     let is = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(is == text, "docs/{file} is not current: run `make docs`");
+    assert!(is == text, "{file} is not current: run `make docs`");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Pages that show files of the checkout: a comment with the path, then a block with what is in it.
+#[test]
+fn files_that_pages_show() {
+    for page in ["README.md"] {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        let mut shown = String::new();
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            shown += &format!("{line}\n");
+            let path = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->"));
+            let Some(path) = path.filter(|path| root().join(path).is_file()) else { continue };
+            shown += &format!("{}\n", lines.next().unwrap_or_default());
+            shown += &std::fs::read_to_string(root().join(path)).unwrap();
+            lines.by_ref().find(|line| *line == "```").expect("the end of the block");
+            shown += "```\n";
+        }
+        current(page, &shown);
+    }
 }
 
 #[test]
 fn schema_of_the_file() {
-    current("graylane.schema.json", &(serde_json::to_string_pretty(&*SCHEMA).unwrap() + "\n"));
+    current("docs/graylane.schema.json", &(serde_json::to_string_pretty(&*SCHEMA).unwrap() + "\n"));
 }
 
 #[test]
@@ -28,7 +52,7 @@ fn reference_of_the_file() {
     let mut text = "# The file\n\nMade from the types that read it; `graylane schema` prints the same as JSON schema, for editors.\n".to_owned();
     let mut seen = Vec::new();
     section(&mut text, "graylane.yaml", &SCHEMA, &mut seen);
-    current("file.md", &text);
+    current("docs/file.md", &text);
 }
 
 fn resolve(schema: &Json) -> &Json {
@@ -141,5 +165,5 @@ fn reference_of_the_commands() {
         let _ = write!(text, "\n## graylane {name}\n\n```text\n{}```\n", sub.render_long_help());
     }
     let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
-    current("commands.md", &(trimmed.join("\n") + "\n"));
+    current("docs/commands.md", &(trimmed.join("\n") + "\n"));
 }

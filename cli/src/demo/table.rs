@@ -28,6 +28,7 @@ pub fn render(rows: &[Row], width: u16) -> String {
 
 fn stop(stop: &Stop) -> String {
     match stop.users {
+        None if stop.subset == stop.service => stop.service.clone(),
         Some(users) => format!("{} {}: {users} users", stop.service, stop.subset),
         None => format!("{} {}", stop.service, stop.subset),
     }
