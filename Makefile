@@ -50,12 +50,12 @@ vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small hos
 	fi
 
 docs: ## The generated part of docs/
-	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs
+	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render
 
 lint: toolchain ## Formatting, clippy, licences and sources of dependencies, generated docs
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
-	@.ci/timed docs cargo test --quiet --package graylane --test docs
+	@.ci/timed docs cargo test --quiet --package graylane --test docs --test render
 	@.ci/timed deny $(MAKE) --no-print-directory deny
 
 deny:

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use graylane_decide::Role;
-use graylane_tests::case::Suite;
+use graylane_tests::case::{Headers, Suite};
 use graylane_tests::level::native::Native;
 use graylane_tests::level::{Level, Outcome, Request};
 use proptest::prelude::*;
@@ -84,7 +84,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn headers() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
+fn headers() -> impl Strategy<Value = Headers> {
     prop::collection::vec((name(), value()), 0..12)
 }
 
@@ -93,11 +93,7 @@ fn values<'a>(outcome: &'a Outcome, name: &str) -> Vec<&'a [u8]> {
 }
 
 /// Sends requests one after the other, through plans that are compiled once.
-fn send(
-    role: Role,
-    extra: &'static str,
-    requests: &[(Vec<(String, Vec<u8>)>, Option<&str>)],
-) -> Vec<Outcome> {
+fn send(role: Role, extra: &'static str, requests: &[(Headers, Option<&str>)]) -> Vec<Outcome> {
     type Levels = BTreeMap<(&'static str, &'static str), Native>;
     thread_local!(static LEVELS: RefCell<Levels> = RefCell::default());
     LEVELS.with_borrow_mut(|levels| {
@@ -105,7 +101,7 @@ fn send(
             levels.entry((role.name(), extra)).or_insert_with(|| Native::new(&suite(role, extra)).unwrap());
         level.forget();
         let sent = requests.iter().map(|(headers, cluster)| {
-            level.send(&Request { role, headers: headers.clone(), cluster: *cluster }).unwrap()
+            level.send(&Request { role, headers: headers.clone(), cluster: *cluster, route: None }).unwrap()
         });
         sent.collect()
     })

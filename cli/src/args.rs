@@ -21,6 +21,12 @@ pub enum Command {
     Check(Check),
     /// Print the configuration that the filter gets.
     PluginConfig(PluginConfig),
+    /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
+    Render(Render),
+    /// Say what would change against resources that are there; exit 1 if anything would.
+    Diff(Diff),
+    /// Print a graylane file made of VirtualServices and DestinationRules that exist.
+    Import(Import),
     /// Print the JSON schema of the file, for editors.
     Schema,
     /// Print completions for a shell.
@@ -74,6 +80,97 @@ pub struct PluginConfig {
 fn role(name: &str) -> Result<Role, String> {
     let names = || Role::ALL.map(Role::name).join(", ");
     Role::named(name.as_bytes()).ok_or_else(|| format!("write one of {}", names()))
+}
+
+/// Through which API plugins are applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Extension {
+    /// WasmPlugin.
+    #[default]
+    WasmPlugin,
+    /// TrafficExtension, its successor since Istio 1.30.
+    TrafficExtension,
+}
+
+/// What carries the mesh's traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DataPlane {
+    /// A sidecar in every pod.
+    #[default]
+    Sidecar,
+    /// Waypoints.
+    Ambient,
+}
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// Write one file a resource and a kustomization.yaml into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Through which API plugins are applied.
+    #[arg(long, value_enum, default_value_t)]
+    pub extension: Extension,
+    /// The mesh's version of Istio.
+    #[arg(long, value_name = "1.28…1.31", value_parser = istio, default_value = "1.31")]
+    pub istio: u32,
+    /// What carries the mesh's traffic.
+    #[arg(long, value_enum, default_value_t)]
+    pub data_plane: DataPlane,
+    /// The filter's image, with its digest; written as it is.
+    #[arg(long, value_name = "REF@sha256:…")]
+    pub image: Option<String>,
+    /// Where the filter is, if not in a registry; written as it is.
+    #[arg(long, value_name = "URL")]
+    pub wasm_url: Option<String>,
+    /// Only these kinds.
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Plain routing: no plugin, and no rule that only the filter makes sense of.
+    #[arg(long)]
+    pub without_filter: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// How it would be rendered.
+    #[command(flatten)]
+    pub render: Render,
+    /// What is there: a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml | graylane diff --against -`.
+    #[arg(long, value_name = "PATH")]
+    pub against: PathBuf,
+    /// How to print the changes.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// YAML files or folders with VirtualServices and DestinationRules, or `-`.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The tenant header; default: the header that most rules match.
+    #[arg(long, value_name = "NAME")]
+    pub header: Option<String>,
+    /// What to call the tenant of live users, whom no rule names.
+    #[arg(long, value_name = "NAME", default_value = "green")]
+    pub default: String,
+    /// What to call the mesh; default: as most resources' namespace.
+    #[arg(long, value_name = "NAME")]
+    pub mesh: Option<String>,
+}
+
+/// The minor version of Istio 1.
+fn istio(version: &str) -> Result<u32, String> {
+    let minor = version.strip_prefix("1.").and_then(|minor| minor.split('.').next()?.parse().ok());
+    minor
+        .filter(|minor| (28..=31).contains(minor))
+        .ok_or_else(|| "write a version from 1.28 to 1.31".to_owned())
 }
 
 /// Arguments of `completions`.

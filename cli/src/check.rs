@@ -1,6 +1,7 @@
 //! Does the file make sense? Everything that its shape cannot say, all at once.
 
 mod edge;
+mod istio;
 mod names;
 mod policy;
 mod services;
@@ -19,6 +20,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
     services::check(&mut checker);
     sticky::check(&mut checker);
     edge::check(&mut checker);
+    istio::check(&mut checker);
     unused::check(&mut checker);
 }
 

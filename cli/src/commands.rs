@@ -3,7 +3,10 @@
 mod about;
 mod check;
 mod demo;
+mod diff;
+mod import;
 mod plugin_config;
+mod render;
 
 use std::path::PathBuf;
 
@@ -21,6 +24,9 @@ use crate::printer::{Outcome, Printer, summary};
 pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
     match command {
         Command::Check(args) => check::run(&args, printer),
+        Command::Render(args) => render::run(&args, printer),
+        Command::Diff(args) => diff::run(&args, printer),
+        Command::Import(args) => import::run(&args, printer),
         Command::Schema => about::schema(printer),
         Command::Completions(args) => about::completions(&args, printer),
         Command::Man(args) => about::man(&args, printer),

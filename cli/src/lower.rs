@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use graylane_decide::config::{
-    Config, Edge, Exempt, Key, Label, Memory, Pin, Policy, Role, Rollout, Service, Sticky, Telemetry,
+    Config, Edge, Exempt, Key, Label, Memory, Pin, Policy, Role, Rollout, Route, Service, Sticky, Telemetry,
     VERSION, WorkloadSubset,
 };
 use xxhash_rust::xxh64::xxh64;
 
-use crate::mesh::Mesh;
+use crate::mesh::{self, Mesh};
 
 /// The configuration of one role. The same for every namespace: what depends on the caller's namespace, the filter
 /// reads from its node.
@@ -80,6 +80,23 @@ fn sticky(mesh: &Mesh, role: Role) -> Option<Sticky> {
 }
 
 fn services(mesh: &Mesh) -> Vec<Service> {
+    let pins = |route: &mesh::Route| {
+        route
+            .pins
+            .iter()
+            .map(|(tenant, subset)| Pin { tenant: tenant.clone(), subset: subset.clone() })
+            .collect()
+    };
+    let rollout = |route: &mesh::Route| {
+        route.rollout.as_ref().map(|rollout| Rollout {
+            salt: rollout.salt.clone(),
+            tenants: rollout.tenants.clone(),
+            weights: rollout.weights.clone(),
+        })
+    };
+    let named = |route: &mesh::Route| {
+        Some(Route { name: route.name.clone()?, pins: pins(route), rollout: rollout(route) })
+    };
     mesh.services
         .iter()
         .map(|service| Service {
@@ -88,16 +105,9 @@ fn services(mesh: &Mesh) -> Vec<Service> {
             port: service.port,
             subsets: service.subsets.keys().cloned().collect(),
             baseline: service.baseline.clone(),
-            pins: service
-                .pins
-                .iter()
-                .map(|(tenant, subset)| Pin { tenant: tenant.clone(), subset: subset.clone() })
-                .collect(),
-            rollout: service.rollout.as_ref().map(|rollout| Rollout {
-                salt: rollout.salt.clone(),
-                tenants: rollout.tenants.clone(),
-                weights: rollout.weights.clone(),
-            }),
+            pins: pins(service.rest()),
+            rollout: rollout(service.rest()),
+            routes: service.routes.iter().filter_map(named).collect(),
         })
         .collect()
 }
@@ -107,9 +117,13 @@ fn workloads(mesh: &Mesh) -> Vec<WorkloadSubset> {
     type Names<'a> = BTreeMap<&'a str, Vec<String>>;
     let mut by_labels: BTreeMap<&BTreeMap<String, String>, Names<'_>> = BTreeMap::new();
     for service in &mesh.services {
-        let short = service.host.split('.').next().unwrap_or_default().to_owned();
         for (subset, labels) in &service.subsets {
-            by_labels.entry(labels).or_default().entry(subset).or_default().push(short.clone());
+            by_labels
+                .entry(labels)
+                .or_default()
+                .entry(subset)
+                .or_default()
+                .push(service.short_host().to_owned());
         }
     }
     let workload = |labels: &BTreeMap<String, String>, subset: &str, services: Vec<String>| WorkloadSubset {

@@ -30,6 +30,9 @@ pub struct Mesh {
     pub services: Vec<Service>,
 }
 
+/// Fields of one of Istio's own types, as JSON.
+pub type Fields = serde_json::Map<String, serde_json::Value>;
+
 /// A service.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -41,14 +44,55 @@ pub struct Service {
     pub namespace: String,
     /// The port that is meant.
     pub port: Option<u16>,
+    /// Public hosts and path prefixes; no hosts: not shown outside.
+    pub expose: model::Expose,
     /// Names of its subsets and the labels that make them.
     pub subsets: BTreeMap<String, BTreeMap<String, String>>,
     /// The subset that everybody gets who is not placed otherwise.
     pub baseline: String,
+    /// Requests that go their own way, then, without a match, all others: what holds for them.
+    pub routes: Vec<Route>,
+    /// Fields of Istio's TrafficPolicy.
+    pub traffic_policy: Fields,
+    /// Do pinned tenants get the baseline while their subset has no healthy pod?
+    pub falls_back: bool,
+}
+
+/// What holds for some requests of a service, or for all others.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name; none for all other requests.
+    pub name: Option<String>,
+    /// Istio's HTTPMatchRequests; empty for all other requests.
+    pub matches: Vec<Fields>,
+    /// Fields of Istio's HTTPRoute.
+    pub http: Fields,
     /// Subsets of tenants.
     pub pins: BTreeMap<String, String>,
-    /// Weights over its subsets.
+    /// Weights over the subsets.
     pub rollout: Option<Rollout>,
+}
+
+impl Service {
+    /// What holds for all requests that are of no route.
+    ///
+    /// # Panics
+    /// Never: there is always one, and it is the last.
+    #[must_use]
+    pub fn rest(&self) -> &Route {
+        &self.routes[self.routes.len() - 1]
+    }
+
+    /// All rollouts.
+    pub fn rollouts(&self) -> impl Iterator<Item = &Rollout> {
+        self.routes.iter().filter_map(|route| route.rollout.as_ref())
+    }
+
+    /// The first part of its host: what Kubernetes calls the service.
+    #[must_use]
+    pub fn short_host(&self) -> &str {
+        self.host.split('.').next().unwrap_or_default()
+    }
 }
 
 /// Weights over the subsets of a service.
@@ -104,27 +148,7 @@ impl Mesh {
         let services = document
             .services
             .iter()
-            .map(|(name, service)| Service {
-                name: name.clone(),
-                host: full_host(&document.mesh, name, service),
-                namespace: namespace(&document.mesh, service).to_owned(),
-                port: service.port,
-                subsets: service.subsets.clone(),
-                baseline: baseline(service).unwrap_or_default().to_owned(),
-                pins: service.pins.clone(),
-                rollout: service.rollout.as_ref().map(|rollout| Rollout {
-                    weights: weights(rollout),
-                    tenants: rollout
-                        .tenants
-                        .clone()
-                        .unwrap_or_else(|| vec![default.clone()])
-                        .into_iter()
-                        .collect::<BTreeSet<_>>()
-                        .into_iter()
-                        .collect(),
-                    salt: rollout.salt.clone().unwrap_or_else(|| full_host(&document.mesh, name, service)),
-                }),
-            })
+            .map(|(name, service)| resolve(&document, &default, name, service))
             .collect();
         let at = document.sticky.at.unwrap_or(if document.edge.gateway.is_some() {
             At::Edge
@@ -147,7 +171,7 @@ impl Mesh {
     /// The tenants that take part in any rollout, in byte order; none while there are no rollouts.
     #[must_use]
     pub fn participants(&self) -> Vec<String> {
-        let rollouts = self.services.iter().filter_map(|service| service.rollout.as_ref());
+        let rollouts = self.services.iter().flat_map(Service::rollouts);
         rollouts
             .flat_map(|rollout| rollout.tenants.iter().cloned())
             .collect::<BTreeSet<_>>()
@@ -160,6 +184,52 @@ impl Mesh {
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
+}
+
+fn resolve(document: &Document, default: &str, name: &str, service: &model::Service) -> Service {
+    let mesh = &document.mesh;
+    let host = full_host(mesh, name, service);
+    let rollout = |rollout: &model::Rollout| {
+        let tenants = rollout.tenants.clone().unwrap_or_else(|| vec![default.to_owned()]);
+        Rollout {
+            weights: weights(rollout),
+            tenants: tenants.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+            salt: rollout.salt.clone().unwrap_or_else(|| host.clone()),
+        }
+    };
+    let rest = Route {
+        name: None,
+        matches: Vec::new(),
+        http: service.http.clone(),
+        pins: service.pins.clone(),
+        rollout: service.rollout.as_ref().map(rollout),
+    };
+    let own = |(index, route): (usize, &model::Route)| Route {
+        name: Some(route_name(index, route)),
+        matches: route.matches.clone(),
+        http: rest.http.clone().into_iter().chain(route.http.clone()).collect(),
+        pins: route.pins.clone().unwrap_or_else(|| rest.pins.clone()),
+        rollout: route.rollout.as_ref().map(rollout).or_else(|| rest.rollout.clone()),
+    };
+    let routes: Vec<Route> = service.routes.iter().enumerate().map(own).collect();
+    Service {
+        name: name.to_owned(),
+        namespace: namespace(mesh, service).to_owned(),
+        port: service.port,
+        expose: service.expose.clone().unwrap_or_default(),
+        subsets: service.subsets.clone(),
+        baseline: baseline(service).unwrap_or_default().to_owned(),
+        routes: routes.into_iter().chain([rest]).collect(),
+        traffic_policy: service.traffic_policy.clone(),
+        falls_back: service.fallback.is_some(),
+        host,
+    }
+}
+
+/// A route's name, given or counted.
+#[must_use]
+pub fn route_name(index: usize, route: &model::Route) -> String {
+    route.name.clone().unwrap_or_else(|| format!("route-{}", index + 1))
 }
 
 fn weights(rollout: &model::Rollout) -> Vec<Weight> {

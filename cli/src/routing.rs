@@ -5,14 +5,16 @@
 
 use graylane_decide::names::SUBSET_HEADER;
 
-use crate::mesh::{Mesh, Service};
+use crate::mesh::{Mesh, Route, Service};
 
 /// One rule; the first that matches counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Its name: Envoy's route name.
+#[derive(Clone, Debug)]
+pub struct Rule<'a> {
+    /// Envoy's route name: `<service>:<rule>`, or `<service>:<route>:<rule>`. The filter reads the route of it.
     pub name: String,
-    /// A header and its exact value; none matches everything.
+    /// The requests that it is about.
+    pub route: &'a Route,
+    /// A header and its exact value; none matches all of them.
     pub header: Option<(String, String)>,
     /// Subsets and their weights, which need not add up to anything; one subset has weight 1.
     pub subsets: Vec<(String, u32)>,
@@ -20,48 +22,67 @@ pub struct Rule {
     pub remove: Option<&'static str>,
 }
 
-/// The rules of a service, in order: the filter's choice, pins, tenants outside the rollout, the weighted rest.
+/// Name of the subset that a pinned tenant with fallback gets.
 #[must_use]
-pub fn rules(mesh: &Mesh, service: &Service) -> Vec<Rule> {
-    let mut rules = Vec::new();
-    if service.rollout.is_some() {
-        rules.extend(service.subsets.keys().map(|subset| Rule {
-            name: format!("subset-{subset}"),
-            header: Some((SUBSET_HEADER.to_owned(), format!("{}/{subset}", service.host))),
-            subsets: vec![(subset.clone(), 1)],
-            remove: Some(SUBSET_HEADER),
-        }));
-    }
-    let by_tenant = |prefix: &str, tenant: &str, subset: &str| Rule {
-        name: format!("{prefix}-{tenant}"),
-        header: Some((mesh.header.clone(), tenant.to_owned())),
-        subsets: vec![(subset.to_owned(), 1)],
+pub fn or_baseline(subset: &str) -> String {
+    format!("{subset}-or-baseline")
+}
+
+/// The rules of a service, in order: for each of its routes, and then for all other requests, pins with fallback, the
+/// filter's choice, pins, tenants outside the rollout, the weighted rest.
+#[must_use]
+pub fn rules<'a>(mesh: &Mesh, service: &'a Service) -> Vec<Rule<'a>> {
+    service.routes.iter().flat_map(|route| rules_of(mesh, service, route)).collect()
+}
+
+fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rule<'a>> {
+    let place = match &route.name {
+        Some(name) => format!("{}:{name}", service.name),
+        None => service.name.clone(),
+    };
+    let rule = |name: String, header: Option<(&str, String)>, subsets: Vec<(String, u32)>| Rule {
+        name: format!("{place}:{name}"),
+        route,
+        header: header.map(|(name, value)| (name.to_owned(), value)),
+        subsets,
         remove: None,
     };
-    rules.extend(service.pins.iter().map(|(tenant, subset)| by_tenant("pin", tenant, subset)));
-    let Some(rollout) = &service.rollout else {
-        rules.push(Rule {
-            name: "baseline".to_owned(),
-            header: None,
-            subsets: vec![(service.baseline.clone(), 1)],
-            remove: None,
-        });
+    let tenant = |tenant: &str| Some((mesh.header.as_str(), tenant.to_owned()));
+    let one = |subset: &str| vec![(subset.to_owned(), 1)];
+    let chosen = service.subsets.keys().filter(|_| route.rollout.is_some()).map(|subset| {
+        let value = format!("{}/{subset}", service.host);
+        let chosen = rule(format!("subset-{subset}"), Some((SUBSET_HEADER, value)), one(subset));
+        Rule { remove: Some(SUBSET_HEADER), ..chosen }
+    });
+    let (with_fallback, strict): (Vec<_>, Vec<_>) =
+        route.pins.iter().partition(|(_, subset)| service.falls_back && **subset != service.baseline);
+    // A pin with fallback comes before the filter's choice, which would be the strict subset; rollouts keep that, so
+    // that a dead canary is seen as dead.
+    let mut rules: Vec<Rule<'_>> = with_fallback
+        .into_iter()
+        .map(|(name, subset)| {
+            let pin = rule(format!("pin-{name}"), tenant(name), one(&or_baseline(subset)));
+            Rule { remove: route.rollout.is_some().then_some(SUBSET_HEADER), ..pin }
+        })
+        .collect();
+    rules.extend(chosen);
+    rules.extend(
+        strict.into_iter().map(|(name, subset)| rule(format!("pin-{name}"), tenant(name), one(subset))),
+    );
+    let Some(rollout) = &route.rollout else {
+        rules.push(rule("baseline".to_owned(), None, one(&service.baseline)));
         return rules;
     };
     let others = mesh
         .tenants
         .iter()
-        .filter(|tenant| !service.pins.contains_key(*tenant) && !rollout.tenants.contains(tenant));
-    rules.extend(others.map(|tenant| by_tenant("baseline", tenant, &service.baseline)));
+        .filter(|tenant| !route.pins.contains_key(*tenant) && !rollout.tenants.contains(tenant));
+    rules.extend(others.map(|name| rule(format!("baseline-{name}"), tenant(name), one(&service.baseline))));
     let canaries: u32 = rollout.weights.iter().map(|weight| u32::from(weight.buckets)).sum();
     let shares = rollout.weights.iter().map(|weight| (weight.subset.clone(), u32::from(weight.buckets)));
     let rest =
         (service.baseline.clone(), u32::from(graylane_decide::sticky::BUCKETS).saturating_sub(canaries));
-    rules.push(Rule {
-        name: "rollout".to_owned(),
-        header: None,
-        subsets: shares.chain([rest]).filter(|(_, weight)| *weight > 0).collect(),
-        remove: None,
-    });
+    let subsets = shares.chain([rest]).filter(|(_, weight)| *weight > 0).collect();
+    rules.push(rule("rollout".to_owned(), None, subsets));
     rules
 }

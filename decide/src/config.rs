@@ -271,6 +271,22 @@ pub struct Service {
     /// Weights over the subsets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
+    /// Requests of its own kind that go their own way; which are meant says the name of Envoy's route.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+}
+
+/// Requests of a service that go their own way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Route {
+    /// The middle of Envoy's route names: `<service>:<name>:<rule>`.
+    pub name: String,
+    /// Tenants with a subset of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<Pin>,
+    /// Weights over the subsets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
 }
 
 /// A tenant's own subset.
@@ -425,7 +441,9 @@ fields!(Service {
     baseline: "baseline",
     pins: "pins" = Vec::new,
     rollout: "rollout" = || None,
+    routes: "routes" = Vec::new,
 });
+fields!(Route { name: "name", pins: "pins" = Vec::new, rollout: "rollout" = || None });
 fields!(Pin { tenant: "tenant", subset: "subset" });
 fields!(Rollout { salt: "salt", tenants: "tenants", weights: "weights" });
 fields!(Weight { subset: "subset", buckets: "buckets", from: "from" = End::default });

@@ -23,6 +23,15 @@ pub struct Destination {
     port: Option<u16>,
     subsets: Vec<Subset>,
     baseline: usize,
+    /// What holds for all requests that are not of a route.
+    rest: Choices,
+    /// Routes by name, and what holds for their requests.
+    routes: Vec<(Box<[u8]>, Choices)>,
+}
+
+/// Pins and rollout, for all requests of a service or those of one route.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Choices {
     pins: Vec<(TenantId, usize)>,
     rollout: Option<Rollout>,
 }
@@ -46,8 +55,8 @@ struct Rollout {
 pub struct Choice<'a> {
     /// The subset's name.
     pub subset: &'a str,
-    /// Value of the subset header.
-    pub header: &'a str,
+    /// Value of the subset header, where there is a rollout: it is set then, whatever the reason.
+    pub header: Option<&'a str>,
     /// Why.
     pub reason: Reason,
     /// The bucket that decided.
@@ -58,16 +67,21 @@ impl Destination {
     /// Compiles a service whose names the caller has checked; what does not resolve is left out.
     pub(crate) fn new(index: u32, service: &config::Service, tenants: &Tenants) -> Self {
         let subset = |name: &str| service.subsets.iter().position(|subset| subset == name);
-        let pins = service
-            .pins
-            .iter()
-            .filter_map(|pin| Some((tenants.find(pin.tenant.as_bytes())?, subset(&pin.subset)?)))
-            .collect();
-        let rollout = service.rollout.as_ref().map(|rollout| Rollout {
-            seed: Seed::of(&rollout.salt),
-            tenants: rollout.tenants.iter().filter_map(|tenant| tenants.find(tenant.as_bytes())).collect(),
-            placement: Placement::of(&rollout.weights, subset),
-        });
+        let choices = |pins: &[config::Pin], rollout: Option<&config::Rollout>| Choices {
+            pins: pins
+                .iter()
+                .filter_map(|pin| Some((tenants.find(pin.tenant.as_bytes())?, subset(&pin.subset)?)))
+                .collect(),
+            rollout: rollout.map(|rollout| Rollout {
+                seed: Seed::of(&rollout.salt),
+                tenants: rollout
+                    .tenants
+                    .iter()
+                    .filter_map(|tenant| tenants.find(tenant.as_bytes()))
+                    .collect(),
+                placement: Placement::of(&rollout.weights, subset),
+            }),
+        };
         Self {
             index,
             name: service.name.as_str().into(),
@@ -81,35 +95,35 @@ impl Destination {
                 })
                 .collect(),
             baseline: subset(&service.baseline).unwrap_or(0),
-            pins,
-            rollout,
+            rest: choices(&service.pins, service.rollout.as_ref()),
+            routes: service
+                .routes
+                .iter()
+                .map(|route| (route.name.as_bytes().into(), choices(&route.pins, route.rollout.as_ref())))
+                .collect(),
         }
     }
 
-    /// Does it have a rollout, so that every request to it carries the subset header?
+    /// Do some of its requests go their own way, so that the name of Envoy's route has to be asked for?
     #[must_use]
-    pub fn has_rollout(&self) -> bool {
-        self.rollout.is_some()
-    }
-
-    /// Does this tenant take part in its rollout?
-    #[must_use]
-    pub fn takes_part(&self, tenant: TenantId) -> bool {
-        self.rollout.as_ref().is_some_and(|rollout| rollout.tenants.contains(&tenant))
+    pub fn has_routes(&self) -> bool {
+        !self.routes.is_empty()
     }
 
     /// Where this tenant's request goes: pin, else rollout, else baseline. None for a participant without a unit:
-    /// the route's weights draw.
+    /// the route's weights draw. `route` is the name of Envoy's route, if it was asked for.
     #[must_use]
-    pub fn choose(&self, tenant: TenantId, unit: Option<Unit>) -> Option<Choice<'_>> {
+    pub fn choose(&self, route: Option<&[u8]>, tenant: TenantId, unit: Option<Unit>) -> Option<Choice<'_>> {
+        let choices = self.choices(route);
         let choice = |index: usize, reason, bucket| {
             let subset = self.subsets.get(index)?;
-            Some(Choice { subset: &subset.name, header: &subset.header, reason, bucket })
+            let header = choices.rollout.is_some().then_some(&*subset.header);
+            Some(Choice { subset: &subset.name, header, reason, bucket })
         };
-        if let Some((_, subset)) = self.pins.iter().find(|(pinned, _)| *pinned == tenant) {
+        if let Some((_, subset)) = choices.pins.iter().find(|(pinned, _)| *pinned == tenant) {
             return choice(*subset, Reason::Pin, None);
         }
-        match &self.rollout {
+        match &choices.rollout {
             Some(rollout) if rollout.tenants.contains(&tenant) => {
                 let bucket = unit?.bucket(rollout.seed);
                 choice(
@@ -120,6 +134,16 @@ impl Destination {
             }
             _ => choice(self.baseline, Reason::Baseline, None),
         }
+    }
+
+    /// Envoy's routes are named `<service>:<rule>`, and those of a route of the file `<service>:<route>:<rule>`.
+    fn choices(&self, route: Option<&[u8]>) -> &Choices {
+        let named = route.and_then(|name| {
+            let mut parts = name.split(|byte| *byte == b':');
+            let (_service, route, _rule) = (parts.next()?, parts.next()?, parts.next()?);
+            self.routes.iter().find(|(known, _)| **known == *route)
+        });
+        named.map_or(&self.rest, |(_, choices)| choices)
     }
 
     /// The place of a subset of that name.

@@ -36,7 +36,7 @@ pub fn decide<'a, W: World>(plan: &'a Plan, seen: &Seen<'a>, world: &mut W) -> D
     if plan.tenants.carries_unit(decision.tenant) {
         (decision.unit, decision.unit_source) = from_keys(plan, seen);
     }
-    choose(&mut decision, seen);
+    choose(&mut decision, seen, world);
     let unit = decision.unit.map(Unit::wire);
     if lines.is_some() || unit.is_some() {
         let write = Write { tenant: None, unit: unit.as_ref().map(<[u8; 16]>::as_slice) };

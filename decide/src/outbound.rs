@@ -3,7 +3,7 @@
 use crate::baggage::{self, Ours, Write};
 use crate::config::{Conflict, Role};
 use crate::decision::{Decision, Edit, Rejection, Source, UnitSource};
-use crate::destination::{Destination, Place};
+use crate::destination::Place;
 use crate::headers::Seen;
 use crate::memory::Recall;
 use crate::plan::Plan;
@@ -35,7 +35,7 @@ pub fn decide<'a, W: World>(plan: &'a Plan, seen: &Seen<'a>, world: &mut W) -> D
     if plan.tenants.carries_unit(resolved.tenant) {
         (decision.unit, decision.unit_source) = unit(plan, seen, &ours, &mut memory);
     }
-    choose(&mut decision, seen);
+    choose(&mut decision, seen, world);
     decision.edits.baggage = carry(plan, seen, &ours, &resolved, &decision);
     decision
 }
@@ -130,17 +130,17 @@ pub fn from_keys(plan: &Plan, seen: &Seen<'_>) -> (Option<Unit>, UnitSource) {
 }
 
 /// Chooses the subset, and says so in the header if the destination has a rollout.
-pub fn choose(decision: &mut Decision<'_>, seen: &Seen<'_>) {
-    let destination = decision.service;
-    let choice = destination.and_then(|destination| destination.choose(decision.tenant, decision.unit));
+pub fn choose<W: World>(decision: &mut Decision<'_>, seen: &Seen<'_>, world: &mut W) {
+    let choice = decision.service.and_then(|destination| {
+        let route = if destination.has_routes() { world.route_name() } else { None };
+        destination.choose(route.as_deref(), decision.tenant, decision.unit)
+    });
     if let Some(choice) = choice {
         decision.subset = Some(choice.subset);
         decision.reason = Some(choice.reason);
         decision.bucket = choice.bucket;
     }
-    let header =
-        choice.filter(|_| destination.is_some_and(Destination::has_rollout)).map(|choice| choice.header);
-    decision.edits.subset = match header {
+    decision.edits.subset = match choice.and_then(|choice| choice.header) {
         Some(value) if seen.subset.tidy() && seen.subset.one() == Some(value.as_bytes()) => Edit::Keep,
         Some(value) => Edit::Set(value),
         None => Edit::remove_if(seen.subset.present()),

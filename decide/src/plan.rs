@@ -172,11 +172,26 @@ impl Mistakes {
         for (index, subset) in service.subsets.iter().enumerate() {
             self.check_name(&format!("{path}.subsets[{index}]"), subset);
         }
-        for (index, pin) in service.pins.iter().enumerate() {
+        self.check_choices(config, service, path, &service.pins, service.rollout.as_ref());
+        for (index, route) in service.routes.iter().enumerate() {
+            let path = format!("{path}.routes[{index}]");
+            self.check_choices(config, service, &path, &route.pins, route.rollout.as_ref());
+        }
+    }
+
+    fn check_choices(
+        &mut self,
+        config: &Config,
+        service: &config::Service,
+        path: &str,
+        pins: &[config::Pin],
+        rollout: Option<&config::Rollout>,
+    ) {
+        for (index, pin) in pins.iter().enumerate() {
             self.check_tenant(config, &format!("{path}.pins[{index}].tenant"), &pin.tenant);
             self.check_subset(service, &format!("{path}.pins[{index}].subset"), &pin.subset);
         }
-        let Some(rollout) = &service.rollout else { return };
+        let Some(rollout) = rollout else { return };
         for (index, tenant) in rollout.tenants.iter().enumerate() {
             self.check_tenant(config, &format!("{path}.rollout.tenants[{index}]"), tenant);
         }

@@ -12,6 +12,9 @@ pub trait World {
     /// The name of the cluster that the route chosen so far leads to; none where there is no route.
     fn cluster_name(&mut self) -> Option<Vec<u8>>;
 
+    /// The name of the route chosen so far.
+    fn route_name(&mut self) -> Option<Vec<u8>>;
+
     /// The port that the request was sent to.
     fn port(&mut self) -> Option<u16>;
 }
@@ -26,6 +29,10 @@ impl World for Nothing {
     }
 
     fn cluster_name(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn route_name(&mut self) -> Option<Vec<u8>> {
         None
     }
 

@@ -127,6 +127,10 @@ impl World for Envoy {
         host::property(b"xds\0cluster_name").filter(|name| !name.is_empty())
     }
 
+    fn route_name(&mut self) -> Option<Vec<u8>> {
+        host::property(b"xds\0route_name")
+    }
+
     fn port(&mut self) -> Option<u16> {
         // A number is eight bytes, little-endian.
         let bytes = <[u8; 8]>::try_from(host::property(b"destination\0port")?).ok()?;

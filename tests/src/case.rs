@@ -62,6 +62,8 @@ pub struct Case {
     pub before: Vec<Vec<Header>>,
     /// The cluster that the route leads to.
     pub cluster: Option<String>,
+    /// The name of the route.
+    pub route: Option<String>,
     /// There is no route.
     #[serde(default)]
     pub no_route: bool,

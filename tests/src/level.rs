@@ -18,6 +18,8 @@ pub struct Request<'a> {
     pub headers: Headers,
     /// The cluster that the route leads to; none: there is no route.
     pub cluster: Option<&'a str>,
+    /// The name of that route.
+    pub route: Option<&'a str>,
 }
 
 /// What became of a request, as far as a level can see it.

@@ -34,16 +34,27 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
             role: Role::Inbound,
             headers: headers(before, &ids)?,
             cluster: Some(cluster),
+            route: None,
         })?;
     }
     let sent = headers(&case.request, &ids)?;
     let cluster = Some(cluster).filter(|_| !case.no_route);
-    let got = level.send(&Request { role: suite.role, headers: sent.clone(), cluster })?;
+    let got = level.send(&Request {
+        role: suite.role,
+        headers: sent.clone(),
+        cluster,
+        route: case.route.as_deref(),
+    })?;
     let mut table = Table::default();
     compare(case, &ids, &sent, &got, &mut table);
     if let Some(after) = &case.want.after {
         let sent = headers(&after.request, &ids)?;
-        let request = Request { role: Role::Outbound, headers: sent.clone(), cluster: Some(DEFAULT_CLUSTER) };
+        let request = Request {
+            role: Role::Outbound,
+            headers: sent.clone(),
+            cluster: Some(DEFAULT_CLUSTER),
+            route: None,
+        };
         let got = level.send(&request)?;
         let want = after.set.iter().map(|(name, value)| (name.clone(), Some(ids.text(value))));
         table.headers("later ", &edited(&sent, want.collect()), &got.headers);

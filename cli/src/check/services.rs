@@ -8,7 +8,7 @@ use graylane_decide::plan::{NAME_RULE, is_name};
 use super::names::{is_dns_label, is_dns_name, is_label_key};
 use super::{Checker, instead, listed};
 use crate::document::duration;
-use crate::document::model::{Rollout, Service};
+use crate::document::model::{Rollout, Service, Share};
 use crate::mesh;
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -21,9 +21,11 @@ pub fn check(checker: &mut Checker<'_>) {
     for (name, service) in &document.services {
         names(checker, name, service);
         subsets(checker, name, service);
-        pins(checker, name, service);
-        if let Some(rollout) = &service.rollout {
-            self::rollout(checker, name, service, rollout);
+        choices(checker, &["services", name], service, &service.pins, service.rollout.as_ref());
+        for (index, route) in service.routes.iter().enumerate() {
+            let index = index.to_string();
+            let pins = route.pins.as_ref().unwrap_or(&service.pins);
+            choices(checker, &["services", name, "routes", &index], service, pins, route.rollout.as_ref());
         }
     }
     same_host(checker);
@@ -146,110 +148,136 @@ fn baseline(checker: &mut Checker<'_>, name: &str, service: &Service) {
     }
 }
 
-fn pins(checker: &mut Checker<'_>, name: &str, service: &Service) {
+/// Pins and rollout, of a service or of one of its routes.
+fn choices(
+    checker: &mut Checker<'_>,
+    path: &[&str],
+    service: &Service,
+    pins: &BTreeMap<String, String>,
+    rollout: Option<&Rollout>,
+) {
+    let name = path[1];
     let document = checker.document();
-    for (tenant, subset) in &service.pins {
-        let path = ["services", name, "pins", tenant];
+    for (tenant, subset) in pins {
+        let at = [path, &["pins", tenant]].concat();
+        if checker.project.tree.at(&at).is_none() {
+            // A route without pins of its own has the service's, which are checked there.
+            continue;
+        }
         if !document.tenants.contains_key(tenant) {
             checker
-                .error_at_key(&path, format!("a pin for `{tenant}`, which is no tenant"))
+                .error_at_key(&at, format!("a pin for `{tenant}`, which is no tenant"))
                 .help(instead(tenant, document.tenants.keys().map(String::as_str)));
         }
         if !service.subsets.contains_key(subset) {
             checker
-                .error(&path, format!("`{tenant}` is pinned to `{subset}`, which is no subset of `{name}`"))
+                .error(&at, format!("`{tenant}` is pinned to `{subset}`, which is no subset of `{name}`"))
                 .help(instead(subset, service.subsets.keys().map(String::as_str)));
         }
     }
+    if let Some(rollout) = rollout {
+        let path = [path, &["rollout"]].concat();
+        weights(checker, &path, service, rollout);
+        participants(checker, &path, pins, rollout);
+        if let Some(salt) = &rollout.salt
+            && !is_name(salt)
+        {
+            let at = [&path[..], &["salt"]].concat();
+            checker.error(&at, format!("`{salt}` cannot be a salt")).help(format!("a salt has {NAME_RULE}"));
+        }
+        steps(checker, &path, rollout);
+    }
 }
 
-fn rollout(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &Rollout) {
-    let at = |rest: &[&'static str]| [&["services", name, "rollout"], rest].concat();
-    let document = checker.document();
+fn weights(checker: &mut Checker<'_>, path: &[&str], service: &Service, rollout: &Rollout) {
+    let name = path[1];
+    let all = [path, &["weights"]].concat();
     if rollout.weights.is_empty() {
         checker
-            .error_at_key(&at(&["weights"]), "a rollout without a canary")
+            .error_at_key(&all, "a rollout without a canary")
             .help("write one, as in `weights: {canary: 1}`");
     }
     let baseline = mesh::baseline(service);
     let mut sum = 0u32;
     let mut ends: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (subset, share) in &rollout.weights {
-        let path = ["services", name, "rollout", "weights", subset];
+        let at = [&all[..], &[subset]].concat();
         ends.entry(if share.from() == End::Top { "top" } else { "bottom" }).or_default().push(subset);
         match share.buckets() {
             Some(buckets) => sum += u32::from(buckets),
-            None => drop(
+            None => {
                 checker
-                    .error(&path, format!("{} is no weight", share.percent()))
-                    .help("write percent from 0 to 100 with up to two decimals, as in `25` or `0.5`"),
-            ),
+                    .error(&at, format!("{} is no weight", share.percent()))
+                    .help("write percent from 0 to 100 with up to two decimals, as in `25` or `0.5`");
+            }
         }
         if !service.subsets.contains_key(subset) {
-            checker.error_at_key(&path, format!("`{subset}` is no subset of `{name}`")).help(instead(
-                subset,
-                service.subsets.keys().map(String::as_str).filter(|other| Some(*other) != baseline),
-            ));
+            let canaries =
+                service.subsets.keys().map(String::as_str).filter(|other| Some(*other) != baseline);
+            checker
+                .error_at_key(&at, format!("`{subset}` is no subset of `{name}`"))
+                .help(instead(subset, canaries));
         } else if baseline == Some(subset) {
             checker
-                .error_at_key(&path, format!("`{subset}` is the baseline: it gets what is left"))
+                .error_at_key(&at, format!("`{subset}` is the baseline: it gets what is left"))
                 .help("leave it out, and weigh the canaries alone");
         }
     }
     if sum > 10_000 {
         checker
-            .error_at_key(&at(&["weights"]), format!("the weights add up to {} %", f64::from(sum) / 100.0))
+            .error_at_key(&all, format!("the weights add up to {} %", f64::from(sum) / 100.0))
             .help("make them 100 or less; the baseline gets the rest");
     }
     for (end, canaries) in ends.iter().filter(|(_, canaries)| canaries.len() > 1) {
-        let message = format!(
-            "{} fill from the {end}: changing one weight moves users of another",
-            listed(canaries.iter().copied())
-        );
+        let canaries = listed(canaries.iter().copied());
+        let message = format!("{canaries} fill from the {end}: changing one weight moves users of another");
         checker
-            .warning(&at(&["weights"]), message)
+            .warning(&all, message)
             .help("let one fill from each end, as in `{percent: 5, from: top}`; `graylane simulate` shows who moves");
     }
+}
+
+fn participants(
+    checker: &mut Checker<'_>,
+    path: &[&str],
+    pins: &BTreeMap<String, String>,
+    rollout: &Rollout,
+) {
+    let document = checker.document();
     for (index, tenant) in rollout.tenants.iter().flatten().enumerate() {
-        let path = ["services", name, "rollout", "tenants", &index.to_string()];
+        let number = index.to_string();
+        let at = [path, &["tenants", &number]].concat();
         if !document.tenants.contains_key(tenant) {
             checker
-                .error(&path, format!("`{tenant}` is no tenant"))
+                .error(&at, format!("`{tenant}` is no tenant"))
                 .help(instead(tenant, document.tenants.keys().map(String::as_str)));
-        } else if service.pins.contains_key(tenant) {
-            let pin = checker.project.key(&["services", name, "pins", tenant]);
+        } else if pins.contains_key(tenant) {
+            let pin = checker.project.key(&["services", path[1], "pins", tenant]);
             checker
-                .warning(&path, format!("`{tenant}` never takes part: its pin comes first"))
+                .warning(&at, format!("`{tenant}` never takes part: its pin comes first"))
                 .help("take it out here, or take the pin away")
                 .related(pin, "the pin");
         }
     }
     if rollout.tenants.as_ref().is_some_and(Vec::is_empty) {
         checker
-            .error(&at(&["tenants"]), "a rollout that nobody takes part in")
+            .error(&[path, &["tenants"]].concat(), "a rollout that nobody takes part in")
             .help("name its tenants, or leave `tenants` out: then the default tenant takes part");
     }
-    if let Some(salt) = &rollout.salt
-        && !is_name(salt)
-    {
-        checker
-            .error(&at(&["salt"]), format!("`{salt}` cannot be a salt"))
-            .help(format!("a salt has {NAME_RULE}"));
-    }
-    steps(checker, name, rollout);
 }
 
-fn steps(checker: &mut Checker<'_>, name: &str, rollout: &Rollout) {
+fn steps(checker: &mut Checker<'_>, path: &[&str], rollout: &Rollout) {
     let mut last = 0.0;
     for (index, step) in rollout.steps.iter().enumerate() {
-        let path = ["services", name, "rollout", "steps", &index.to_string()];
-        if crate::document::model::Share::Percent(*step).buckets().is_none_or(|buckets| buckets == 0) {
+        let number = index.to_string();
+        let at = [path, &["steps", &number]].concat();
+        if Share::Percent(*step).buckets().is_none_or(|buckets| buckets == 0) {
             checker
-                .error(&path, format!("{step} is no step"))
+                .error(&at, format!("{step} is no step"))
                 .help("write percent above 0 and up to 100, with up to two decimals");
         } else if *step <= last {
             checker
-                .error(&path, format!("step {step} comes after {last}"))
+                .error(&at, format!("step {step} comes after {last}"))
                 .help("let every step be larger than the one before");
         }
         last = *step;
@@ -258,7 +286,7 @@ fn steps(checker: &mut Checker<'_>, name: &str, rollout: &Rollout) {
         && duration::parse(hold).is_none()
     {
         checker
-            .error(&["services", name, "rollout", "hold"], format!("`{hold}` is no duration"))
+            .error(&[path, &["hold"]].concat(), format!("`{hold}` is no duration"))
             .help(duration::EXAMPLES);
     }
 }

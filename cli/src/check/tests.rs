@@ -149,7 +149,7 @@ fn mesh_and_policy() {
 #[test]
 fn services() {
     let service = |line: &str, says: &[&str]| {
-        one("    baseline: stable", &format!("    baseline: stable\n    {line}"), says)
+        one("    baseline: stable", &format!("    baseline: stable\n    {line}"), says);
     };
     one(
         "    baseline: stable",
@@ -182,7 +182,7 @@ fn services() {
 #[test]
 fn rollouts() {
     let rollout = |text: &str, says: &[&str]| {
-        one("    baseline: stable", &format!("    baseline: stable\n    rollout: {{{text}}}"), says)
+        one("    baseline: stable", &format!("    baseline: stable\n    rollout: {{{text}}}"), says);
     };
     rollout("weights: {}", &["a rollout without a canary"]);
     rollout("weights: {canary: 101}", &["101 is no weight"]);
@@ -208,6 +208,60 @@ fn rollouts() {
     let pinned = GOOD.to_owned()
         + "    pins: {gray-v1: canary}\n    rollout: {weights: {canary: 1}, tenants: [green, gray-v1]}\n";
     assert!(findings(&pinned)[0].contains("Warning: `gray-v1` never takes part: its pin comes first"));
+}
+
+#[test]
+fn what_is_said_in_istios_words() {
+    let service = |line: &str, says: &[&str]| {
+        one("    baseline: stable", &format!("    baseline: stable\n    {line}"), says);
+    };
+    service(
+        "http: {timeut: 3s}",
+        &["10: Error: `timeut` is not a key of `services.api.http` / did you mean `timeout`?"],
+    );
+    service("http: {timeout: 3}", &["`services.api.http.timeout` has to be text, not a number"]);
+    service("http: {timeout: soon}", &["`services.api.http.timeout` cannot be `soon`"]);
+    service("http: {route: []}", &["`route` is not for a file to say"]);
+    service("http: {mirror: {host: other}}", &["Warning: mirrored requests have real side effects"]);
+    service("trafficPolicy: {loadBalancer: {simple: FASTEST}}", &["cannot be `FASTEST`", "LEAST_REQUEST"]);
+    service(
+        "trafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}",
+        &["exclude each other", "keep one of simple, consistentHash"],
+    );
+    service("routes: [{match: []}]", &["a route that matches nothing"]);
+    service(
+        "routes: [{match: [{url: {prefix: /x}}]}]",
+        &["`url` is not a key of `services.api.routes.0.match.0` / did you mean `uri`?"],
+    );
+    service("routes: [{match: [{headers: {tenant: {exact: x}}}]}]", &["cannot match the tenant header"]);
+    service(
+        "routes: [{name: a, match: [{uri: {prefix: /x}}]}, {name: a, match: [{uri: {prefix: /y}}]}]",
+        &["a second route `a`"],
+    );
+    service("routes: [{match: [{uri: {prefix: /x}}], pins: {blue: canary}}]", &["a pin for `blue`"]);
+    service("fallback: baseline", &["Warning: a fallback, but nobody is pinned"]);
+    service("expose: {hosts: [api.example.com]}", &["the file names no Gateway"]);
+    let three = GOOD.replace("canary: {version: v2}", "canary: {version: v2}, other: {version: v3}")
+        + "    pins: {gray-v1: canary}\n    fallback: baseline\n";
+    assert!(findings(&three)[0].contains("no label tells the pods of `canary` and `stable` from all others"));
+    let told = three
+        .replace("{version: v1}", "{version: v1, lane: a}")
+        .replace("{version: v2}", "{version: v2, lane: a}");
+    assert_eq!(findings(&told), [""; 0]);
+    one(
+        "services:",
+        "services:\n  API: {host: other, subsets: {stable: {version: v1}}}",
+        &["would make resources of the same name"],
+    );
+    let shared = "services:\n  grpc: {host: api, port: 9090, subsets: {stable: {version: v9}}}";
+    let shared = GOOD
+        .replace("services:", shared)
+        .replace("    baseline: stable", "    baseline: stable\n    port: 80");
+    assert!(
+        findings(&shared)[0].contains("subset `stable` has other labels in `api`"),
+        "{:?}",
+        findings(&shared)
+    );
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub async fn rows(
     let rollouts: Vec<String> = cast
         .path
         .iter()
-        .filter(|name| town.mesh.service(name).is_some_and(|service| service.rollout.is_some()))
+        .filter(|name| town.mesh.service(name).is_some_and(|service| service.rest().rollout.is_some()))
         .cloned()
         .collect();
     if rollouts.is_empty() || cast.key_header.is_none() {
@@ -84,7 +84,8 @@ async fn send(
 /// The canaries of every rollout, raised by [`RISE`] as far as there is room.
 fn raised(mesh: &Mesh) -> Mesh {
     let mut mesh = mesh.clone();
-    for rollout in mesh.services.iter_mut().filter_map(|service| service.rollout.as_mut()) {
+    for rollout in mesh.services.iter_mut().filter_map(|service| service.routes.last_mut()?.rollout.as_mut())
+    {
         let sum: u16 = rollout.weights.iter().map(|weight| weight.buckets).sum();
         if let Some(weight) = rollout.weights.first_mut() {
             weight.buckets += RISE.min(10_000 - sum);
@@ -94,7 +95,7 @@ fn raised(mesh: &Mesh) -> Mesh {
 }
 
 fn percent(mesh: &Mesh, service: &str) -> f64 {
-    let rollout = mesh.service(service).and_then(|service| service.rollout.as_ref());
+    let rollout = mesh.service(service).and_then(|service| service.rest().rollout.as_ref());
     let sum: u16 =
         rollout.into_iter().flat_map(|rollout| &rollout.weights).map(|weight| weight.buckets).sum();
     f64::from(sum) / 100.0
@@ -166,7 +167,7 @@ async fn together(town: &Town, cast: &Cast<'_>, step: &mut impl FnMut(&str)) -> 
     let salt = |name: &String| {
         town.mesh
             .service(name)
-            .and_then(|service| service.rollout.as_ref())
+            .and_then(|service| service.rest().rollout.as_ref())
             .map(|rollout| rollout.salt.clone())
     };
     let services: Vec<(&String, Option<String>)> = cast.path.iter().map(|name| (name, salt(name))).collect();

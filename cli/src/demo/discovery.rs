@@ -149,10 +149,12 @@ fn gateway_routes(mesh: &Mesh, entry: &str) -> Json {
 }
 
 fn routes(mesh: &Mesh, service: &Service) -> Vec<Json> {
-    routing::rules(mesh, service).iter().map(|rule| route(service, rule)).collect()
+    // The demo's requests are all to `/`, so those that go their own way are left out.
+    let rules = routing::rules(mesh, service).into_iter().filter(|rule| rule.route.name.is_none());
+    rules.map(|rule| route(service, &rule)).collect()
 }
 
-fn route(service: &Service, rule: &Rule) -> Json {
+fn route(service: &Service, rule: &Rule<'_>) -> Json {
     let header = |(name, value): &(String, String)| json!({"name": name, "string_match": {"exact": value}});
     let action = match &rule.subsets[..] {
         [(subset, _)] => json!({"cluster": cluster(service, subset)}),

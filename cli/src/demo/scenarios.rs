@@ -69,8 +69,8 @@ impl<'a> Cast<'a> {
     /// Who is who in a mesh; none if it has one tenant only.
     pub fn of(mesh: &Mesh, path: &[String], client: &'a reqwest::Client) -> Option<Self> {
         let others = || mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
-        let pinned =
-            others().find(|tenant| mesh.services.iter().any(|service| service.pins.contains_key(*tenant)));
+        let pinned = others()
+            .find(|tenant| mesh.services.iter().any(|service| service.rest().pins.contains_key(*tenant)));
         Some(Self {
             client,
             gray: pinned.or_else(|| others().next())?.clone(),
@@ -332,15 +332,17 @@ async fn observe(town: &mut Town, cast: &Cast<'_>) -> Result<Row> {
     const COUNTER: &str = "graylane_requests_total";
     let before = (town.metric(COUNTER, &[]).await?, town.metric(COUNTER, &[("source", "memory")]).await?);
     let first = cast.path[0].clone();
-    let lost =
-        Journey { forward: vec![(first, Forward::Only("x-request-id"))], ..cast.gray_journey(&enforced) };
+    // Two hops are enough: where a third one goes, the weights would draw.
+    let path: Vec<String> = cast.path.iter().take(2).cloned().collect();
+    let decisions = (2 * path.len()) as f64;
+    let forward = vec![(first, Forward::Only("x-request-id"))];
+    let lost = Journey { forward, path, ..cast.gray_journey(&enforced) };
     let hops = lost.go(town, cast.client).await?;
     let after = (town.metric(COUNTER, &[]).await?, town.metric(COUNTER, &[("source", "memory")]).await?);
     town.change(enforced).await?;
 
     let header = &town.mesh.header;
     // One decision where it comes in, then one on each side of every hop.
-    let decisions = (2 * cast.path.len()) as f64;
     let (counted, restored) = (after.0 - before.0, after.1 - before.1);
     let changed = hops
         .iter()

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, Worse};
 pub use edge::{Edge, Gateway, Jwt, Named, Rule, Text};
-pub use service::{Expose, Fallback, Placed, Rollout, Service, Share};
+pub use service::{Expose, Fallback, Placed, Rollout, Route, Service, Share};
 pub use sticky::{At, Key, Mint, Sticky};
 pub use worker::Worker;
 

@@ -1,11 +1,13 @@
-//! Is the tree of the right shape? Compared with the JSON schema that the typed document has, all mistakes at once.
+//! Is the tree of the right shape? Compared with a schema, all mistakes at once: the JSON schema that the typed
+//! document has, or, for the fields of Istio's own types that a file may give, the schemas of Istio's CRDs.
 //!
-//! Only the part of JSON Schema that our own types use is understood; Istio's are another matter.
+//! Only the part of JSON Schema that those two use is understood.
 
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value as Json};
 
+use crate::document::duration;
 use crate::document::finding::Findings;
 use crate::document::model::Document;
 use crate::document::source::Span;
@@ -17,12 +19,30 @@ pub static SCHEMA: LazyLock<Json> = LazyLock::new(|| schemars::schema_for!(Docum
 /// Compares a tree with the schema of the file. What it returns reads as a [`Document`]: whatever is wrong is left
 /// out, up to the nearest thing that can be missing, so that the rest can be checked too.
 pub fn check(tree: &Node, findings: &mut Findings) -> Option<Json> {
-    let mut walker = Walker { root: &SCHEMA, path: Vec::new(), findings };
+    let mut walker = Walker { root: &SCHEMA, dialect: Dialect::Own, path: Vec::new(), findings };
     walker.node(tree, &SCHEMA, tree.span)
+}
+
+/// Compares a part of the tree with a part of a CRD's schema. `path`: where that part is, for messages.
+pub fn check_istio(node: &Node, schema: &Json, path: &[&str], findings: &mut Findings) {
+    let path = path.iter().map(|step| (*step).to_owned()).collect();
+    let mut walker = Walker { root: schema, dialect: Dialect::Crd, path, findings };
+    walker.node(node, schema, node.span);
+}
+
+/// Whose schema it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// Made by schemars: several branches are several types.
+    Own,
+    /// A structural schema of Kubernetes: fields that are not named are unknown, several branches say which fields
+    /// exclude each other, and some rules are in CEL.
+    Crd,
 }
 
 struct Walker<'a> {
     root: &'a Json,
+    dialect: Dialect,
     path: Vec<String>,
     findings: &'a mut Findings,
 }
@@ -42,7 +62,7 @@ impl<'a> Walker<'a> {
     fn node(&mut self, node: &Node, schema: &'a Json, place: Span) -> Option<Json> {
         let schema = self.resolve(schema);
         let branches = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
-        if let Some(branches) = branches {
+        if let Some(branches) = branches.filter(|_| self.dialect == Dialect::Own) {
             return self.branches(node, branches, place);
         }
         if let Some(words) = words(schema) {
@@ -54,7 +74,16 @@ impl<'a> Walker<'a> {
             return None;
         }
         match &node.value {
-            Value::Map(entries) => self.map(entries, schema, place),
+            Value::Map(entries) => {
+                if self.dialect == Dialect::Crd {
+                    self.exclusions(node, schema, place);
+                }
+                self.map(entries, schema, place)
+            }
+            Value::Text(text) if self.dialect == Dialect::Crd => {
+                self.istio_duration(text, schema, place);
+                Some(node.json())
+            }
             Value::List(elements) => {
                 let items = schema.get("items").unwrap_or(&Json::Null);
                 let read = |(index, element): (usize, &Node)| {
@@ -110,7 +139,10 @@ impl<'a> Walker<'a> {
         for entry in entries {
             let schema =
                 known.and_then(|known| known.get(&entry.key)).or(others.filter(|schema| schema.is_object()));
-            let closed = others == Some(&Json::Bool(false));
+            let closed = match self.dialect {
+                Dialect::Own => others == Some(&Json::Bool(false)),
+                Dialect::Crd => others.is_none() && known.is_some(),
+            };
             let Some(schema) = schema else {
                 if closed {
                     self.unknown_key(entry, known);
@@ -138,6 +170,40 @@ impl<'a> Walker<'a> {
             self.findings.error(Some(place), format!("{whose} has no `{key}`")).help(format!("add `{key}:`"));
         }
         required.iter().all(|key| json.contains_key(*key)).then(|| json.into())
+    }
+
+    /// Which fields exclude each other, or need one another.
+    fn exclusions(&mut self, node: &Node, schema: &Json, place: Span) {
+        let rules = ["oneOf", "anyOf", "allOf"];
+        let own: Map<String, Json> =
+            rules.iter().filter_map(|key| Some(((*key).to_owned(), schema.get(*key)?.clone()))).collect();
+        if holds(node, &Json::Object(own)) {
+            return;
+        }
+        let whose = self.name();
+        let mut fields = Vec::new();
+        required(schema, &mut fields);
+        let given: Vec<&str> = fields.into_iter().filter(|field| node.get(field).is_some()).collect();
+        let help = if given.is_empty() {
+            "see Istio's reference for what it needs".to_owned()
+        } else {
+            format!("keep one of {}", given.join(", "))
+        };
+        self.findings
+            .error(Some(place), format!("{whose} has fields that exclude each other, or lacks one"))
+            .help(help);
+    }
+
+    /// The only rule in CEL that these schemas have.
+    fn istio_duration(&mut self, text: &str, schema: &Json, place: Span) {
+        let rules = schema.get("x-kubernetes-validations").and_then(Json::as_array).into_iter().flatten();
+        let wants = rules
+            .filter_map(|rule| rule.get("rule")?.as_str())
+            .any(|rule| rule.starts_with("duration(self)"));
+        if wants && duration::parse(text).is_none() {
+            let message = format!("{} cannot be `{text}`", self.name());
+            self.findings.error(Some(place), message).help(duration::EXAMPLES);
+        }
     }
 
     fn unknown_key(&mut self, entry: &Entry, known: Option<&Map<String, Json>>) {
@@ -210,6 +276,39 @@ impl<'a> Walker<'a> {
         }
         fits
     }
+}
+
+/// Does a map have the fields that these branches want?
+fn holds(node: &Node, schema: &Json) -> bool {
+    let list = |key: &str| schema.get(key).and_then(Json::as_array);
+    let has =
+        |fields: &Vec<Json>| fields.iter().filter_map(Json::as_str).all(|field| node.get(field).is_some());
+    list("required").is_none_or(has)
+        && schema.get("not").is_none_or(|not| !holds(node, not))
+        && list("anyOf").is_none_or(|branches| branches.iter().any(|branch| holds(node, branch)))
+        && list("allOf").is_none_or(|branches| branches.iter().all(|branch| holds(node, branch)))
+        && list("oneOf")
+            .is_none_or(|branches| branches.iter().filter(|branch| holds(node, branch)).count() == 1)
+}
+
+/// All fields that any branch wants.
+fn required<'s>(schema: &'s Json, fields: &mut Vec<&'s str>) {
+    for field in
+        schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)
+    {
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
+    for key in ["oneOf", "anyOf", "allOf"] {
+        schema
+            .get(key)
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .for_each(|branch| required(branch, fields));
+    }
+    schema.get("not").into_iter().for_each(|not| required(not, fields));
 }
 
 fn types(schema: &Json) -> Vec<&str> {

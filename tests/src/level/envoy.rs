@@ -17,7 +17,7 @@ use crate::case::{Node, Suite};
 use crate::echo;
 use crate::host::module_path;
 
-/// Header by which a test chooses the cluster that the initial route leads to.
+/// Header by which a test chooses the cluster that the initial route leads to, and the route's name behind a `;`.
 const CLUSTER: &str = "x-test-cluster";
 /// Response headers that show the filter state.
 const SHOWN: [(&str, &str); 3] =
@@ -78,19 +78,24 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
         let value = format!("%FILTER_STATE(wasm.{state}:PLAIN)%");
         json!({"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
     };
-    let route = |cluster: &String| {
+    let names = suite.cases.iter().filter_map(|case| case.route.as_deref()).collect::<BTreeSet<_>>();
+    let route = |(cluster, name): (&String, &str)| {
         json!({
-            "match": {"prefix": "/", "headers": [{"name": CLUSTER, "string_match": {"exact": cluster}}]},
+            "name": name,
+            "match": {"prefix": "/", "headers": [{"name": CLUSTER, "string_match": {"exact": format!("{cluster};{name}")}}]},
             "route": {"cluster": cluster},
             "response_headers_to_add": SHOWN.iter().map(show).collect::<Vec<_>>(),
         })
     };
+    let routes = clusters
+        .iter()
+        .flat_map(|cluster| names.iter().copied().chain([""]).map(move |name| (cluster, name)));
     let manager = json!({
         "generate_request_id": false,
         "preserve_external_request_id": true,
         "max_request_headers_kb": 512,
         "route_config": {"virtual_hosts": [{
-            "name": "all", "domains": ["*"], "routes": clusters.iter().map(route).collect::<Vec<_>>(),
+            "name": "all", "domains": ["*"], "routes": routes.map(route).collect::<Vec<_>>(),
         }]},
     });
     let direction = if role == Role::Inbound { "INBOUND" } else { "OUTBOUND" };
@@ -187,7 +192,9 @@ impl Level for InEnvoy<'_> {
             head.extend_from_slice(part);
         }
         let plain = request.headers.iter().filter(|(name, _)| !name.starts_with(':'));
-        let cluster = request.cluster.map(|cluster| (CLUSTER.to_owned(), cluster.as_bytes().to_vec()));
+        let cluster = request.cluster.map(|cluster| {
+            (CLUSTER.to_owned(), format!("{cluster};{}", request.route.unwrap_or_default()).into_bytes())
+        });
         for (name, value) in plain.chain(&cluster) {
             for part in [name.as_bytes(), b": ", value, b"\r\n"] {
                 head.extend_from_slice(part);

@@ -86,6 +86,10 @@ impl World for Surroundings<'_> {
         self.request.cluster.map(|name| name.as_bytes().to_vec())
     }
 
+    fn route_name(&mut self) -> Option<Vec<u8>> {
+        self.request.route.map(|name| name.as_bytes().to_vec())
+    }
+
     fn port(&mut self) -> Option<u16> {
         None
     }

@@ -64,7 +64,8 @@ impl Level for Wasm {
         let worker = usize::from(request.role != Role::Inbound);
         let (vm, plugin) = (&mut self.workers[worker], self.plugins[request.role.name()][worker]);
         let cluster = request.cluster.map(|name| ("xds.cluster_name", name.as_bytes()));
-        let properties: Vec<(&str, &[u8])> = cluster.into_iter().collect();
+        let route = request.route.map(|name| ("xds.route_name", name.as_bytes()));
+        let properties: Vec<(&str, &[u8])> = cluster.into_iter().chain(route).collect();
         let before = vm.state().metrics.clone();
         let seen = vm.request(plugin, &request.headers, &properties)?;
         let counted: Vec<String> = vm

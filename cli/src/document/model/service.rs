@@ -28,6 +28,9 @@ pub struct Service {
     pub pins: BTreeMap<String, String>,
     /// Which share of the users gets which subset.
     pub rollout: Option<Rollout>,
+    /// Requests that go their own way, the first that matches counts; all others get what is said above.
+    #[serde(default)]
+    pub routes: Vec<Route>,
     /// Any field of Istio's HTTPRoute, copied to each rule.
     #[serde(default)]
     pub http: serde_json::Map<String, serde_json::Value>,
@@ -36,6 +39,24 @@ pub struct Service {
     pub traffic_policy: serde_json::Map<String, serde_json::Value>,
     /// `baseline`: a pinned tenant whose subset has no healthy pod gets the baseline.
     pub fallback: Option<Fallback>,
+}
+
+/// Requests that go their own way. What is not said here is as in the service.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Names Envoy's routes. Default: `route-1`, `route-2` and so on.
+    pub name: Option<String>,
+    /// Istio's HTTPMatchRequests: one of them fits.
+    #[serde(rename = "match")]
+    pub matches: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Fields of Istio's HTTPRoute, over those of the service.
+    #[serde(default)]
+    pub http: serde_json::Map<String, serde_json::Value>,
+    /// Tenants with a subset of their own, instead of the service's.
+    pub pins: Option<BTreeMap<String, String>>,
+    /// Which share of the users gets which subset, instead of the service's.
+    pub rollout: Option<Rollout>,
 }
 
 /// What a pinned tenant gets while its subset has no healthy pod.

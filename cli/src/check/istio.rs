@@ -1,0 +1,238 @@
+//! What a file says in Istio's own words, and what becomes of it in Istio.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Checker, listed};
+use crate::document::model::{Fallback, Service};
+use crate::document::shape::check_istio;
+use crate::istio;
+use crate::mesh;
+use crate::resources::common_labels;
+
+/// Fields of an HTTPRoute that graylane writes itself, or that leave nothing to choose.
+const TAKEN: [&str; 6] = ["name", "match", "route", "redirect", "delegate", "directResponse"];
+
+pub fn check(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    for (name, service) in &document.services {
+        let path = ["services", name.as_str()];
+        http(checker, &[&path[..], &["http"]].concat());
+        fields(checker, &[&path[..], &["trafficPolicy"]].concat(), istio::traffic_policy());
+        routes(checker, name, service);
+        fallback(checker, name, service);
+        expose(checker, name, service);
+    }
+    shared_hosts(checker);
+    same_name(checker);
+}
+
+/// Compares a part of the file with a part of a CRD.
+fn fields(checker: &mut Checker<'_>, path: &[&str], schema: &serde_json::Value) {
+    if let Some(node) = checker.project.tree.at(path) {
+        check_istio(node, schema, path, checker.findings);
+    }
+}
+
+fn http(checker: &mut Checker<'_>, path: &[&str]) {
+    let Some(node) = checker.project.tree.at(path) else { return };
+    fields(checker, path, istio::http_route());
+    for entry in node.entries() {
+        let at = [path, &[entry.key.as_str()]].concat();
+        if TAKEN.contains(&entry.key.as_str()) {
+            let message = format!(
+                "`{}` is not for a file to say: graylane writes it, or there would be nothing to choose",
+                entry.key
+            );
+            checker.error_at_key(&at, message).help("take it out; `routes:` has a `match` of its own");
+        } else if ["mirror", "mirrors"].contains(&entry.key.as_str()) {
+            let finding = checker.findings.warning(
+                checker.project.key(&at),
+                "mirrored requests have real side effects: what they write is written twice",
+            );
+            finding.help("mirror reads only, or to a service that writes elsewhere; mirrored requests have `-shadow` behind their host and are not counted");
+        }
+    }
+}
+
+fn routes(checker: &mut Checker<'_>, name: &str, service: &Service) {
+    let mut names = BTreeMap::new();
+    for (index, route) in service.routes.iter().enumerate() {
+        let number = index.to_string();
+        let path = ["services", name, "routes", &number];
+        let at = |key: &'static str| [&path[..], &[key]].concat();
+        let title = mesh::route_name(index, route);
+        if !graylane_decide::plan::is_name(&title) {
+            checker
+                .error(&at("name"), format!("`{title}` cannot be the name of a route"))
+                .help(graylane_decide::plan::NAME_RULE);
+        }
+        if let Some(first) = names.insert(title.clone(), index) {
+            let place = checker.project.span(&["services", name, "routes", &first.to_string()]);
+            checker
+                .error(&path, format!("a second route `{title}`"))
+                .help("give each a name of its own")
+                .related(place, "the first one");
+        }
+        if route.matches.is_empty() {
+            checker
+                .error_at_key(&at("match"), "a route that matches nothing")
+                .help("write Istio's HTTPMatchRequests, as in `match: [{uri: {prefix: /checkout}}]`");
+        }
+        for (index, one) in route.matches.iter().enumerate() {
+            let number = index.to_string();
+            let place = [&path[..], &["match", &number]].concat();
+            fields(checker, &place, istio::http_match());
+            let header = checker.document().header.to_ascii_lowercase();
+            let matched = one
+                .get("headers")
+                .and_then(serde_json::Value::as_object)
+                .is_some_and(|headers| headers.contains_key(&header));
+            if matched {
+                checker
+                    .error(&place, format!("a route cannot match the tenant header `{header}`"))
+                    .help("say with `pins` what a tenant gets");
+            }
+        }
+        http(checker, &at("http"));
+    }
+}
+
+/// A fallback needs pods that are the subset's or the baseline's, and nobody else's.
+fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
+    let Some(Fallback::Baseline) = service.fallback else { return };
+    let path = ["services", name, "fallback"];
+    let Some(baseline) = mesh::baseline(service) else { return };
+    let pins = service
+        .pins
+        .values()
+        .chain(service.routes.iter().filter_map(|route| route.pins.as_ref()).flat_map(BTreeMap::values));
+    let pinned: BTreeSet<&String> = pins.filter(|subset| *subset != baseline).collect();
+    if pinned.is_empty() {
+        checker
+            .warning(&path, "a fallback, but nobody is pinned to a canary")
+            .help("it is for pins only: rollouts show a dead canary as dead");
+    }
+    for subset in pinned.into_iter().filter(|subset| service.subsets.contains_key(*subset)) {
+        if common_labels(&service.subsets, subset, baseline).is_none() {
+            let message = format!("no label tells the pods of `{subset}` and `{baseline}` from all others");
+            checker.error(&path, message).help(format!(
+                "add a label to both subsets (and their pods) that no other subset of `{name}` has, as in `lane: {subset}`"
+            ));
+        }
+        let own = crate::routing::or_baseline(subset);
+        if service.subsets.contains_key(&own) {
+            checker
+                .error_at_key(
+                    &["services", name, "subsets", &own],
+                    format!("subset `{own}` is the name of the fallback"),
+                )
+                .help("give it another name");
+        }
+    }
+    let conflicting =
+        ["outlierDetection"].into_iter().filter(|key| service.traffic_policy.contains_key(*key));
+    for key in conflicting {
+        let at = ["services", name, "trafficPolicy", key];
+        let finding = checker.findings.note(
+            checker.project.key(&at),
+            format!("`{key}` does not hold for the fallback's subset, which needs its own"),
+        );
+        finding.help("it holds for all other subsets");
+    }
+}
+
+fn expose(checker: &mut Checker<'_>, name: &str, service: &Service) {
+    let Some(expose) = &service.expose else { return };
+    let document = checker.document();
+    let path = ["services", name, "expose"];
+    if expose.hosts.is_empty() {
+        checker
+            .error_at_key(&path, "exposed under no host")
+            .help("write at least one, as in `hosts: [api.example.com]`");
+    }
+    for (index, host) in expose.hosts.iter().enumerate() {
+        let bare = host.strip_prefix("*.").unwrap_or(host);
+        if !super::names::is_dns_name(bare) || !bare.contains('.') {
+            checker
+                .error(
+                    &["services", name, "expose", "hosts", &index.to_string()],
+                    format!("`{host}` is no public host name"),
+                )
+                .help("write a full name, as in `api.example.com`");
+        }
+    }
+    for (index, prefix) in expose.paths.iter().enumerate() {
+        if !prefix.starts_with('/') {
+            checker
+                .error(
+                    &["services", name, "expose", "paths", &index.to_string()],
+                    format!("`{prefix}` is no path"),
+                )
+                .help("write a prefix, as in `/v1`");
+        }
+    }
+    if document.edge.gateway.as_ref().is_none_or(|gateway| gateway.name.is_none()) {
+        checker
+            .error_at_key(&path, "exposed, but the file names no Gateway")
+            .help("add the Gateway resource, as in `edge: {gateway: {name: istio-ingress/public, selector: {istio: ingressgateway}}}`");
+    }
+}
+
+/// Services of one host share its DestinationRule.
+fn shared_hosts(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    let mut hosts: BTreeMap<String, Vec<(&String, &Service)>> = BTreeMap::new();
+    for (name, service) in &document.services {
+        hosts.entry(mesh::full_host(&document.mesh, name, service)).or_default().push((name, service));
+    }
+    for services in hosts.into_values().filter(|services| services.len() > 1) {
+        for (place, (name, service)) in services.iter().enumerate() {
+            for (other, earlier) in &services[..place] {
+                for (subset, labels) in &service.subsets {
+                    if earlier.subsets.get(subset).is_some_and(|others| others != labels) {
+                        let first = checker.project.key(&["services", other, "subsets", subset]);
+                        checker
+                            .error_at_key(
+                                &["services", name, "subsets", subset],
+                                format!(
+                                    "subset `{subset}` has other labels in `{other}`, which is the same host"
+                                ),
+                            )
+                            .help("give one of them another name")
+                            .related(first, "the other one");
+                    }
+                }
+                let policies = [&earlier.traffic_policy, &service.traffic_policy];
+                if policies.iter().all(|policy| !policy.is_empty()) && policies[0] != policies[1] {
+                    let first = checker.project.key(&["services", other, "trafficPolicy"]);
+                    checker
+                        .error_at_key(
+                            &["services", name, "trafficPolicy"],
+                            format!("`{other}` is the same host and has another trafficPolicy"),
+                        )
+                        .help("say it once, with `portLevelSettings` for what differs")
+                        .related(first, "the other one");
+                }
+            }
+        }
+    }
+}
+
+/// Resources are named after services, in lower case and with `-` for what Kubernetes does not take.
+fn same_name(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    let mut names: BTreeMap<String, &String> = BTreeMap::new();
+    for name in document.services.keys() {
+        let cleaned: String = name.to_ascii_lowercase().replace('_', "-");
+        if let Some(other) = names.insert(cleaned, name) {
+            let place = checker.project.key(&["services", other]);
+            checker
+                .error_at_key(
+                    &["services", name],
+                    format!("{} would make resources of the same name", listed([other.as_str(), name])),
+                )
+                .help("give one of them another name")
+                .related(place, "the other one");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `graylane diff`: what would change against resources that are there.
+
+use anyhow::Result;
+
+use crate::args::{Diff, Format};
+use crate::diff::{self, Change};
+use crate::document::finding::Findings;
+use crate::document::source::Sources;
+use crate::printer::{Outcome, Printer, summary};
+use crate::resources::Options;
+use crate::{import, resources};
+
+/// Runs it.
+pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
+    let options = super::render::options(&args.render)?;
+    let Some((_, mesh)) = super::mesh(&args.render.files.file, printer)? else { return Ok(Outcome::Failure) };
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let current = import::read(std::slice::from_ref(&args.against), &mut sources, &mut findings)?;
+    printer.findings(&findings, &sources);
+    if findings.has_errors() {
+        printer.say(&summary(&findings));
+        return Ok(Outcome::Failure);
+    }
+    let rendered = resources::resources(&mesh, &options);
+    let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
+    let current: Vec<_> =
+        diff::all(&current).into_iter().filter(|json| is_rendered(json["kind"].as_str(), &options)).collect();
+    let changes = diff::compare(&current, &rendered, &mesh.document.mesh.name);
+    match args.output {
+        Format::Json => printer.json(&changes)?,
+        Format::Text => printer.data(&changes.iter().map(line).collect::<String>())?,
+    }
+    printer.say(&match changes.len() {
+        0 => "nothing would change".to_owned(),
+        1 => "1 change".to_owned(),
+        many => format!("{many} changes"),
+    });
+    Ok(if changes.is_empty() { Outcome::Ok } else { Outcome::Findings })
+}
+
+/// Would this run render such a resource at all? What it leaves out would not go.
+fn is_rendered(kind: Option<&str>, options: &Options) -> bool {
+    let is_plugin = matches!(kind, Some("WasmPlugin" | "TrafficExtension"));
+    let plugins = options.url.is_some() || options.without_filter;
+    let chosen =
+        options.only.as_ref().is_none_or(|only| only.iter().any(|chosen| Some(chosen.name()) == kind));
+    chosen && (plugins || !is_plugin)
+}
+
+fn line(change: &Change) -> String {
+    let (resource, field) = (&change.resource, change.field.as_deref().unwrap_or_default());
+    match (&change.before, &change.after) {
+        (None, Some(_)) if field.is_empty() => format!("+ {resource}\n"),
+        (Some(_), None) if field.is_empty() => format!("- {resource}\n"),
+        (Some(before), Some(after)) => format!("~ {resource} {field}: {before} → {after}\n"),
+        (None, Some(after)) => format!("+ {resource} {field}: {after}\n"),
+        (Some(before), None) => format!("- {resource} {field}: {before}\n"),
+        (None, None) => String::new(),
+    }
+}

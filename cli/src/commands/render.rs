@@ -1,0 +1,64 @@
+//! `graylane render`: the Istio resources of a file.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::args::{self, Render};
+use crate::printer::{Outcome, Printer};
+use crate::resources::{self, DataPlane, Extension, Kind, Options};
+
+/// The first minor version of Istio 1 that has TrafficExtension.
+const TRAFFIC_EXTENSION_SINCE: u32 = 30;
+
+/// Runs it.
+pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
+    let options = options(args)?;
+    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Findings) };
+    if options.url.is_none() && !options.without_filter {
+        printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
+    }
+    let all = resources::resources(&mesh, &options);
+    match &args.out {
+        Some(folder) => {
+            let count = resources::write(&all, folder)?;
+            printer.say(&format!("{count} resources in {}", folder.display()));
+        }
+        None => printer.data(&resources::stream(&all)?)?,
+    }
+    Ok(Outcome::Ok)
+}
+
+/// The options of the library, from those of the command line.
+pub fn options(args: &Render) -> Result<Options> {
+    let extension = match args.extension {
+        args::Extension::WasmPlugin => Extension::WasmPlugin,
+        args::Extension::TrafficExtension => Extension::TrafficExtension,
+    };
+    ensure!(
+        extension == Extension::WasmPlugin || args.istio >= TRAFFIC_EXTENSION_SINCE,
+        "TrafficExtension came with Istio 1.{TRAFFIC_EXTENSION_SINCE}, and --istio says 1.{}: write `--extension wasm-plugin`",
+        args.istio
+    );
+    let url = match (&args.image, &args.wasm_url) {
+        (Some(image), None) => Some(image.clone()),
+        (None, url) => url.clone(),
+        (Some(_), Some(_)) => bail!("pass --image or --wasm-url, not both"),
+    };
+    let kind = |name: &String| {
+        let found = Kind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
+        found.ok_or_else(|| {
+            let names: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
+            anyhow::anyhow!("--only: `{name}` is no kind; write some of {}", names.join(", "))
+        })
+    };
+    let only: Option<BTreeSet<Kind>> = match &args.only[..] {
+        [] => None,
+        names => Some(names.iter().map(kind).collect::<Result<_>>()?),
+    };
+    let data_plane = match args.data_plane {
+        args::DataPlane::Sidecar => DataPlane::Sidecar,
+        args::DataPlane::Ambient => DataPlane::Ambient,
+    };
+    Ok(Options { extension, data_plane, url, without_filter: args.without_filter, only })
+}

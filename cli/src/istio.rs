@@ -1,0 +1,57 @@
+//! Istio's own types: the schemas of its CRDs (see `schemas/README.md`).
+
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
+
+macro_rules! schema {
+    ($name:ident, $file:literal) => {
+        static $name: LazyLock<Json> = LazyLock::new(|| {
+            // A file of this very crate, which a test reads as well.
+            serde_json::from_str(include_str!(concat!("../schemas/", $file, ".json"))).unwrap_or_default()
+        });
+    };
+}
+
+schema!(VIRTUAL_SERVICE, "VirtualService");
+schema!(DESTINATION_RULE, "DestinationRule");
+schema!(WASM_PLUGIN, "WasmPlugin");
+schema!(TRAFFIC_EXTENSION, "TrafficExtension");
+schema!(TELEMETRY, "Telemetry");
+schema!(REQUEST_AUTHENTICATION, "RequestAuthentication");
+
+/// The schema of a kind's resources.
+#[must_use]
+pub fn schema(kind: &str) -> Option<&'static Json> {
+    Some(match kind {
+        "VirtualService" => &VIRTUAL_SERVICE,
+        "DestinationRule" => &DESTINATION_RULE,
+        "WasmPlugin" => &WASM_PLUGIN,
+        "TrafficExtension" => &TRAFFIC_EXTENSION,
+        "Telemetry" => &TELEMETRY,
+        "RequestAuthentication" => &REQUEST_AUTHENTICATION,
+        _ => return None,
+    })
+}
+
+fn part(schema: &'static Json, pointer: &str) -> &'static Json {
+    schema.pointer(pointer).unwrap_or(&Json::Null)
+}
+
+/// One rule of a VirtualService.
+#[must_use]
+pub fn http_route() -> &'static Json {
+    part(&VIRTUAL_SERVICE, "/properties/spec/properties/http/items")
+}
+
+/// What a rule may match.
+#[must_use]
+pub fn http_match() -> &'static Json {
+    part(&VIRTUAL_SERVICE, "/properties/spec/properties/http/items/properties/match/items")
+}
+
+/// The traffic policy of a DestinationRule.
+#[must_use]
+pub fn traffic_policy() -> &'static Json {
+    part(&DESTINATION_RULE, "/properties/spec/properties/trafficPolicy")
+}

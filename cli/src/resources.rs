@@ -1,0 +1,262 @@
+//! The Istio resources of a file.
+//!
+//! Deterministic: the same file gives the same bytes. The order is that of safe application: DestinationRules (a
+//! route to a subset that is not there yet answers 503), sidecar plugins, VirtualServices, gateway plugin; removal goes
+//! the other way round.
+
+mod destination_rule;
+mod files;
+mod hosts;
+mod plugin;
+mod virtual_service;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::mesh::Mesh;
+
+pub use destination_rule::common_labels;
+pub use files::write;
+
+/// What kind of resource; ordered as they are safely applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Subsets of a service.
+    DestinationRule,
+    /// A plugin, up to Istio 1.31 the usual way.
+    WasmPlugin,
+    /// A plugin, since Istio 1.30.
+    TrafficExtension,
+    /// Routes of a service or a public host.
+    VirtualService,
+    /// What is measured.
+    Telemetry,
+    /// Which tokens are verified.
+    RequestAuthentication,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::DestinationRule,
+        Self::WasmPlugin,
+        Self::TrafficExtension,
+        Self::VirtualService,
+        Self::Telemetry,
+        Self::RequestAuthentication,
+    ];
+
+    /// Its name in Kubernetes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DestinationRule => "DestinationRule",
+            Self::WasmPlugin => "WasmPlugin",
+            Self::TrafficExtension => "TrafficExtension",
+            Self::VirtualService => "VirtualService",
+            Self::Telemetry => "Telemetry",
+            Self::RequestAuthentication => "RequestAuthentication",
+        }
+    }
+
+    /// Group and version of its API, as served since Istio 1.28.
+    #[must_use]
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Self::DestinationRule | Self::VirtualService => "networking.istio.io/v1",
+            Self::WasmPlugin | Self::TrafficExtension => "extensions.istio.io/v1alpha1",
+            Self::Telemetry => "telemetry.istio.io/v1",
+            Self::RequestAuthentication => "security.istio.io/v1",
+        }
+    }
+}
+
+/// Through which API plugins are applied. Never both, or the filter runs twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extension {
+    /// WasmPlugin.
+    #[default]
+    WasmPlugin,
+    /// TrafficExtension, its successor.
+    TrafficExtension,
+}
+
+/// What carries the mesh's traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataPlane {
+    /// A sidecar in every pod.
+    #[default]
+    Sidecar,
+    /// Waypoints.
+    Ambient,
+}
+
+/// How a file is rendered.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Through which API plugins are applied.
+    pub extension: Extension,
+    /// What carries the traffic.
+    pub data_plane: DataPlane,
+    /// Where Istio gets the filter, written as it is; without it there are no plugins.
+    pub url: Option<String>,
+    /// Plain routing: no plugin, and no rule that only a plugin makes sense of.
+    pub without_filter: bool,
+    /// Only these kinds.
+    pub only: Option<BTreeSet<Kind>>,
+}
+
+/// When a resource is safely applied, counted from the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Nothing depends on what was before.
+    Subsets = 1,
+    /// Sidecars and waypoints learn what routes will need.
+    Plugins = 2,
+    /// Routes.
+    Routes = 3,
+    /// The gateway starts to choose.
+    Gateway = 4,
+}
+
+/// One resource.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    api_version: &'static str,
+    #[serde(rename = "kind")]
+    kind_name: &'static str,
+    /// Name, namespace, labels and annotations.
+    pub metadata: Metadata,
+    spec: Spec,
+    #[serde(skip)]
+    kind: Kind,
+    #[serde(skip)]
+    stage: Stage,
+}
+
+/// Name, namespace, labels and annotations of a resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metadata {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// What owns it, so that `kubectl apply --prune` and Argo CD can.
+    pub labels: BTreeMap<&'static str, String>,
+    /// What made it.
+    pub annotations: BTreeMap<&'static str, String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Spec {
+    DestinationRule(destination_rule::Spec),
+    VirtualService(virtual_service::Spec),
+    WasmPlugin(Box<plugin::WasmPlugin>),
+    TrafficExtension(Box<plugin::TrafficExtension>),
+}
+
+/// Label with the program that made a resource.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label with the mesh that a resource belongs to.
+pub const PART_OF: &str = "app.kubernetes.io/part-of";
+/// Annotation with the version of the program.
+pub const VERSION: &str = "graylane.dev/version";
+
+impl Resource {
+    fn new(mesh: &Mesh, kind: Kind, stage: Stage, namespace: &str, name: &str, spec: Spec) -> Self {
+        let part_of = mesh.document.mesh.name.clone();
+        Self {
+            api_version: kind.api_version(),
+            kind_name: kind.name(),
+            metadata: Metadata {
+                name: resource_name(mesh, name),
+                namespace: namespace.to_owned(),
+                labels: BTreeMap::from([(MANAGED_BY, "graylane".to_owned()), (PART_OF, part_of)]),
+                annotations: BTreeMap::from([(VERSION, env!("CARGO_PKG_VERSION").to_owned())]),
+            },
+            spec,
+            kind,
+            stage,
+        }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// When it is safely applied.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// As YAML, without a line before it.
+    ///
+    /// # Errors
+    /// Never in practice: all of it is text, numbers, lists and maps.
+    pub fn yaml(&self) -> Result<String> {
+        let mut options = serde_saphyr::SerializerOptions::default();
+        // One line a text, however long: people grep and diff these.
+        options.prefer_block_scalars = false;
+        Ok(serde_saphyr::to_string_with_options(self, options)?)
+    }
+
+    /// As JSON, for schemas and comparisons.
+    ///
+    /// # Errors
+    /// Never in practice, as [`Resource::yaml`].
+    pub fn json(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::to_value(self)?)
+    }
+}
+
+/// The name of a resource about this: the mesh's name and the thing's, as a DNS name.
+#[must_use]
+pub fn resource_name(mesh: &Mesh, name: &str) -> String {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
+    let name: String = name.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    format!("{}-{name}", mesh.document.mesh.name)
+}
+
+/// All resources of a mesh, in the order of safe application.
+#[must_use]
+pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
+    let mut all = destination_rule::all(mesh);
+    if let Some(url) = options.url.as_ref().filter(|_| !options.without_filter) {
+        all.extend(plugin::all(mesh, options, url));
+    }
+    all.extend(virtual_service::all(mesh, options.without_filter));
+    all.retain(|resource| options.only.as_ref().is_none_or(|only| only.contains(&resource.kind)));
+    all.sort_by(|a, b| {
+        let place = |resource: &Resource| {
+            (
+                resource.stage,
+                resource.kind,
+                resource.metadata.namespace.clone(),
+                resource.metadata.name.clone(),
+            )
+        };
+        place(a).cmp(&place(b))
+    });
+    all
+}
+
+/// The resources as one YAML stream, ready for `kubectl apply -f -`.
+///
+/// # Errors
+/// Never in practice, as [`Resource::yaml`].
+pub fn stream(resources: &[Resource]) -> Result<String> {
+    let mut text = String::new();
+    for resource in resources {
+        // Every document starts with its marker: kubectl takes a file that starts with `{` for JSON.
+        text += "---\n";
+        text += &resource.yaml()?;
+    }
+    Ok(text)
+}

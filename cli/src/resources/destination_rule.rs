@@ -1,0 +1,121 @@
+//! DestinationRules: the subsets of a host, by pod label.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Kind, Resource, Stage, hosts};
+use crate::mesh::{Fields, Mesh, Service};
+use crate::routing::or_baseline;
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    host: String,
+    #[serde(skip_serializing_if = "Fields::is_empty")]
+    traffic_policy: Fields,
+    subsets: Vec<Subset>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Subset {
+    name: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Fields::is_empty")]
+    traffic_policy: Fields,
+}
+
+/// One a host.
+pub fn all(mesh: &Mesh) -> Vec<Resource> {
+    hosts::all(mesh)
+        .iter()
+        .map(|host| {
+            let mut subsets: BTreeMap<String, Subset> = BTreeMap::new();
+            for service in &host.services {
+                for (name, labels) in &service.subsets {
+                    let subset =
+                        Subset { name: name.clone(), labels: labels.clone(), traffic_policy: Fields::new() };
+                    subsets.insert(name.clone(), subset);
+                }
+                for subset in with_fallback(service) {
+                    subsets.insert(or_baseline(subset), fallback(service, subset));
+                }
+            }
+            let policy =
+                host.services.iter().map(|service| &service.traffic_policy).find(|policy| !policy.is_empty());
+            let spec = Spec {
+                host: host.name.to_owned(),
+                traffic_policy: policy.cloned().unwrap_or_default(),
+                subsets: subsets.into_values().collect(),
+            };
+            let spec = super::Spec::DestinationRule(spec);
+            Resource::new(mesh, Kind::DestinationRule, Stage::Subsets, host.namespace(), host.title(), spec)
+        })
+        .collect()
+}
+
+/// The subsets that somebody is pinned to with fallback.
+fn with_fallback(service: &Service) -> BTreeSet<&str> {
+    let pinned = service.routes.iter().flat_map(|route| route.pins.values().map(String::as_str));
+    pinned.filter(|subset| service.falls_back && *subset != service.baseline).collect()
+}
+
+/// Labels that a subset and the baseline have in common and no other subset has; empty if there are only the two, for
+/// then all pods will do. None: there is no such label.
+#[must_use]
+pub fn common_labels(
+    subsets: &BTreeMap<String, BTreeMap<String, String>>,
+    subset: &str,
+    baseline: &str,
+) -> Option<BTreeMap<String, String>> {
+    let others = || subsets.iter().filter(|(name, _)| *name != subset && *name != baseline);
+    if others().next().is_none() {
+        return Some(BTreeMap::new());
+    }
+    let (own, base) = (subsets.get(subset)?, subsets.get(baseline)?);
+    let common: BTreeMap<String, String> = own
+        .iter()
+        .filter(|(key, value)| base.get(*key) == Some(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let has_all =
+        |labels: &BTreeMap<String, String>| common.iter().all(|(key, value)| labels.get(key) == Some(value));
+    (!common.is_empty() && others().all(|(_, labels)| !has_all(labels))).then_some(common)
+}
+
+/// A subset whose pods come first and the baseline's second. Stock Istio has no such thing; what it has is locality
+/// failover by label, which works within a subset that has both (docs/decisions/10-fallback.md).
+fn fallback(service: &Service, subset: &str) -> Subset {
+    let labels = common_labels(&service.subsets, subset, &service.baseline).unwrap_or_default();
+    let own = service.subsets.get(subset).into_iter().flatten();
+    let priority: Vec<String> = own
+        .filter(|(key, _)| !labels.contains_key(*key))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let mut policy = service.traffic_policy.clone();
+    let balancer = policy.entry("loadBalancer").or_insert_with(|| json!({}));
+    if let Some(balancer) = balancer.as_object_mut() {
+        balancer
+            .insert("localityLbSetting".to_owned(), json!({"enabled": true, "failoverPriority": priority}));
+    }
+    policy.insert(
+        "outlierDetection".to_owned(),
+        json!({
+            // Refused and reset connections, and what a sidecar answers for a dead application; never the application's own 500.
+            "splitExternalLocalOriginErrors": true,
+            "consecutiveLocalOriginFailures": 1,
+            "consecutiveGatewayErrors": 1,
+            "consecutive5xxErrors": 0,
+            "interval": "1s",
+            "baseEjectionTime": "30s",
+            // By default a tenth of the pods may be ejected, which of two is none.
+            "maxEjectionPercent": 100,
+            // Istio then leaves unready pods out instead of sending them as unhealthy, which would leak.
+            "minHealthPercent": 1,
+        }),
+    );
+    Subset { name: or_baseline(subset), labels, traffic_policy: policy }
+}

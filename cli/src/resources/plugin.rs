@@ -1,0 +1,185 @@
+//! The plugins: one for each role in each namespace, as WasmPlugin or TrafficExtension.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use graylane_decide::config::Config;
+use graylane_decide::{Role, names};
+use serde::Serialize;
+
+use super::{DataPlane, Extension, Kind, Options, Resource, Stage};
+use crate::lower;
+use crate::mesh::Mesh;
+
+/// Most targets of one plugin (istio/api extensions/v1alpha1/wasm.proto).
+const MAX_TARGETS: usize = 16;
+
+/// First of our phase: other plugins see what we made of a request.
+const PRIORITY: i32 = 100;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct WasmPlugin {
+    #[serde(flatten)]
+    place: Place,
+    #[serde(flatten)]
+    module: ModuleFields,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TrafficExtension {
+    #[serde(flatten)]
+    place: Place,
+    wasm: ModuleFields,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Place {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selector: Option<Selector>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    target_refs: Vec<TargetRef>,
+    phase: &'static str,
+    priority: i32,
+    #[serde(rename = "match", skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<Match>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModuleFields {
+    url: String,
+    image_pull_policy: &'static str,
+    plugin_name: &'static str,
+    fail_strategy: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vm_config: Option<VmConfig>,
+    plugin_config: Config,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Selector {
+    match_labels: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct TargetRef {
+    kind: &'static str,
+    group: &'static str,
+    name: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Match {
+    mode: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct VmConfig {
+    env: Vec<Variable>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Variable {
+    name: &'static str,
+    value: String,
+}
+
+/// All of them.
+pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
+    let mut all = Vec::new();
+    let namespaces: BTreeSet<&str> = mesh.services.iter().map(|service| service.namespace.as_str()).collect();
+    for namespace in namespaces {
+        match options.data_plane {
+            DataPlane::Sidecar => {
+                for role in [Role::Inbound, Role::Outbound] {
+                    let place = place(role, None, Vec::new());
+                    all.push(resource(mesh, options, url, role, namespace, role.name(), place));
+                }
+            }
+            DataPlane::Ambient => all.extend(waypoints(mesh, options, url, namespace)),
+        }
+    }
+    if let Some(gateway) = &mesh.document.edge.gateway {
+        let selector =
+            (!gateway.selector.is_empty()).then(|| Selector { match_labels: gateway.selector.clone() });
+        let place = place(Role::Gateway, selector, Vec::new());
+        let name = Role::Gateway.name();
+        all.push(resource(mesh, options, url, Role::Gateway, &gateway.namespace, name, place));
+    }
+    all
+}
+
+/// The plugins of a namespace's waypoints. They ignore selectors, so each names the services that it stands before.
+fn waypoints(mesh: &Mesh, options: &Options, url: &str, namespace: &str) -> Vec<Resource> {
+    let end = format!(".{namespace}.svc.{}", mesh.document.mesh.cluster_domain);
+    let own = mesh.services.iter().filter(|service| service.namespace == namespace);
+    let names: BTreeSet<&str> = own.filter_map(|service| service.host.strip_suffix(&end)).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let chunks: Vec<&[&str]> = names.chunks(MAX_TARGETS).collect();
+    let several = chunks.len() > 1;
+    chunks
+        .into_iter()
+        .enumerate()
+        .map(|(index, names)| {
+            let target = |name: &&str| TargetRef { kind: "Service", group: "", name: (*name).to_owned() };
+            let role = Role::Waypoint;
+            let place = place(role, None, names.iter().map(target).collect());
+            let name =
+                if several { format!("{}-{}", role.name(), index + 1) } else { role.name().to_owned() };
+            resource(mesh, options, url, role, namespace, &name, place)
+        })
+        .collect()
+}
+
+fn place(role: Role, selector: Option<Selector>, target_refs: Vec<TargetRef>) -> Place {
+    let mode = match role {
+        Role::Inbound => Some("SERVER"),
+        Role::Outbound | Role::Gateway => Some("CLIENT"),
+        // In a waypoint CLIENT never fits, and its listener counts as a server's.
+        Role::Waypoint => None,
+    };
+    Place {
+        selector,
+        target_refs,
+        // The gateway's before authorization, so that policies see no forged header; sidecars' behind it, so that
+        // nothing is remembered or counted that is turned away.
+        phase: if role == Role::Gateway { "AUTHZ" } else { "STATS" },
+        priority: PRIORITY,
+        matches: mode.map(|mode| Match { mode }).into_iter().collect(),
+    }
+}
+
+fn resource(
+    mesh: &Mesh,
+    options: &Options,
+    url: &str,
+    role: Role,
+    namespace: &str,
+    name: &str,
+    place: Place,
+) -> Resource {
+    let is_gateway = role == Role::Gateway;
+    let header = Variable { name: names::HEADER_ENV, value: mesh.header.clone() };
+    let module = ModuleFields {
+        url: url.to_owned(),
+        image_pull_policy: "IfNotPresent",
+        plugin_name: role.name(),
+        // Plain Istio is a good second best for a sidecar; a gateway must never stop to strip (docs/decisions/09).
+        fail_strategy: if is_gateway { "FAIL_RELOAD" } else { "FAIL_OPEN" },
+        vm_config: is_gateway.then(|| VmConfig { env: vec![header] }),
+        plugin_config: lower::config(mesh, role),
+    };
+    let stage = if is_gateway { Stage::Gateway } else { Stage::Plugins };
+    match options.extension {
+        Extension::WasmPlugin => {
+            let spec = super::Spec::WasmPlugin(Box::new(WasmPlugin { place, module }));
+            Resource::new(mesh, Kind::WasmPlugin, stage, namespace, name, spec)
+        }
+        Extension::TrafficExtension => {
+            let spec = super::Spec::TrafficExtension(Box::new(TrafficExtension { place, wasm: module }));
+            Resource::new(mesh, Kind::TrafficExtension, stage, namespace, name, spec)
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! VirtualServices: the routes of a host inside the mesh, and of a public host at the gateway.
+
+use std::collections::BTreeMap;
+
+use graylane_decide::names::OWN_PREFIX;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::{Kind, Resource, Stage, hosts};
+use crate::mesh::{Fields, Mesh, Service};
+use crate::routing::{self, Rule};
+
+/// Response header that says how a request was decided.
+const DEBUG_HEADER: &str = "x-graylane-debug";
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Spec {
+    hosts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gateways: Vec<String>,
+    http: Vec<HttpRoute>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct HttpRoute {
+    name: String,
+    #[serde(rename = "match", skip_serializing_if = "Vec::is_empty")]
+    matches: Vec<Fields>,
+    route: Vec<Destination>,
+    #[serde(flatten)]
+    further: Fields,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Destination {
+    destination: Target,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<u32>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Target {
+    host: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subset: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<Port>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Port {
+    number: u16,
+}
+
+/// One a host of the mesh, one a public host.
+pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
+    let mut all: Vec<Resource> = hosts::all(mesh)
+        .iter()
+        .map(|host| {
+            let rules = host.services.iter().flat_map(|service| {
+                // Without a port of its own in the destination, a request keeps the one that it was sent to.
+                let port = service.port.filter(|_| host.is_shared());
+                rules(mesh, service, without_filter).into_iter().map(move |rule| {
+                    let at = port.map(|port| Fields::from_iter([("port".to_owned(), json!(port))]));
+                    http_route(mesh, service, &rule, port, &at.into_iter().collect::<Vec<_>>(), false)
+                })
+            });
+            let mut http: Vec<HttpRoute> = rules.collect();
+            if host.is_shared() {
+                http.push(other_ports(host.name));
+            }
+            let spec = Spec { hosts: vec![host.name.to_owned()], gateways: Vec::new(), http };
+            let spec = super::Spec::VirtualService(spec);
+            Resource::new(mesh, Kind::VirtualService, Stage::Routes, host.namespace(), host.title(), spec)
+        })
+        .collect();
+    all.extend(exposed(mesh, without_filter));
+    all
+}
+
+fn rules<'a>(mesh: &Mesh, service: &'a Service, without_filter: bool) -> Vec<Rule<'a>> {
+    let mut rules = routing::rules(mesh, service);
+    if without_filter {
+        // Nobody would remove the header from a stranger's request any more.
+        rules.retain(|rule| rule.header.as_ref().is_none_or(|(name, _)| !name.starts_with(OWN_PREFIX)));
+        rules.iter_mut().for_each(|rule| rule.remove = None);
+    }
+    rules
+}
+
+/// Ports of a shared host that no service of the file means: as if there were no VirtualService.
+fn other_ports(host: &str) -> HttpRoute {
+    let target = Target { host: host.to_owned(), subset: None, port: None };
+    HttpRoute {
+        name: "other-ports".to_owned(),
+        matches: Vec::new(),
+        route: vec![Destination { destination: target, weight: None }],
+        further: Fields::new(),
+    }
+}
+
+/// The services of every public host; the longest path first, and services in byte order.
+fn exposed(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
+    let mut hosts: BTreeMap<&str, Vec<(&str, &Service)>> = BTreeMap::new();
+    for service in &mesh.services {
+        let paths = || {
+            if service.expose.paths.is_empty() {
+                vec![""]
+            } else {
+                service.expose.paths.iter().map(String::as_str).collect()
+            }
+        };
+        for host in &service.expose.hosts {
+            hosts.entry(host).or_default().extend(paths().into_iter().map(|path| (path, service)));
+        }
+    }
+    let gateway = mesh.document.edge.gateway.as_ref().and_then(|gateway| gateway.name.clone());
+    hosts
+        .into_iter()
+        .map(|(host, mut places)| {
+            places.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
+            let http = places.iter().flat_map(|(path, service)| {
+                let at = match *path {
+                    "" => Vec::new(),
+                    path => vec![Fields::from_iter([("uri".to_owned(), json!({"prefix": path}))])],
+                };
+                let routes = rules(mesh, service, without_filter).into_iter();
+                routes
+                    .map(move |rule| http_route(mesh, service, &rule, service.port, &at, true))
+                    .collect::<Vec<_>>()
+            });
+            let spec = Spec {
+                hosts: vec![host.to_owned()],
+                gateways: gateway.iter().cloned().collect(),
+                http: http.collect(),
+            };
+            let name = format!("host-{}", host.replace('*', "any"));
+            let spec = super::Spec::VirtualService(spec);
+            Resource::new(
+                mesh,
+                Kind::VirtualService,
+                Stage::Routes,
+                &mesh.document.mesh.namespace,
+                &name,
+                spec,
+            )
+        })
+        .collect()
+}
+
+/// A rule as Istio writes it. `at`: what has to match besides; `edge`: does a stranger get the answer?
+fn http_route(
+    mesh: &Mesh,
+    service: &Service,
+    rule: &Rule<'_>,
+    port: Option<u16>,
+    at: &[Fields],
+    edge: bool,
+) -> HttpRoute {
+    let header = rule.header.as_ref().map(|(name, value)| json!({name: {"exact": value}}));
+    let matches = matches(&rule.route.matches, at, header.as_ref());
+    let whole = rule.subsets.iter().all(|(_, weight)| weight % 100 == 0);
+    let destination = |(subset, weight): &(String, u32)| Destination {
+        destination: Target {
+            host: service.host.clone(),
+            subset: Some(subset.clone()),
+            port: port.map(|number| Port { number }),
+        },
+        // Percent where it is whole, else hundredths of it: Istio takes any sum.
+        weight: (rule.subsets.len() > 1).then_some(if whole { weight / 100 } else { *weight }),
+    };
+    HttpRoute {
+        name: rule.name.clone(),
+        matches,
+        route: rule.subsets.iter().map(destination).collect(),
+        further: further(mesh, rule, edge),
+    }
+}
+
+/// All of a route's own matches, each with what has to match besides.
+fn matches(own: &[Fields], at: &[Fields], header: Option<&Json>) -> Vec<Fields> {
+    let either = |list: &[Fields]| if list.is_empty() { vec![Fields::new()] } else { list.to_vec() };
+    let mut all = Vec::new();
+    for own in either(own) {
+        for at in either(at) {
+            let mut one: Fields = own.clone().into_iter().chain(at).collect();
+            if let Some(header) = header {
+                let headers = one.entry("headers").or_insert_with(|| json!({}));
+                merge(headers, header);
+            }
+            all.push(one);
+        }
+    }
+    all.retain(|one| !one.is_empty());
+    all
+}
+
+/// The fields that the file gives for every rule, and what we add to them.
+fn further(mesh: &Mesh, rule: &Rule<'_>, edge: bool) -> Fields {
+    let mut fields = rule.route.http.clone();
+    let mut headers = json!({});
+    if let Some(name) = rule.remove {
+        merge(&mut headers, &json!({"request": {"remove": [name]}}));
+    }
+    if mesh.document.telemetry.debug_header {
+        let state = |name: &str| format!("{name}=%FILTER_STATE(wasm.{name}:PLAIN)%");
+        let value = ["tenant", "subset", "source"].map(state).join(",");
+        merge(&mut headers, &json!({"response": {"set": {DEBUG_HEADER: value}}}));
+    } else if edge {
+        merge(&mut headers, &json!({"response": {"remove": [DEBUG_HEADER]}}));
+    }
+    if headers.as_object().is_some_and(|headers| !headers.is_empty()) {
+        let own = fields.entry("headers").or_insert_with(|| json!({}));
+        merge(own, &headers);
+    }
+    fields
+}
+
+/// Adds to JSON: objects are merged, lists joined, everything else replaced.
+fn merge(to: &mut Json, from: &Json) {
+    match (to, from) {
+        (Json::Object(to), Json::Object(from)) => {
+            for (key, value) in from {
+                merge(to.entry(key.clone()).or_insert(Json::Null), value);
+            }
+        }
+        (Json::Array(to), Json::Array(from)) => {
+            let news: Vec<Json> = from.iter().filter(|value| !to.contains(value)).cloned().collect();
+            to.extend(news);
+        }
+        (to, from) => *to = from.clone(),
+    }
+}

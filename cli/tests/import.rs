@@ -1,0 +1,132 @@
+//! `import`: what is rendered, imported and rendered again routes the same; what cannot be carried over is said.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use graylane::document;
+use graylane::document::finding::Findings;
+use graylane::document::source::Sources;
+use graylane::import::{self, Choices, Found};
+use graylane::mesh::Mesh;
+use graylane::resources::{Options, resources, stream};
+use serde_json::Value as Json;
+
+fn mesh(mut loaded: document::Loaded) -> Mesh {
+    graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
+    assert!(
+        !loaded.findings.has_errors(),
+        "{}",
+        document::finding::render(&loaded.findings, &loaded.sources)
+    );
+    Mesh::of(&loaded.project.unwrap())
+}
+
+fn imported(text: &str) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("current.yaml");
+    std::fs::write(&path, text).unwrap();
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let resources = import::read(&[path], &mut sources, &mut findings).unwrap();
+    assert!(!findings.has_errors(), "{findings:?}");
+    let (file, notes) = import::import(&Found::of(resources), &Choices::default());
+    (file.yaml().unwrap(), notes)
+}
+
+/// What routes: by kind and host, without names and without what only debugging adds.
+fn routing(mesh: &Mesh) -> BTreeMap<String, Json> {
+    let mut routing = BTreeMap::new();
+    for resource in resources(mesh, &Options::default()) {
+        let mut json = resource.json().unwrap();
+        for rule in json["spec"]["http"].as_array_mut().into_iter().flatten() {
+            rule.as_object_mut().unwrap().remove("name");
+            rule.as_object_mut().unwrap().remove("headers");
+        }
+        let host = json["spec"]["host"].as_str().or(json["spec"]["hosts"][0].as_str()).unwrap().to_owned();
+        routing.insert(format!("{} {host}", resource.kind().name()), json["spec"].take());
+    }
+    routing
+}
+
+#[test]
+fn every_example_comes_back() {
+    for name in ["bank", "shop"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
+        let before = mesh(document::load(&[path]).unwrap());
+        let (file, notes) = imported(&stream(&resources(&before, &Options::default())).unwrap());
+        assert_eq!(notes, [""; 0], "{name}");
+        let after = mesh(document::load_text("imported.yaml", &file).unwrap());
+        let (before, after) = (routing(&before), routing(&after));
+        assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+        for (resource, spec) in &before {
+            assert_eq!(spec, &after[resource], "{name}, {resource}");
+        }
+    }
+}
+
+const BY_HAND: &str = "
+apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.istio.io/v1beta1
+  kind: VirtualService
+  metadata: {name: reviews, namespace: prod, resourceVersion: '5'}
+  spec:
+    hosts: [reviews]
+    http:
+    - match: [{headers: {x-lane: {exact: testers}}}]
+      route: [{destination: {host: reviews, subset: v2}}]
+      timeout: 3s
+    - match: [{headers: {x-lane: {prefix: team-}}}]
+      route: [{destination: {host: reviews, subset: v2}}]
+    - match: [{uri: {prefix: /old}}]
+      redirect: {uri: /new}
+    - route:
+      - {destination: {host: reviews, subset: v1}, weight: 2}
+      - {destination: {host: reviews, subset: v2}, weight: 1}
+      timeout: 3s
+    tcp: [{route: [{destination: {host: reviews}}]}]
+- apiVersion: networking.istio.io/v1
+  kind: DestinationRule
+  metadata: {name: reviews, namespace: prod}
+  spec:
+    host: reviews
+    subsets:
+    - {name: v1, labels: {version: v1}}
+    - {name: v2, labels: {version: v2}, trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+- {apiVersion: v1, kind: Service, metadata: {name: reviews, namespace: prod}, spec: {}}
+";
+
+#[test]
+fn what_people_wrote_by_hand_is_carried_over_as_far_as_it_goes() {
+    let (file, notes) = imported(BY_HAND);
+    let json: Json = serde_saphyr::from_str(&file).unwrap();
+    assert_eq!(json["header"], "x-lane");
+    assert_eq!(json["mesh"]["namespace"], "prod");
+    let reviews = &json["services"]["reviews"];
+    assert_eq!(reviews["baseline"], "v1");
+    assert_eq!(reviews["pins"]["testers"], "v2");
+    assert_eq!(reviews["rollout"]["weights"]["v2"], 33.33);
+    assert_eq!(reviews["http"]["timeout"], "3s");
+    let all = notes.join("\n");
+    for part in [
+        "1 of kind Service",
+        "`tcp` routes stay",
+        "rule 2: matches `x-lane` other than exactly",
+        "rule 3: not one service",
+        "rounded down",
+        "subset v2: a trafficPolicy of its own",
+    ] {
+        assert!(all.contains(part), "`{part}` is not in\n{all}");
+    }
+    mesh(document::load_text("imported.yaml", &file).unwrap());
+}
+
+#[test]
+fn what_is_no_resource_is_a_finding() {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("x.yaml");
+    std::fs::write(&path, "a: 1\n---\nkind: VirtualService\n").unwrap();
+    import::read(&[path], &mut sources, &mut findings).unwrap();
+    assert_eq!(findings.iter().count(), 2);
+}

@@ -1,0 +1,246 @@
+//! What `render` writes: the same bytes for the same file, in order, right by Istio's own schemas, and right without
+//! the filter.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use graylane::document;
+use graylane::mesh::Mesh;
+use graylane::resources::{DataPlane, Extension, Kind, Options, Resource, resources, stream};
+use graylane::{check, istio};
+use serde_json::Value as Json;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every example that is in order, by name.
+fn examples() -> Vec<(String, Mesh)> {
+    let folders = std::fs::read_dir(root().join("examples")).unwrap();
+    let mut all: Vec<(String, Mesh)> = folders
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir() && !path.ends_with("mistakes"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), mesh(&path)))
+        .collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(all.len() >= 2);
+    all
+}
+
+fn mesh(path: &Path) -> Mesh {
+    let mut loaded = document::load(&[path.to_owned()]).unwrap();
+    check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
+    assert!(!loaded.findings.has_errors(), "{}: {:?}", path.display(), loaded.findings);
+    Mesh::of(&loaded.project.unwrap())
+}
+
+fn url() -> Option<String> {
+    // All digits, which YAML would take for a number if nobody quoted it.
+    Some(format!("registry.example/graylane@sha256:{}", "0".repeat(64)))
+}
+
+fn variants() -> Vec<Options> {
+    let base = Options { url: url(), ..Options::default() };
+    vec![
+        base.clone(),
+        Options { extension: Extension::TrafficExtension, ..base.clone() },
+        Options { data_plane: DataPlane::Ambient, ..base.clone() },
+        Options { without_filter: true, ..base.clone() },
+        Options { url: None, ..base },
+    ]
+}
+
+#[test]
+fn every_resource_is_right_by_istios_schema_and_reads_back() {
+    for (name, mesh) in examples() {
+        for options in variants() {
+            for resource in resources(&mesh, &options) {
+                let json = resource.json().unwrap();
+                let schema = istio::schema(resource.kind().name()).unwrap();
+                let validator = jsonschema::validator_for(schema).unwrap();
+                let errors: Vec<String> = validator
+                    .iter_errors(&json)
+                    .map(|error| format!("{}: {error}", error.instance_path()))
+                    .collect();
+                assert_eq!(errors, [""; 0], "{name}: {}", resource.yaml().unwrap());
+                unknown_fields(
+                    &json["spec"],
+                    &schema["properties"]["spec"],
+                    &format!("{name} {}", resource.metadata.name),
+                );
+                let back: Json = serde_saphyr::from_str(&resource.yaml().unwrap()).unwrap();
+                assert_eq!(back, json, "the YAML says something else");
+            }
+        }
+    }
+}
+
+/// The API server refuses fields that the schema does not name; a JSON schema by itself does not.
+fn unknown_fields(json: &Json, schema: &Json, place: &str) {
+    match json {
+        Json::Object(fields) => {
+            let Some(known) = schema["properties"].as_object() else { return };
+            for (key, value) in fields {
+                assert!(known.contains_key(key), "{place}: unknown field {key}");
+                unknown_fields(value, &known[key], &format!("{place}.{key}"));
+            }
+        }
+        Json::Array(list) => list.iter().for_each(|value| unknown_fields(value, &schema["items"], place)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_order_is_that_of_safe_application_and_the_bytes_are_stable() {
+    for (name, mesh) in examples() {
+        let options = Options { url: url(), ..Options::default() };
+        let all = resources(&mesh, &options);
+        let stages: Vec<_> = all.iter().map(Resource::stage).collect();
+        assert!(stages.is_sorted(), "{name}: {stages:?}");
+        assert_eq!(stream(&all).unwrap(), stream(&resources(&mesh, &options)).unwrap());
+        let names: BTreeSet<(Kind, &str, &str)> = all
+            .iter()
+            .map(|resource| {
+                (resource.kind(), resource.metadata.namespace.as_str(), resource.metadata.name.as_str())
+            })
+            .collect();
+        assert_eq!(names.len(), all.len(), "{name}: two resources of one name");
+    }
+}
+
+#[test]
+fn kinds_can_be_chosen_and_plugins_left_out() {
+    let mesh = mesh(&root().join("examples/bank"));
+    let kinds =
+        |options: &Options| resources(&mesh, options).iter().map(Resource::kind).collect::<BTreeSet<_>>();
+    let routing = BTreeSet::from([Kind::DestinationRule, Kind::VirtualService]);
+    assert_eq!(kinds(&Options::default()), routing, "without a URL there are no plugins");
+    let base = Options { url: url(), ..Options::default() };
+    assert_eq!(kinds(&Options { without_filter: true, ..base.clone() }), routing);
+    let extension = Options { extension: Extension::TrafficExtension, ..base.clone() };
+    assert!(
+        kinds(&extension).contains(&Kind::TrafficExtension) && !kinds(&extension).contains(&Kind::WasmPlugin)
+    );
+    let only = Some(BTreeSet::from([Kind::WasmPlugin, Kind::Telemetry]));
+    assert_eq!(kinds(&Options { only, ..base }), BTreeSet::from([Kind::WasmPlugin]));
+}
+
+/// The subsets and weights that a request gets by a VirtualService alone.
+fn routed<'a>(http: &'a [Json], headers: &[(&str, &str)], path: &str) -> Vec<(&'a str, u64)> {
+    let fits = |one: &Json| {
+        let header = |(name, want): (&String, &Json)| {
+            headers.iter().any(|(is, value)| is == name && want["exact"] == **value)
+        };
+        one["headers"].as_object().is_none_or(|wanted| wanted.iter().all(header))
+            && one["uri"]["prefix"].as_str().is_none_or(|prefix| path.starts_with(prefix))
+            && one["uri"]["exact"].as_str().is_none_or(|exact| path == exact)
+    };
+    let rule =
+        http.iter().find(|rule| rule["match"].as_array().is_none_or(|any| any.iter().any(fits))).unwrap();
+    let target = |route: &'a Json| {
+        (route["destination"]["subset"].as_str().unwrap(), route["weight"].as_u64().unwrap_or(100))
+    };
+    rule["route"].as_array().unwrap().iter().map(target).collect()
+}
+
+fn http(mesh: &Mesh, name: &str, options: &Options) -> Vec<Json> {
+    let all = resources(mesh, options);
+    let found =
+        all.iter().find(|resource| resource.kind() == Kind::VirtualService && resource.metadata.name == name);
+    found.unwrap().json().unwrap()["spec"]["http"].as_array().unwrap().clone()
+}
+
+#[test]
+fn without_the_filter_tenants_go_by_header_and_weights_split() {
+    let mesh = mesh(&root().join("examples/shop"));
+    for options in [Options::default(), Options { without_filter: true, ..Options::default() }] {
+        let search = http(&mesh, "shop-search", &options);
+        assert_eq!(routed(&search, &[("tenant", "gray-v1")], "/"), [("fast", 100)]);
+        assert_eq!(
+            routed(&search, &[("tenant", "partner-acme")], "/"),
+            [("stable", 100)],
+            "outside the rollout"
+        );
+        let weighted = [("cheap", 250), ("fast", 1000), ("stable", 8750)];
+        for live in [&[("tenant", "green")][..], &[], &[("tenant", "unheard-of")]] {
+            assert_eq!(routed(&search, live, "/"), weighted);
+        }
+        let orders = http(&mesh, "shop-orders", &options);
+        assert_eq!(routed(&orders, &[("tenant", "partner-acme")], "/list"), [("stable", 100)]);
+        assert_eq!(
+            routed(&orders, &[("tenant", "partner-acme")], "/checkout/1"),
+            [("canary", 1), ("stable", 99)]
+        );
+        assert_eq!(routed(&orders, &[("tenant", "gray-v1")], "/pay"), [("stable", 100)]);
+        assert_eq!(routed(&orders, &[], "/list"), [("canary", 25), ("stable", 75)]);
+        let web = http(&mesh, "shop-web", &options);
+        assert_eq!(routed(&web, &[("tenant", "gray-v1")], "/"), [("canary-or-baseline", 100)]);
+    }
+}
+
+#[test]
+fn with_the_filter_its_choice_counts_first_and_goes_no_further() {
+    let mesh = mesh(&root().join("examples/shop"));
+    let search = http(&mesh, "shop-search", &Options::default());
+    for subset in ["cheap", "fast", "stable"] {
+        let value = format!("search.shop.svc.cluster.local/{subset}");
+        let headers = [("tenant", "green"), ("x-graylane-subset", value.as_str())];
+        assert_eq!(routed(&search, &headers, "/"), [(subset, 100)]);
+        let another = [("tenant", "gray-v1"), ("x-graylane-subset", "other.shop.svc.cluster.local/cheap")];
+        assert_eq!(routed(&search, &another, "/"), [("fast", 100)], "a choice for another service is none");
+    }
+    let removed = |rule: &&Json| rule["headers"]["request"]["remove"][0] == "x-graylane-subset";
+    assert_eq!(search.iter().filter(removed).count(), 3);
+    let plain = http(&mesh, "shop-search", &Options { without_filter: true, ..Options::default() });
+    assert!(!serde_json::to_string(&plain).unwrap().contains("x-graylane-subset"), "a stranger could choose");
+}
+
+#[test]
+fn services_that_share_a_public_host_share_its_virtual_service() {
+    let mesh = mesh(&root().join("examples/shop"));
+    let shown = http(&mesh, "shop-host-shop.example.com", &Options::default());
+    assert_eq!(routed(&shown, &[("tenant", "gray-v1")], "/search?q=x"), [("fast", 100)]);
+    assert_eq!(routed(&shown, &[("tenant", "gray-v1")], "/"), [("canary-or-baseline", 100)]);
+    assert!(shown.iter().all(|rule| rule["route"][0]["destination"]["port"]["number"] == 8080));
+}
+
+#[test]
+fn goldens_are_current() {
+    for (name, mesh) in examples() {
+        let text = stream(&resources(&mesh, &Options { url: url(), ..Options::default() })).unwrap();
+        let path = root().join("examples").join(&name).join("rendered/all.yaml");
+        if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let is = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(is == text, "examples/{name}/rendered/all.yaml is not current: run `make docs`");
+    }
+}
+
+#[test]
+fn a_folder_has_a_file_for_each_resource_and_none_from_before() {
+    let mesh = mesh(&root().join("examples/bank"));
+    let folder = tempfile::tempdir().unwrap();
+    let listing = || {
+        let names = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<BTreeSet<_>>()
+    };
+    let with = Options { url: url(), ..Options::default() };
+    std::fs::write(folder.path().join("mine.yaml"), "kept: true\n").unwrap();
+    graylane::resources::write(&resources(&mesh, &with), folder.path()).unwrap();
+    let all = listing();
+    assert!(
+        all.contains("20-wasmplugin.bank.bank-outbound.yaml") && all.contains("kustomization.yaml"),
+        "{all:?}"
+    );
+    let kustomization = std::fs::read_to_string(folder.path().join("kustomization.yaml")).unwrap();
+    for name in all.iter().filter(|name| !["kustomization.yaml", "mine.yaml"].contains(&name.as_str())) {
+        assert!(kustomization.contains(&format!("- {name}\n")), "{name}");
+    }
+    graylane::resources::write(&resources(&mesh, &Options::default()), folder.path()).unwrap();
+    assert!(listing().iter().all(|name| !name.contains("wasmplugin")), "what is no longer rendered goes");
+    assert!(listing().contains("mine.yaml"), "what is not ours stays");
+}
