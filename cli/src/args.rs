@@ -27,6 +27,12 @@ pub enum Command {
     Diff(Diff),
     /// Print a graylane file made of VirtualServices and DestinationRules that exist.
     Import(Import),
+    /// Write the filter as an OCI image layout.
+    Package(Package),
+    /// Push the filter to a registry; prints the reference with its digest.
+    Push(Push),
+    /// Say what a module or an image is: versions, ABI, exports, imports.
+    Inspect(Inspect),
     /// Print the JSON schema of the file, for editors.
     Schema,
     /// Print completions for a shell.
@@ -120,9 +126,15 @@ pub struct Render {
     /// What carries the mesh's traffic.
     #[arg(long, value_enum, default_value_t)]
     pub data_plane: DataPlane,
-    /// The filter's image, with its digest; written as it is.
-    #[arg(long, value_name = "REF@sha256:…")]
+    /// The filter's image. With a digest it is written as it is; without one the registry is asked for it.
+    #[arg(long, value_name = "REF[@sha256:…]")]
     pub image: Option<String>,
+    /// Write a reference without digest as it is, and ask no registry.
+    #[arg(long)]
+    pub no_pin: bool,
+    /// Ask the registry over plain HTTP.
+    #[arg(long)]
+    pub insecure: bool,
     /// Where the filter is, if not in a registry; written as it is.
     #[arg(long, value_name = "URL")]
     pub wasm_url: Option<String>,
@@ -163,6 +175,45 @@ pub struct Import {
     /// What to call the mesh; default: as most resources' namespace.
     #[arg(long, value_name = "NAME")]
     pub mesh: Option<String>,
+}
+
+/// Arguments of `package`.
+#[derive(Debug, Args)]
+pub struct Package {
+    /// Another module than the one in this program.
+    #[arg(long, value_name = "FILE")]
+    pub wasm: Option<PathBuf>,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `push`.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// Where to: registry, repository and tag. Default tag: the version of this program.
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// An image that `graylane package` wrote, instead of the filter in this program.
+    #[arg(long, value_name = "DIR")]
+    pub layout: Option<PathBuf>,
+    /// Over plain HTTP.
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A module, an image layout, or a reference.
+    #[arg(value_name = "FILE|DIR|REF")]
+    pub what: String,
+    /// Over plain HTTP.
+    #[arg(long)]
+    pub insecure: bool,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
 }
 
 /// The minor version of Istio 1.

@@ -4,6 +4,7 @@ mod about;
 mod check;
 mod demo;
 mod diff;
+mod image;
 mod import;
 mod plugin_config;
 mod render;
@@ -27,6 +28,9 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Render(args) => render::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Import(args) => import::run(&args, printer),
+        Command::Package(args) => image::package(&args, printer),
+        Command::Push(args) => image::push(&args, printer),
+        Command::Inspect(args) => image::inspect(&args, printer),
         Command::Schema => about::schema(printer),
         Command::Completions(args) => about::completions(&args, printer),
         Command::Man(args) => about::man(&args, printer),

@@ -12,7 +12,7 @@ use crate::{import, resources};
 
 /// Runs it.
 pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
-    let options = super::render::options(&args.render)?;
+    let options = super::render::options(&args.render, printer)?;
     let Some((_, mesh)) = super::mesh(&args.render.files.file, printer)? else { return Ok(Outcome::Failure) };
     let (mut sources, mut findings) = (Sources::default(), Findings::default());
     let current = import::read(std::slice::from_ref(&args.against), &mut sources, &mut findings)?;

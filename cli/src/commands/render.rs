@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use graylane_decide::config::VERSION;
 
+use super::image::TAG;
 use crate::args::{self, Render};
+use crate::image::{self, Remote};
 use crate::printer::{Outcome, Printer};
 use crate::resources::{self, DataPlane, Extension, Kind, Options};
 
@@ -13,7 +16,7 @@ const TRAFFIC_EXTENSION_SINCE: u32 = 30;
 
 /// Runs it.
 pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
-    let options = options(args)?;
+    let options = options(args, printer)?;
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Findings) };
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
@@ -29,8 +32,29 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     Ok(Outcome::Ok)
 }
 
+/// The image to write: with a digest, unless one does not want it.
+fn pinned(args: &Render, image: &str, printer: Printer) -> Result<String> {
+    if image.contains('@') {
+        return Ok(image.to_owned());
+    }
+    if args.no_pin {
+        printer
+            .say(&format!("warning: `{image}` has no digest: pods that start later may get another filter"));
+        return Ok(image.to_owned());
+    }
+    let remote = Remote::open(image, args.insecure, TAG)?;
+    let (pinned, speaks) = tokio::runtime::Runtime::new()?
+        .block_on(image::resolve(&remote))
+        .context("pass a digest, or --no-pin to write the reference as it is")?;
+    ensure!(
+        speaks == VERSION,
+        "the filter in `{image}` reads configuration version {speaks}, this program writes {VERSION}: push the filter of this program, or use the program of that filter"
+    );
+    Ok(pinned)
+}
+
 /// The options of the library, from those of the command line.
-pub fn options(args: &Render) -> Result<Options> {
+pub fn options(args: &Render, printer: Printer) -> Result<Options> {
     let extension = match args.extension {
         args::Extension::WasmPlugin => Extension::WasmPlugin,
         args::Extension::TrafficExtension => Extension::TrafficExtension,
@@ -41,7 +65,7 @@ pub fn options(args: &Render) -> Result<Options> {
         args.istio
     );
     let url = match (&args.image, &args.wasm_url) {
-        (Some(image), None) => Some(image.clone()),
+        (Some(image), None) => Some(pinned(args, image, printer)?),
         (None, url) => url.clone(),
         (Some(_), Some(_)) => bail!("pass --image or --wasm-url, not both"),
     };

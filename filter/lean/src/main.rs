@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use walrus::Module;
+use walrus::{Module, RawCustomSection};
 
 /// Everything the host may call, and why.
 const EXPORTS: [(&str, &str); 9] = [
@@ -31,6 +31,15 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// What the module speaks; `graylane inspect` shows it, `graylane render` refuses what it does not speak itself.
+fn versions() -> serde_json::Value {
+    serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "configuration": graylane_decide::config::VERSION,
+        "algorithm": graylane_decide::sticky::VERSION,
+    })
+}
+
 fn lean(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut module = Module::from_buffer(bytes).context("this is no WebAssembly module")?;
     for (name, why) in EXPORTS {
@@ -48,5 +57,8 @@ fn lean(bytes: &[u8]) -> Result<Vec<u8>> {
     module.producers.clear();
     module.name = None;
     walrus::passes::gc::run(&mut module);
+    module
+        .customs
+        .add(RawCustomSection { name: "graylane".to_owned(), data: versions().to_string().into_bytes() });
     Ok(module.emit_wasm())
 }

@@ -1,0 +1,106 @@
+//! `graylane package`, `push` and `inspect`: the filter as an image.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use crate::args::{Format, Inspect, Package, Push};
+use crate::image::{self, About, Image, Remote};
+use crate::printer::{Outcome, Printer};
+use crate::wasm;
+
+/// The tag of an image that is given none: this program's version, which is its filter's.
+pub const TAG: &str = env!("CARGO_PKG_VERSION");
+
+fn packed(file: Option<&Path>) -> Result<Image> {
+    match file {
+        Some(path) => {
+            let module = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            Image::pack(&module).with_context(|| format!("`{}`", path.display()))
+        }
+        None => Image::pack(wasm::module()?),
+    }
+}
+
+/// Writes an OCI image layout.
+pub fn package(args: &Package, printer: Printer) -> Result<Outcome> {
+    let image = packed(args.wasm.as_deref())?;
+    image::write(&image, &args.out, TAG)?;
+    printer.data(&format!("{}\n", image.digest()))?;
+    printer.say(&format!("packed into {}, {} bytes", args.out.display(), image.layer.len()));
+    Ok(Outcome::Ok)
+}
+
+/// Pushes an image; stdout is the reference with its digest, and nothing else.
+pub fn push(args: &Push, printer: Printer) -> Result<Outcome> {
+    let image = match &args.layout {
+        Some(folder) => image::read(folder)?,
+        None => packed(None)?,
+    };
+    let remote = Remote::open(&args.reference, args.insecure, TAG)?;
+    let bar = ProgressBar::with_draw_target(Some(3), ProgressDrawTarget::stderr());
+    let pinned = tokio::runtime::Runtime::new()?.block_on(image::push(&remote, &image, |name| {
+        bar.inc(1);
+        bar.set_message(name.to_owned());
+    }));
+    bar.finish_and_clear();
+    printer.data(&format!("{}\n", pinned?))?;
+    Ok(Outcome::Ok)
+}
+
+/// Says what a module or an image is.
+pub fn inspect(args: &Inspect, printer: Printer) -> Result<Outcome> {
+    let path = Path::new(&args.what);
+    let (module, image_digest) = if path.is_dir() {
+        let image = image::read(path)?;
+        (image::unpack(&image.layer)?, Some(image.digest()))
+    } else if path.is_file() {
+        (std::fs::read(path).with_context(|| format!("cannot read `{}`", args.what))?, None)
+    } else {
+        let remote = Remote::open(&args.what, args.insecure, TAG)?;
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let (manifest, digest) = image::fetch_manifest(&remote).await?;
+            let layer = image::fetch_layer(&remote, &manifest).await?;
+            anyhow::Ok((image::unpack(&layer)?, Some(digest)))
+        })?
+    };
+    let about = image::inspect(&module)?;
+    match args.output {
+        Format::Json => printer.json(&serde_json::json!({"image": image_digest, "module": about}))?,
+        Format::Text => printer.data(&text(&about, image_digest.as_deref()))?,
+    }
+    Ok(if about.problems.is_empty() { Outcome::Ok } else { Outcome::Findings })
+}
+
+fn text(about: &About, image: Option<&str>) -> String {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    rows.extend(image.map(|digest| ("image", digest.to_owned())));
+    rows.push((
+        "module",
+        format!(
+            "{}, {} bytes, {} KiB of memory to start with",
+            about.digest,
+            about.size,
+            about.memory / 1024
+        ),
+    ));
+    match &about.versions {
+        Some(versions) => rows.push((
+            "graylane",
+            format!(
+                "{}, configuration {}, sticky algorithm {}",
+                versions.version, versions.configuration, versions.algorithm
+            ),
+        )),
+        None => rows.push((
+            "graylane",
+            "no: a module of somebody else, or one that `make wasm` did not make".to_owned(),
+        )),
+    }
+    rows.push(("ABI", about.abi.clone().unwrap_or_else(|| "none".to_owned())));
+    rows.push(("exports", about.exports.join(", ")));
+    rows.push(("imports", about.imports.join(", ")));
+    rows.extend(about.problems.iter().map(|problem| ("problem", problem.clone())));
+    rows.iter().map(|(name, value)| format!("{name:<9} {value}\n")).collect()
+}

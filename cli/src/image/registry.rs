@@ -1,0 +1,253 @@
+//! An image in a registry (OCI distribution-spec 1.1).
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
+use oci_client::{Client, Reference, RegistryOperation};
+
+use super::{Image, MANIFEST, Manifest, credentials, digest};
+
+/// How often something is tried that may work a moment later.
+const TRIES: u32 = 4;
+/// How long to wait before the second try; it doubles.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Media types of manifests that others may have pushed.
+const ACCEPTED: [&str; 2] = [MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"];
+
+/// A registry, and what is meant in it.
+pub struct Remote {
+    reference: Reference,
+    client: Client,
+    auth: oci_client::secrets::RegistryAuth,
+}
+
+impl Remote {
+    /// For a reference; `default_tag` counts where it says neither tag nor digest.
+    ///
+    /// # Errors
+    /// When it is no reference, or credentials cannot be read.
+    pub fn open(reference: &str, insecure: bool, default_tag: &str) -> Result<Self> {
+        let bare = reference.strip_prefix("oci://").unwrap_or(reference);
+        let parsed: Reference =
+            bare.parse().map_err(|error| anyhow!("`{reference}` is no image reference: {error}"))?;
+        let says_tag = bare.rsplit('/').next().is_some_and(|last| last.contains(':') || last.contains('@'));
+        let parsed = if says_tag {
+            parsed
+        } else {
+            Reference::with_tag(
+                parsed.registry().to_owned(),
+                parsed.repository().to_owned(),
+                default_tag.to_owned(),
+            )
+        };
+        // Fails only if there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::new(ClientConfig {
+            protocol: if insecure { ClientProtocol::Http } else { ClientProtocol::Https },
+            use_monolithic_push: true,
+            connect_timeout: Some(Duration::from_secs(10)),
+            read_timeout: Some(Duration::from_secs(60)),
+            user_agent: concat!("graylane/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        });
+        let auth = credentials::of(parsed.resolve_registry())?;
+        Ok(Self { reference: parsed, client, auth })
+    }
+
+    /// The reference with a digest, as it is to be written into a file.
+    #[must_use]
+    pub fn pinned(&self, digest: &str) -> String {
+        let tag = self.reference.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
+        format!("{}/{}{tag}@{digest}", self.reference.registry(), self.reference.repository())
+    }
+}
+
+/// Tries something again that may work a moment later; says what a person can do if it does not.
+async fn again<T>(
+    remote: &Remote,
+    what: &str,
+    act: impl AsyncFn() -> Result<T, OciDistributionError>,
+) -> Result<T> {
+    let mut attempt = 1;
+    loop {
+        match act().await {
+            Ok(done) => return Ok(done),
+            Err(error) if attempt < TRIES && may_pass(&error) => {
+                // Not synchronisation: a registry that is busy wants to be left alone for a moment.
+                tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
+                attempt += 1;
+            }
+            Err(error) => {
+                let tried =
+                    if may_pass(&error) { format!(" (tried {attempt} times)") } else { String::new() };
+                return Err(anyhow!("{}", explain(remote, &error)))
+                    .with_context(|| format!("cannot {what}{tried}"));
+            }
+        }
+    }
+}
+
+/// The status of an answer, where there was one.
+fn status(error: &OciDistributionError) -> Option<u16> {
+    match error {
+        OciDistributionError::ServerError { code, .. } => Some(*code),
+        OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
+            Some(401)
+        }
+        OciDistributionError::ImageManifestNotFoundError(_) => Some(404),
+        OciDistributionError::RequestError(error) => error.status().map(|status| status.as_u16()),
+        OciDistributionError::RegistryError { envelope, .. } => {
+            use oci_client::errors::OciErrorCode as Code;
+            match envelope.errors.first().map(|error| &error.code) {
+                Some(Code::Denied) => Some(403),
+                Some(Code::Unauthorized) => Some(401),
+                Some(Code::Toomanyrequests) => Some(429),
+                Some(Code::NotFound | Code::NameUnknown | Code::ManifestUnknown | Code::BlobUnknown) => {
+                    Some(404)
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn may_pass(error: &OciDistributionError) -> bool {
+    match status(error) {
+        Some(status) => status == 429 || status >= 500,
+        // A connection that was refused or cut.
+        None => matches!(error, OciDistributionError::RequestError(_) | OciDistributionError::IoError(_)),
+    }
+}
+
+fn explain(remote: &Remote, error: &OciDistributionError) -> String {
+    let registry = remote.reference.registry();
+    match status(error) {
+        Some(401) => format!(
+            "{registry} wants credentials: log in with `docker login {registry}` or `podman login {registry}`"
+        ),
+        Some(403) => format!(
+            "{registry} does not allow it: the account has no right to {}",
+            remote.reference.repository()
+        ),
+        Some(404) => format!("{registry} does not know {}", remote.reference.whole()),
+        Some(429) => format!("{registry} is asked too often (429)"),
+        Some(status) if status >= 500 => format!("{registry} is in trouble ({status})"),
+        _ => {
+            let mut text = error.to_string();
+            let mut source = std::error::Error::source(error);
+            while let Some(inner) = source {
+                text = format!("{text}: {inner}");
+                source = inner.source();
+            }
+            text
+        }
+    }
+}
+
+/// Pushes an image: blobs first, the manifest last, so that a tag never leads to half an image. `step` is told of each
+/// blob that is there. Returns the reference with the digest.
+///
+/// # Errors
+/// When the registry does not take it.
+pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) -> Result<String> {
+    let Remote { reference, client, auth } = remote;
+    again(remote, "log in", async || client.auth(reference, auth, RegistryOperation::Push).await.map(drop))
+        .await?;
+    for (name, bytes) in [("layer", &image.layer), ("configuration", &image.config)] {
+        let digest = digest(bytes);
+        again(remote, &format!("push the {name}"), async || {
+            if client.blob_exists(reference, &digest).await? {
+                return Ok(());
+            }
+            client.push_blob(reference, bytes.clone(), &digest).await.map(drop)
+        })
+        .await?;
+        step(name);
+    }
+    let media_type = reqwest::header::HeaderValue::from_static(MANIFEST);
+    again(remote, "push the manifest", async || {
+        client.push_manifest_raw(reference, image.manifest.clone(), media_type.clone()).await.map(drop)
+    })
+    .await?;
+    step("manifest");
+    // What a registry says about itself is not believed.
+    let (stored, is) = fetch_manifest_bytes(remote).await?;
+    ensure!(
+        stored == image.manifest,
+        "{} stored another manifest ({is}) than was pushed",
+        reference.registry()
+    );
+    Ok(remote.pinned(&image.digest()))
+}
+
+async fn fetch_manifest_bytes(remote: &Remote) -> Result<(Vec<u8>, String)> {
+    let Remote { reference, client, auth } = remote;
+    let (bytes, _) = again(remote, "fetch the manifest", async || {
+        client.pull_manifest_raw(reference, auth, &ACCEPTED).await
+    })
+    .await?;
+    let is = digest(&bytes);
+    if let Some(wanted) = reference.digest() {
+        ensure!(
+            is == wanted,
+            "{} answered with another manifest ({is}) than the one asked for",
+            reference.registry()
+        );
+    }
+    Ok((bytes.to_vec(), is))
+}
+
+/// Fetches the manifest and its digest.
+///
+/// # Errors
+/// When there is none, or it is not an image's.
+pub async fn fetch_manifest(remote: &Remote) -> Result<(Manifest, String)> {
+    let (bytes, digest) = fetch_manifest_bytes(remote).await?;
+    let manifest = serde_json::from_slice(&bytes)
+        .context("the manifest is no image's (an index of several images cannot be used)")?;
+    Ok((manifest, digest))
+}
+
+/// Fetches the layer with the module, and checks its digest.
+///
+/// # Errors
+/// When it cannot be had.
+pub async fn fetch_layer(remote: &Remote, manifest: &Manifest) -> Result<Vec<u8>> {
+    let Some(layer) = manifest.layers.last() else { bail!("the image has no layer") };
+    let bytes = again(remote, "fetch the layer", async || {
+        let mut bytes = Vec::new();
+        let descriptor = oci_client::manifest::OciDescriptor {
+            digest: layer.digest.clone(),
+            size: layer.size.cast_signed(),
+            media_type: layer.media_type.clone(),
+            ..Default::default()
+        };
+        remote.client.pull_blob(&remote.reference, &descriptor, &mut bytes).await?;
+        Ok(bytes)
+    })
+    .await?;
+    ensure!(digest(&bytes) == layer.digest, "the layer is not what the manifest says");
+    Ok(bytes)
+}
+
+/// What a reference leads to now: with its digest, and the version of configuration that its filter speaks.
+///
+/// # Errors
+/// When it leads nowhere, or to something that is not graylane's filter.
+pub async fn resolve(remote: &Remote) -> Result<(String, u32)> {
+    let (manifest, digest) = fetch_manifest(remote).await?;
+    let annotated = manifest.annotations.get(super::CONFIGURATION).and_then(|version| version.parse().ok());
+    let version = match annotated {
+        Some(version) => version,
+        None => {
+            let module = super::unpack(&fetch_layer(remote, &manifest).await?)?;
+            let versions = super::inspect(&module)?.versions;
+            versions.context("this is an image of some other filter")?.configuration
+        }
+    };
+    Ok((remote.pinned(&digest), version))
+}
