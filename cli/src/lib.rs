@@ -7,6 +7,7 @@ pub mod demo;
 pub mod diff;
 pub mod document;
 pub mod envoy;
+pub mod http;
 pub mod image;
 pub mod import;
 pub mod istio;

@@ -106,7 +106,7 @@ fn kept_it_prints_addresses_that_answer() {
     let gateway = lines.map(|line| line.unwrap()).find(|line| line.ends_with(" the gateway")).unwrap();
     let address = gateway.split_whitespace().next().unwrap().to_owned();
     let answer = tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = graylane::http::direct().build().unwrap();
         let request =
             client.get(format!("{address}/?run=mine&path=api,ledger,orders")).header("tenant", "gray-v1");
         request.send().await.unwrap().text().await.unwrap()

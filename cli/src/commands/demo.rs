@@ -71,7 +71,7 @@ async fn show(args: &Demo, printer: Printer, mut mesh: Mesh) -> Result<Outcome> 
         pods <= MAX_PODS,
         "this file has {pods} subsets; a demo starts an Envoy for each, and {MAX_PODS} at most"
     );
-    let client = reqwest::Client::builder().no_proxy().build()?;
+    let client = crate::http::direct().build()?;
     let path = path(&mesh);
     let cast = Cast::of(&mesh, &path, &client).context("a demo needs a tenant besides the default one")?;
     let bar = progress(args, pods as u64 + 2);

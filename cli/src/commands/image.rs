@@ -49,13 +49,18 @@ pub fn push(args: &Push, printer: Printer) -> Result<Outcome> {
     Ok(Outcome::Ok)
 }
 
+/// Whether somebody means a file, and mistyped it, rather than a reference.
+fn looks_like_a_file(what: &str) -> bool {
+    what.ends_with(".wasm") || what.starts_with(['.', '/'])
+}
+
 /// Says what a module or an image is.
 pub fn inspect(args: &Inspect, printer: Printer) -> Result<Outcome> {
     let path = Path::new(&args.what);
     let (module, image_digest) = if path.is_dir() {
         let image = image::read(path)?;
         (image::unpack(&image.layer)?, Some(image.digest()))
-    } else if path.is_file() {
+    } else if path.is_file() || looks_like_a_file(&args.what) {
         (std::fs::read(path).with_context(|| format!("cannot read `{}`", args.what))?, None)
     } else {
         let remote = Remote::open(&args.what, args.insecure, TAG)?;

@@ -163,7 +163,7 @@ impl App {
             service: service.to_owned(),
             subset: subset.to_owned(),
             journal: journal.clone(),
-            client: reqwest::Client::builder().no_proxy().build()?,
+            client: crate::http::direct().build()?,
             sidecar: Mutex::new(None),
             authorities: authorities.clone(),
         });

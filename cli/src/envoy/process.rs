@@ -65,7 +65,7 @@ impl Envoy {
             });
         }
         let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        let client = crate::http::direct().timeout(Duration::from_secs(30)).build()?;
         let mut envoy =
             Self { admin: ([127, 0, 0, 1], 0).into(), name: name.to_owned(), child, folder, client };
         envoy.wait_until_ready().await?;

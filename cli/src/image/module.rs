@@ -1,6 +1,6 @@
 //! The module itself: what it is, and whether Envoy can run it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use wasmparser::{ExternalKind, Parser, Payload};
 
@@ -73,9 +73,10 @@ pub fn inspect(module: &[u8]) -> Result<About> {
         imports: Vec::new(),
         problems: Vec::new(),
     };
+    ensure!(module.starts_with(b"\0asm"), "this is no WebAssembly module");
     let mut has_memory = false;
     for payload in Parser::new(0).parse_all(module) {
-        match payload.context("this is no WebAssembly module")? {
+        match payload.context("this WebAssembly module is broken")? {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import?;

@@ -43,8 +43,7 @@ impl Remote {
                 default_tag.to_owned(),
             )
         };
-        // Fails only if there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::http::use_ring();
         let client = Client::new(ClientConfig {
             protocol: if insecure { ClientProtocol::Http } else { ClientProtocol::Https },
             use_monolithic_push: true,
@@ -136,15 +135,12 @@ fn explain(remote: &Remote, error: &OciDistributionError) -> String {
         Some(404) => format!("{registry} does not know {}", remote.reference.whole()),
         Some(429) => format!("{registry} is asked too often (429)"),
         Some(status) if status >= 500 => format!("{registry} is in trouble ({status})"),
-        _ => {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(error);
-            while let Some(inner) = source {
-                text = format!("{text}: {inner}");
-                source = inner.source();
+        _ => match error {
+            OciDistributionError::DigestError(mismatch) => {
+                format!("what {registry} answered is not what it says it is: {mismatch}")
             }
-            text
-        }
+            _ => anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": "),
+        },
     }
 }
 
@@ -155,6 +151,12 @@ fn explain(remote: &Remote, error: &OciDistributionError) -> String {
 /// When the registry does not take it.
 pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) -> Result<String> {
     let Remote { reference, client, auth } = remote;
+    ensure!(
+        reference.digest().is_none(),
+        "push to a tag, as in {}/{}:1.0: the digest is what comes out",
+        reference.registry(),
+        reference.repository()
+    );
     again(remote, "log in", async || client.auth(reference, auth, RegistryOperation::Push).await.map(drop))
         .await?;
     for (name, bytes) in [("layer", &image.layer), ("configuration", &image.config)] {
@@ -184,6 +186,7 @@ pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) ->
     Ok(remote.pinned(&image.digest()))
 }
 
+/// The library checks it against the digest asked for, and against what the answer says of itself.
 async fn fetch_manifest_bytes(remote: &Remote) -> Result<(Vec<u8>, String)> {
     let Remote { reference, client, auth } = remote;
     let (bytes, _) = again(remote, "fetch the manifest", async || {
@@ -191,13 +194,6 @@ async fn fetch_manifest_bytes(remote: &Remote) -> Result<(Vec<u8>, String)> {
     })
     .await?;
     let is = digest(&bytes);
-    if let Some(wanted) = reference.digest() {
-        ensure!(
-            is == wanted,
-            "{} answered with another manifest ({is}) than the one asked for",
-            reference.registry()
-        );
-    }
     Ok((bytes.to_vec(), is))
 }
 
