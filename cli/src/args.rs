@@ -19,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Say everything that is wrong with a file, and what to write instead.
     Check(Check),
+    /// Print all files as one, with the place that each value came from.
+    Config(Config),
     /// Print the configuration that the filter gets.
     PluginConfig(PluginConfig),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
@@ -46,7 +48,8 @@ pub enum Command {
 /// The files that a command reads.
 #[derive(Debug, Args)]
 pub struct Files {
-    /// A graylane file, a folder of them, or `-`; later ones override earlier ones.
+    /// A graylane file, a folder of them, or `-`; later ones override earlier ones: maps merge, lists replace, `null`
+    /// removes. `${NAME}` and `${NAME:-default}` in values come from the environment.
     #[arg(short, long = "file", value_name = "PATH", default_value = "graylane.yaml")]
     pub file: Vec<PathBuf>,
 }
@@ -68,6 +71,17 @@ pub struct Check {
     #[command(flatten)]
     pub files: Files,
     /// How to print the findings.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
 }

@@ -2,6 +2,7 @@
 
 mod about;
 mod check;
+mod config;
 mod demo;
 mod diff;
 mod image;
@@ -25,6 +26,7 @@ use crate::printer::{Outcome, Printer, summary};
 pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
     match command {
         Command::Check(args) => check::run(&args, printer),
+        Command::Config(args) => config::run(&args, printer),
         Command::Render(args) => render::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Import(args) => import::run(&args, printer),

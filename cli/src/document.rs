@@ -4,9 +4,11 @@ pub mod duration;
 pub mod finding;
 pub mod layers;
 pub mod model;
+pub mod origin;
 pub mod shape;
 pub mod source;
 pub mod tree;
+pub mod variables;
 
 use std::path::PathBuf;
 
@@ -61,6 +63,17 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
     finish(loaded, layers)
 }
 
+/// Reads files and folders and lays them over each other; nothing is said about what they mean.
+///
+/// # Errors
+/// When one cannot be read at all.
+pub fn merged(paths: &[PathBuf]) -> Result<(Loaded, Option<Node>)> {
+    let mut loaded = Loaded::default();
+    let layers = layers::read(paths, &mut loaded)?;
+    let tree = layers::merge(layers, &mut loaded.findings);
+    Ok((loaded, tree))
+}
+
 /// Reads a text, as if it were a file of that name.
 ///
 /// # Errors
@@ -72,7 +85,7 @@ pub fn load_text(name: &str, text: &str) -> Result<Loaded> {
 }
 
 fn finish(mut loaded: Loaded, layers: Vec<Node>) -> Result<Loaded> {
-    let Some(tree) = layers::merge(layers) else { return Ok(loaded) };
+    let Some(tree) = layers::merge(layers, &mut loaded.findings) else { return Ok(loaded) };
     let Some(json) = shape::check(&tree, &mut loaded.findings) else { return Ok(loaded) };
     match serde_json::from_value(json) {
         Ok(document) => loaded.project = Some(Project { tree, document }),

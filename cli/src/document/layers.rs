@@ -8,6 +8,7 @@ use crate::document::Loaded;
 use crate::document::finding::Findings;
 use crate::document::source::{Span, files_of};
 use crate::document::tree::{self, Entry, Node, Value};
+use crate::document::variables;
 
 /// Reads each path as one layer: a file, or a folder of files that must not contradict each other.
 pub fn read(paths: &[PathBuf], loaded: &mut Loaded) -> Result<Vec<Node>> {
@@ -62,16 +63,38 @@ fn document(file: usize, loaded: &mut Loaded) -> Option<Node> {
             .error(Some(more.span), "a second YAML document in one file")
             .help("put it into a file of its own; a folder of files is read as one");
     }
-    first
+    first.map(|mut node| {
+        variables::expand(&mut node, &loaded.sources, &|name| std::env::var(name), &mut loaded.findings);
+        node
+    })
 }
 
-/// Lays layers over each other: maps are merged, everything else is replaced, `null` removes.
+/// Lays layers over each other: maps are merged, everything else is replaced, `null` removes. A list over a map, or a map
+/// over a list, is a finding: whoever wrote it did not know what is below.
 #[must_use]
-pub fn merge(layers: Vec<Node>) -> Option<Node> {
-    layers.into_iter().reduce(lay_over)
+pub fn merge(layers: Vec<Node>, findings: &mut Findings) -> Option<Node> {
+    let mut tree =
+        layers.into_iter().reduce(|below, above| lay_over(below, above, &mut Vec::new(), findings));
+    tree.iter_mut().for_each(variables::settle);
+    tree
 }
 
-fn lay_over(below: Node, above: Node) -> Node {
+fn lay_over(below: Node, above: Node, path: &mut Vec<String>, findings: &mut Findings) -> Node {
+    let list_and_map = match (&below.value, &above.value) {
+        (Value::Map(_), Value::List(_)) => Some(("a map", "a list")),
+        (Value::List(_), Value::Map(_)) => Some(("a list", "a map")),
+        _ => None,
+    };
+    if let Some((was, is)) = list_and_map {
+        findings
+            .error(
+                Some(above.span),
+                format!("`{}` is {was}, and cannot be overridden by {is}", path.join(".")),
+            )
+            .help(format!("write {was} here, too, or take it away below"))
+            .related(Some(below.span), format!("{was}, in the file below"));
+        return below;
+    }
     match (below.value, above.value) {
         (Value::Map(mut entries), Value::Map(news)) => {
             for new in news {
@@ -86,7 +109,12 @@ fn lay_over(below: Node, above: Node) -> Node {
                             matches!((&old.value, &new.node.value), (Value::Map(_), Value::Map(_)));
                         entries[place] = Entry {
                             key_span: if both_maps { entries[place].key_span } else { new.key_span },
-                            node: lay_over(old, new.node),
+                            node: {
+                                path.push(new.key.clone());
+                                let node = lay_over(old, new.node, path, findings);
+                                path.pop();
+                                node
+                            },
                             key: new.key,
                         };
                     }
@@ -163,10 +191,28 @@ mod tests {
     #[test]
     fn later_layers_win_maps_merge_lists_replace_and_null_removes() {
         let layers = trees(&["a: {b: 1, c: [1, 2], d: x}\ne: 1", "a: {b: 2, c: [3], d: null}\nf: 1"]);
-        let merged = merge(layers).unwrap();
+        let merged = merge(layers, &mut Findings::default()).unwrap();
         assert_eq!(merged.json(), serde_json::json!({"a": {"b": 2, "c": [3]}, "e": 1, "f": 1}));
         assert_eq!(merged.span_of(&["a", "b"]).file, 1, "each value knows the file that it came from");
         assert_eq!(merged.span_of(&["e"]).file, 0);
+    }
+
+    #[test]
+    fn a_list_does_not_go_over_a_map() {
+        let mut findings = Findings::default();
+        let layers = trees(&["a: {b: {c: 1}, d: [1]}", "a: {b: [c], d: {e: 1}}"]);
+        let merged = merge(layers, &mut findings).unwrap();
+        assert_eq!(merged.json(), serde_json::json!({"a": {"b": {"c": 1}, "d": [1]}}));
+        let said: Vec<_> =
+            findings.iter().map(|finding| (&*finding.message, finding.span.unwrap().file)).collect();
+        assert_eq!(
+            said,
+            [
+                ("`a.b` is a map, and cannot be overridden by a list", 1),
+                ("`a.d` is a list, and cannot be overridden by a map", 1),
+            ]
+        );
+        assert!(findings.iter().all(|finding| finding.help.is_some() && finding.related[0].0.file == 0));
     }
 
     #[test]

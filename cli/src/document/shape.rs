@@ -331,7 +331,7 @@ fn fits(node: &Node, name: &str) -> bool {
         Value::Null => name == "null",
         Value::Bool(_) => name == "boolean",
         Value::Number(number) => name == "number" || (name == "integer" && !number.is_f64()),
-        Value::Text(_) => name == "string",
+        Value::Text(_) | Value::Expanded { .. } => name == "string",
         Value::List(_) => name == "array",
         Value::Map(_) => name == "object",
     }
@@ -343,7 +343,7 @@ fn kind(node: &Node) -> &'static str {
         Value::Null => "empty",
         Value::Bool(_) => "`true` or `false`",
         Value::Number(_) => "a number",
-        Value::Text(_) => "text",
+        Value::Text(_) | Value::Expanded { .. } => "text",
         Value::List(_) => "a list",
         Value::Map(_) => "a map",
     }

@@ -29,6 +29,13 @@ pub enum Value {
     Number(serde_json::Number),
     /// Text.
     Text(String),
+    /// What variables made, until it is known what its field wants; see [`crate::document::variables::settle`].
+    Expanded {
+        /// The text.
+        text: String,
+        /// Is it in quotes?
+        quoted: bool,
+    },
     /// A list.
     List(Vec<Node>),
     /// A map, in the order it was written.
@@ -74,7 +81,7 @@ impl Node {
     /// The text, if it is one.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        if let Value::Text(text) = &self.value { Some(text) } else { None }
+        if let Value::Text(text) | Value::Expanded { text, .. } = &self.value { Some(text) } else { None }
     }
 
     /// The value at a path of keys and decimal indices.
@@ -129,7 +136,8 @@ impl Node {
             Value::Null => serde_json::Value::Null,
             Value::Bool(value) => (*value).into(),
             Value::Number(number) => serde_json::Value::Number(number.clone()),
-            Value::Text(text) => text.as_str().into(),
+            Value::Text(text) | Value::Expanded { text, quoted: true } => text.as_str().into(),
+            Value::Expanded { text, quoted: false } => scalar(text),
             Value::List(elements) => elements.iter().map(Node::json).collect(),
             Value::Map(entries) => entries
                 .iter()
@@ -137,6 +145,17 @@ impl Node {
                 .collect::<serde_json::Map<_, _>>()
                 .into(),
         }
+    }
+}
+
+/// What a text without quotes is read as: a number, a boolean, else text. Never a list, a map or nothing.
+#[must_use]
+pub fn scalar(text: &str) -> serde_json::Value {
+    match (text, serde_json::from_str(text)) {
+        ("true", _) => true.into(),
+        ("false", _) => false.into(),
+        (_, Ok(number)) => serde_json::Value::Number(number),
+        _ => text.into(),
     }
 }
 
@@ -167,7 +186,11 @@ pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Nod
                 .split_once(": ")
                 .filter(|(head, _)| head.contains("line "))
                 .map_or(&*message, |(_, tail)| tail);
-            findings.error(span, format!("this is not YAML: {message}"));
+            let line = span.and_then(|span| text.lines().nth(span.line - 1)).unwrap_or_default();
+            let finding = findings.error(span, format!("this is not YAML: {message}"));
+            if line.contains("${") {
+                finding.help("between `{}` or `[]` write a variable in quotes, as in `\"${NAME}\"`");
+            }
             Vec::new()
         }
     }
@@ -265,11 +288,22 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn span(&self, location: Location) -> Span {
         let number = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok());
-        let start = number(location.span().byte_offset()).unwrap_or(0).min(self.text.len());
         let length = number(location.span().byte_len()).unwrap_or(0);
         let line = number(Some(location.line())).unwrap_or(1).max(1);
         let column = number(Some(location.column())).unwrap_or(1).max(1);
+        let start = match number(location.span().byte_offset()).unwrap_or(0) {
+            // Places of what is no YAML have no bytes.
+            0 if line > 1 => self.offset(line, column),
+            start => start.min(self.text.len()),
+        };
         Span { file: self.file, start, end: (start + length).min(self.text.len()), line, column }
+    }
+
+    /// The byte at a line and a column in characters, both from 1.
+    fn offset(&self, line: usize, column: usize) -> usize {
+        let lines: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let rest = self.text.get(lines..).unwrap_or_default();
+        lines + rest.chars().take(column - 1).map(char::len_utf8).sum::<usize>()
     }
 
     fn node(&mut self, raw: Spanned<Raw>) -> Node {

@@ -1,0 +1,23 @@
+//! `graylane config`: the merged file, and where each value came from.
+
+use anyhow::Result;
+
+use crate::args::{Config, Format};
+use crate::document::{self, origin};
+use crate::printer::{Outcome, Printer, summary};
+
+/// Runs it.
+pub fn run(args: &Config, printer: Printer) -> Result<Outcome> {
+    let (mut loaded, tree) = document::merged(&args.files.file)?;
+    loaded.findings.sort();
+    printer.findings(&loaded.findings, &loaded.sources);
+    let Some(tree) = tree.filter(|_| !loaded.findings.has_errors()) else {
+        printer.say(&summary(&loaded.findings));
+        return Ok(Outcome::Findings);
+    };
+    match args.output {
+        Format::Json => printer.json(&origin::rows(&tree, &loaded.sources))?,
+        Format::Text => printer.data(&origin::yaml(&tree, &loaded.sources))?,
+    }
+    Ok(Outcome::Ok)
+}
