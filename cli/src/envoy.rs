@@ -5,4 +5,4 @@ mod locate;
 mod process;
 
 pub use locate::locate;
-pub use process::{Envoy, Options};
+pub use process::{Envoy, Options, dies_with_us};

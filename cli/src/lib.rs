@@ -14,6 +14,8 @@ pub mod istio;
 pub mod lower;
 pub mod mesh;
 pub mod printer;
+pub mod prometheus;
+pub mod queries;
 pub mod resources;
 pub mod routing;
 pub mod wasm;

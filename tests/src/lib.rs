@@ -7,4 +7,5 @@ pub mod case;
 pub mod echo;
 pub mod host;
 pub mod level;
+pub mod prometheus;
 pub mod run;

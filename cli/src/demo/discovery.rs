@@ -122,6 +122,19 @@ fn debug_header() -> Json {
     json!({"header": {"key": DEBUG_HEADER, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }
 
+/// A service's virtual host. Its virtual clusters are the tenants, so that Envoy counts and times each for itself.
+fn virtual_host(mesh: &Mesh, service: &Service, domains: &[String]) -> Json {
+    let tenant = |tenant: &String| {
+        json!({"name": tenant, "headers": [{"name": mesh.header, "string_match": {"exact": tenant}}]})
+    };
+    json!({
+        "name": service.host,
+        "domains": domains,
+        "virtual_clusters": mesh.tenants.iter().map(tenant).collect::<Vec<_>>(),
+        "routes": routes(mesh, service),
+    })
+}
+
 fn outbound_routes(mesh: &Mesh) -> Json {
     let outside = json!({
         "name": "outside", "domains": ["*"],
@@ -132,7 +145,7 @@ fn outbound_routes(mesh: &Mesh) -> Json {
         let with_namespace = format!("{short}.{}", service.namespace);
         let names =
             [short.to_owned(), with_namespace.clone(), format!("{with_namespace}.svc"), service.host.clone()];
-        json!({"name": service.host, "domains": names, "routes": routes(mesh, service)})
+        virtual_host(mesh, service, &names)
     });
     json!({
         "name": Role::Outbound.name(),
@@ -142,9 +155,7 @@ fn outbound_routes(mesh: &Mesh) -> Json {
 }
 
 fn gateway_routes(mesh: &Mesh, entry: &str) -> Json {
-    let entry = mesh
-        .service(entry)
-        .map(|service| json!({"name": "entry", "domains": ["*"], "routes": routes(mesh, service)}));
+    let entry = mesh.service(entry).map(|service| virtual_host(mesh, service, &["*".to_owned()]));
     json!({"name": Role::Gateway.name(), "virtual_hosts": entry.into_iter().collect::<Vec<_>>()})
 }
 

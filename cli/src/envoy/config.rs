@@ -21,14 +21,30 @@ pub fn node(kind: &str, name: &str, namespace: &str, labels: &Json) -> Json {
     })
 }
 
-/// A bootstrap with an admin interface on a free port, and our metrics' tags read as Istio's `extraStatTags` are.
+/// How names of statistics become labels. Ours are read as Istio's `extraStatTags` are. Envoy's own extractor of cluster
+/// names stops at the first dot, which names of hosts have, so ours stops at the `;` that [`cluster`] appends.
+fn stats_tags() -> Vec<Json> {
+    let own = |tag: &&str| json!({"tag_name": tag, "regex": format!("({tag}=\\.=(.*?);\\.;)")});
+    let mut tags: Vec<Json> = TAGS.iter().map(own).collect();
+    tags.extend([
+        json!({"tag_name": "envoy.cluster_name", "regex": "^cluster\\.((.+?);\\.)"}),
+        json!({"tag_name": "envoy.virtual_host", "regex": "^vhost\\.((.+?)\\.)vcluster\\."}),
+        json!({"tag_name": "envoy.virtual_cluster", "regex": "\\.vcluster\\.((.+?)\\.)upstream_rq"}),
+    ]);
+    let usual = ["envoy.response_code", "envoy.response_code_class", "envoy.http_conn_manager_prefix"];
+    tags.extend(usual.map(|tag| json!({"tag_name": tag})));
+    tags
+}
+
+/// A bootstrap with an admin interface on a free port.
 #[must_use]
 pub fn bootstrap(node: &Json, listeners: &[Json], clusters: &[Json]) -> Json {
-    let tag = |tag: &&str| json!({"tag_name": tag, "regex": format!("({tag}=\\.=(.*?);\\.;)")});
     json!({
         "node": node,
         "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
-        "stats_config": {"stats_tags": TAGS.iter().map(tag).collect::<Vec<_>>()},
+        "stats_config": {"use_all_default_tags": false, "stats_tags": stats_tags()},
+        // Histograms are added up when somebody asks, not every five seconds.
+        "stats_flush_on_admin": true,
         "static_resources": {"listeners": listeners, "clusters": clusters},
     })
 }
@@ -123,6 +139,7 @@ pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Json {
     };
     json!({
         "name": name,
+        "alt_stat_name": format!("{name};"),
         "connect_timeout": "5s",
         "type": "STATIC",
         "load_assignment": {

@@ -33,6 +33,17 @@ pub struct Envoy {
     client: reqwest::Client,
 }
 
+/// Lets a process that is started end with this one, however this one ends.
+pub fn dies_with_us(command: &mut Command) {
+    // SAFETY: prctl is async-signal-safe and touches nothing of this process.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            Ok(())
+        });
+    }
+}
+
 impl Envoy {
     /// Starts an Envoy with a bootstrap (JSON), and waits until it serves. The bootstrap's admin port is to be 0.
     ///
@@ -57,13 +68,7 @@ impl Envoy {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(file("stderr"))?);
-        // SAFETY: prctl is async-signal-safe and touches nothing of this process.
-        unsafe {
-            command.pre_exec(|| {
-                rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-                Ok(())
-            });
-        }
+        dies_with_us(&mut command);
         let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
         let client = crate::http::direct().timeout(Duration::from_secs(30)).build()?;
         let mut envoy =

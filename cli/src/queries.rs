@@ -1,0 +1,264 @@
+//! What is asked of Prometheus: PromQL by name. Alerts, dashboards, the report and ramps ask the same questions.
+//!
+//! | `telemetry.source` | series | a subset is | a tenant is |
+//! |-|-|-|-|
+//! | `istio` | `istio_requests_total` and friends, with the tags that our Telemetry adds | tag `subset` | tag `tenant` |
+//! | `envoy` | cluster statistics of plain Envoy | the cluster `outbound\|<port>\|<subset>\|<host>` | a virtual cluster of that name |
+//!
+//! Both are seen from the caller's side, so that the 503 of a subset without a pod counts as an error of that subset.
+//! Windows are durations of PromQL, as in `5m`. Regular expressions are written without backslashes, which would
+//! have to be doubled in PromQL and once more in YAML and JSON.
+
+mod health;
+mod lanes;
+
+use crate::document::model::MetricSource;
+use crate::mesh::{Mesh, Service};
+
+pub use lanes::WORKLOAD;
+
+/// The queries of a mesh.
+#[derive(Clone, Copy, Debug)]
+pub struct Queries<'a> {
+    mesh: &'a Mesh,
+    source: MetricSource,
+    reporter: &'static str,
+}
+
+/// The requests that are meant: those to a service, or some of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// All.
+    All,
+    /// Those that were sent to a subset.
+    Subset(&'a str),
+    /// Those of a tenant.
+    Tenant(&'a str),
+}
+
+/// How requests are told apart in one query; also the name of the label that the result has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By subset.
+    Subset,
+    /// By tenant.
+    Tenant,
+}
+
+impl By {
+    /// The label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Subset => "subset",
+            Self::Tenant => "tenant",
+        }
+    }
+}
+
+/// Statuses of gRPC that are the server's fault, as OpenTelemetry's conventions for RPC metrics count them: unknown,
+/// deadline exceeded, unimplemented, internal, unavailable, data loss.
+const GRPC_ERRORS: &str = "2|4|12|13|14|15";
+
+/// A text that matches itself in a regular expression.
+fn literal(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-/:".contains(c);
+    text.chars().map(|c| if plain(c) { c.to_string() } else { format!("[{c}]") }).collect()
+}
+
+/// One of these texts.
+fn any_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    texts.into_iter().map(literal).collect::<Vec<_>>().join("|")
+}
+
+/// Series of one kind of fact about requests: a metric and its label matchers.
+struct Series {
+    metric: &'static str,
+    matchers: Vec<String>,
+}
+
+impl Series {
+    fn with(&self, matcher: String) -> Self {
+        Self { metric: self.metric, matchers: [&self.matchers[..], &[matcher]].concat() }
+    }
+
+    fn over(&self, function: &str, window: &str) -> String {
+        format!("{function}({}{{{}}}[{window}])", self.metric, self.matchers.join(","))
+    }
+}
+
+impl<'a> Queries<'a> {
+    /// Of a mesh with sidecars.
+    #[must_use]
+    pub fn of(mesh: &'a Mesh) -> Self {
+        Self { mesh, source: mesh.document.telemetry.source, reporter: "source" }
+    }
+
+    /// Of a mesh with waypoints, which see requests in place of the caller.
+    #[must_use]
+    pub fn of_waypoints(mesh: &'a Mesh) -> Self {
+        Self { reporter: "waypoint", ..Self::of(mesh) }
+    }
+
+    /// Requests a second.
+    #[must_use]
+    pub fn requests(&self, service: &Service, part: Part<'_>, window: &str) -> String {
+        format!("sum({})", self.counted(service, part).over("rate", window))
+    }
+
+    /// How many requests there were in the window.
+    #[must_use]
+    pub fn count(&self, service: &Service, part: Part<'_>, window: &str) -> String {
+        format!("sum({})", self.counted(service, part).over("increase", window))
+    }
+
+    /// The share of requests that failed, 0 to 1: status 5xx, or a status of gRPC that is the server's fault. No data
+    /// while there are no requests.
+    #[must_use]
+    pub fn error_ratio(&self, service: &Service, part: Part<'_>, window: &str) -> String {
+        let requests = self.requests(service, part, window);
+        let errors = self.failed(&self.counted(service, part), window);
+        format!("(sum({errors}) or vector(0)) / ({requests} > 0)")
+    }
+
+    /// The 99th percentile of the latency, in milliseconds. NaN while there are no requests.
+    #[must_use]
+    pub fn latency_p99(&self, service: &Service, part: Part<'_>, window: &str) -> String {
+        let buckets = self.timed(service, part).over("rate", window);
+        format!("histogram_quantile(0.99, sum by (le) ({buckets}))")
+    }
+
+    /// Requests a second, each subset or tenant for itself.
+    #[must_use]
+    pub fn requests_by(&self, service: &Service, by: By, window: &str) -> String {
+        let requests = self.counted(service, whole(by)).over("rate", window);
+        format!("sum by ({}) ({})", by.label(), self.labelled(by, &requests))
+    }
+
+    /// The share of requests that failed, each subset or tenant for itself.
+    #[must_use]
+    pub fn error_ratio_by(&self, service: &Service, by: By, window: &str) -> String {
+        let errors = self.failed(&self.counted(service, whole(by)), window);
+        let errors = format!("sum by ({}) ({})", by.label(), self.labelled(by, &errors));
+        let requests = self.requests_by(service, by, window);
+        format!("({errors} or 0 * {requests}) / ({requests} > 0)")
+    }
+
+    /// The 99th percentile of the latency in milliseconds, each subset or tenant for itself.
+    #[must_use]
+    pub fn latency_p99_by(&self, service: &Service, by: By, window: &str) -> String {
+        let buckets = self.timed(service, whole(by)).over("rate", window);
+        format!(
+            "histogram_quantile(0.99, sum by ({}, le) ({}))",
+            by.label(),
+            self.labelled(by, &buckets)
+        )
+    }
+
+    /// The share of the service's requests that each subset gets, 0 to 1.
+    #[must_use]
+    pub fn share_by_subset(&self, service: &Service, window: &str) -> String {
+        let requests = self.requests_by(service, By::Subset, window);
+        let all = self.counted(service, whole(By::Subset)).over("rate", window);
+        format!("{requests} / on () group_left () (sum({all}) > 0)")
+    }
+
+    /// Counters of requests.
+    fn counted(&self, service: &Service, part: Part<'_>) -> Series {
+        let metric = match (self.source, part) {
+            (MetricSource::Istio, _) => "istio_requests_total",
+            (MetricSource::Envoy, Part::Tenant(_)) => "envoy_vhost_vcluster_upstream_rq_xx",
+            (MetricSource::Envoy, _) => "envoy_cluster_upstream_rq_xx",
+        };
+        Series { metric, matchers: self.matchers(service, part) }
+    }
+
+    /// Histograms of latency, in milliseconds.
+    fn timed(&self, service: &Service, part: Part<'_>) -> Series {
+        let metric = match (self.source, part) {
+            (MetricSource::Istio, _) => "istio_request_duration_milliseconds_bucket",
+            (MetricSource::Envoy, Part::Tenant(_)) => "envoy_vhost_vcluster_upstream_rq_time_bucket",
+            (MetricSource::Envoy, _) => "envoy_cluster_upstream_rq_time_bucket",
+        };
+        Series { metric, matchers: self.matchers(service, part) }
+    }
+
+    /// Which series are those of the requests that are meant. An empty name means any.
+    fn matchers(&self, service: &Service, part: Part<'_>) -> Vec<String> {
+        let host = &service.host;
+        match (self.source, part) {
+            (MetricSource::Istio, part) => {
+                let mut matchers = vec![
+                    format!(r#"reporter="{}""#, self.reporter),
+                    format!(r#"destination_service="{host}""#),
+                ];
+                match part {
+                    Part::Subset(subset) if !subset.is_empty() => {
+                        matchers.push(format!(r#"subset="{subset}""#));
+                    }
+                    Part::Tenant(tenant) if !tenant.is_empty() => {
+                        matchers.push(format!(r#"tenant="{tenant}""#));
+                    }
+                    _ => {}
+                }
+                matchers
+            }
+            (MetricSource::Envoy, Part::Tenant(tenant)) => {
+                let mut matchers = vec![format!(r#"envoy_virtual_host="{host}""#)];
+                if !tenant.is_empty() {
+                    matchers.push(format!(r#"envoy_virtual_cluster="{tenant}""#));
+                }
+                matchers
+            }
+            (MetricSource::Envoy, part) => {
+                let port = service.port.map_or_else(|| "[0-9]+".to_owned(), |port| port.to_string());
+                let subset = match part {
+                    Part::Subset(subset) if !subset.is_empty() => literal(subset),
+                    _ => "[^|]*".to_owned(),
+                };
+                vec![format!(
+                    r#"envoy_cluster_name=~"outbound[|]{port}[|]{subset}[|]{}""#,
+                    literal(host)
+                )]
+            }
+        }
+    }
+
+    /// How fast those requests come that failed.
+    fn failed(&self, counted: &Series, window: &str) -> String {
+        match self.source {
+            MetricSource::Istio => format!(
+                "{} or {}",
+                counted.with(r#"response_code=~"5..""#.to_owned()).over("rate", window),
+                counted.with(format!(r#"grpc_response_status=~"{GRPC_ERRORS}""#)).over("rate", window)
+            ),
+            MetricSource::Envoy => {
+                counted.with(r#"envoy_response_code_class="5""#.to_owned()).over("rate", window)
+            }
+        }
+    }
+
+    /// With the label that tells subsets or tenants apart.
+    fn labelled(&self, by: By, vector: &str) -> String {
+        match (self.source, by) {
+            (MetricSource::Istio, _) => vector.to_owned(),
+            (MetricSource::Envoy, By::Subset) => format!(
+                r#"label_replace({vector}, "subset", "$1", "envoy_cluster_name", "outbound[|][^|]*[|]([^|]*)[|].*")"#
+            ),
+            (MetricSource::Envoy, By::Tenant) => {
+                format!(r#"label_replace({vector}, "tenant", "$1", "envoy_virtual_cluster", "(.*)")"#)
+            }
+        }
+    }
+}
+
+/// All requests, from the series that can tell these apart.
+fn whole(by: By) -> Part<'static> {
+    match by {
+        By::Subset => Part::Subset(""),
+        By::Tenant => Part::Tenant(""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What the filter says of itself, and where it says nothing.
+//!
+//! Pods are told apart by the labels `namespace` and `pod`, which every usual way of scraping pods adds.
+
+use super::{Queries, any_of};
+use crate::document::model::MetricSource;
+
+/// Listeners that requests to a pod come in through, by the prefix of their statistics: the demo's and Istio's.
+const INBOUND: &str = "inbound.*";
+
+impl Queries<'_> {
+    /// Matches the namespaces that have plugins.
+    pub(super) fn namespaces(&self) -> String {
+        let mut namespaces: Vec<&str> =
+            self.mesh.services.iter().map(|service| service.namespace.as_str()).collect();
+        namespaces.extend(self.mesh.document.edge.gateway.as_ref().map(|gateway| gateway.namespace.as_str()));
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        format!(r#"namespace=~"{}""#, any_of(namespaces))
+    }
+
+    /// The revision that every plugin runs, a number of 48 bits (`graylane check` and the log show it in hex), by
+    /// namespace, pod and direction; 0: none.
+    #[must_use]
+    pub fn revisions(&self) -> String {
+        format!("max by (namespace, pod, direction) (graylane_config_revision{{{}}})", self.namespaces())
+    }
+
+    /// How many revisions run at once, by namespace and direction, where it is more than one.
+    #[must_use]
+    pub fn mixed_revisions(&self) -> String {
+        let values = format!(
+            r#"count_values by (namespace, direction) ("revision", graylane_config_revision{{{}}})"#,
+            self.namespaces()
+        );
+        format!("count by (namespace, direction) ({values}) > 1")
+    }
+
+    /// Plugins that cannot read the configuration they were given last.
+    #[must_use]
+    pub fn invalid(&self) -> String {
+        format!("max by (namespace, pod, direction) (graylane_config_valid{{{}}}) == 0", self.namespaces())
+    }
+
+    /// Requests a second that come to pods, as Envoy or Istio counts them, by namespace and pod.
+    fn arriving(&self, window: &str) -> String {
+        let namespaces = self.namespaces();
+        let requests = match self.source {
+            MetricSource::Istio => format!(
+                r#"istio_requests_total{{reporter="{}",{namespaces}}}"#,
+                if self.reporter == "source" { "destination" } else { self.reporter }
+            ),
+            MetricSource::Envoy => format!(
+                r#"envoy_http_downstream_rq_completed{{envoy_http_conn_manager_prefix=~"{INBOUND}",{namespaces}}}"#
+            ),
+        };
+        format!("sum by (namespace, pod) (rate({requests}[{window}]))")
+    }
+
+    /// Pods that get requests and have no plugin.
+    #[must_use]
+    pub fn without_filter(&self, window: &str) -> String {
+        format!(
+            "{} > 0 unless on (namespace, pod) graylane_config_revision{{{}}}",
+            self.arriving(window),
+            self.namespaces()
+        )
+    }
+
+    /// Pods that have a plugin, and get requests that it does not see. Requests that `policy.exempt` names count as
+    /// unseen, so a pod that gets nothing else is found too.
+    #[must_use]
+    pub fn bypassing(&self, window: &str) -> String {
+        let namespaces = self.namespaces();
+        format!(
+            "({} > 0 and on (namespace, pod) graylane_config_revision{{{namespaces}}}) unless on (namespace, pod) \
+             (sum by (namespace, pod) (rate(graylane_requests_total{{direction!=\"outbound\",{namespaces}}}[{window}])) > 0)",
+            self.arriving(window)
+        )
+    }
+
+    /// Rejected requests a second, by reason.
+    #[must_use]
+    pub fn rejected(&self, window: &str) -> String {
+        format!("sum by (reason) (rate(graylane_rejected_total{{{}}}[{window}]))", self.namespaces())
+    }
+
+    /// The share of all decided requests that are rejected, 0 to 1.
+    #[must_use]
+    pub fn rejected_ratio(&self, window: &str) -> String {
+        let namespaces = self.namespaces();
+        format!(
+            "sum(rate(graylane_rejected_total{{{namespaces}}}[{window}])) / \
+             (sum(rate(graylane_requests_total{{{namespaces}}}[{window}])) + sum(rate(graylane_rejected_total{{{namespaces}}}[{window}])) > 0)"
+        )
+    }
+}
