@@ -9,7 +9,6 @@ pub fn use_ring() {
 }
 
 /// A client for what runs on this machine or in the mesh: `HTTP_PROXY` and the like do not count.
-#[must_use]
 pub fn direct() -> ClientBuilder {
     use_ring();
     Client::builder().no_proxy()

@@ -102,7 +102,8 @@ impl Prometheus {
     /// When it is no URL of HTTP.
     pub fn new(url: &str) -> Result<Self> {
         let parsed = Url::parse(url.trim_end_matches('/'));
-        let mut base = parsed.with_context(|| format!("`{url}` is no URL; write it as in http://host:9090"))?;
+        let mut base =
+            parsed.with_context(|| format!("`{url}` is no URL; write it as in http://host:9090"))?;
         ensure!(
             ["http", "https"].contains(&base.scheme()) && base.has_host(),
             "`{url}` is no URL of HTTP; write it as in http://host:9090"

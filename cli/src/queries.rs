@@ -148,11 +148,7 @@ impl<'a> Queries<'a> {
     #[must_use]
     pub fn latency_p99_by(&self, service: &Service, by: By, window: &str) -> String {
         let buckets = self.timed(service, whole(by)).over("rate", window);
-        format!(
-            "histogram_quantile(0.99, sum by ({}, le) ({}))",
-            by.label(),
-            self.labelled(by, &buckets)
-        )
+        format!("histogram_quantile(0.99, sum by ({}, le) ({}))", by.label(), self.labelled(by, &buckets))
     }
 
     /// The share of the service's requests that each subset gets, 0 to 1.
@@ -216,10 +212,7 @@ impl<'a> Queries<'a> {
                     Part::Subset(subset) if !subset.is_empty() => literal(subset),
                     _ => "[^|]*".to_owned(),
                 };
-                vec![format!(
-                    r#"envoy_cluster_name=~"outbound[|]{port}[|]{subset}[|]{}""#,
-                    literal(host)
-                )]
+                vec![format!(r#"envoy_cluster_name=~"outbound[|]{port}[|]{subset}[|]{}""#, literal(host))]
             }
         }
     }

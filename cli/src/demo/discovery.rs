@@ -124,9 +124,7 @@ fn debug_header() -> Json {
 
 /// A service's virtual host. Its virtual clusters are the tenants, so that Envoy counts and times each for itself.
 fn virtual_host(mesh: &Mesh, service: &Service, domains: &[String]) -> Json {
-    let tenant = |tenant: &String| {
-        json!({"name": tenant, "headers": [{"name": mesh.header, "string_match": {"exact": tenant}}]})
-    };
+    let tenant = |tenant: &String| json!({"name": tenant, "headers": [{"name": mesh.header, "string_match": {"exact": tenant}}]});
     json!({
         "name": service.host,
         "domains": domains,

@@ -7,8 +7,7 @@ pub const WORKLOAD: &str = "workload";
 
 /// What Kubernetes appends to a workload's name to make a pod's (`k8s.io/apimachinery` util/rand: neither vowels nor
 /// digits that look like them), or a StatefulSet's number.
-const POD: &str =
-    "(.+?)(-[bcdfghjklmnpqrstvwxz2456789]{6,10})?-([bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)";
+const POD: &str = "(.+?)(-[bcdfghjklmnpqrstvwxz2456789]{6,10})?-([bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)";
 
 /// With the workload of its pod as a label.
 fn by_workload(vector: &str) -> String {

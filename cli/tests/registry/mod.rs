@@ -134,7 +134,7 @@ fn serve(registry: &Registry, method: &Method, uri: &axum::http::Uri, bytes: &By
     match (method, path) {
         (_, "/v2/") => StatusCode::OK.into_response(),
         (&Method::POST, path) if path.contains("/blobs/uploads/") => {
-            (StatusCode::ACCEPTED, [(header::LOCATION, format!("{}1", path))]).into_response()
+            (StatusCode::ACCEPTED, [(header::LOCATION, format!("{path}1"))]).into_response()
         }
         (&Method::PUT, path) if path.contains("/blobs/uploads/") => {
             let said = uri.query().unwrap_or_default().replace("%3A", ":");
