@@ -345,6 +345,30 @@ fn five_thousand_services_are_loaded_and_found() {
     }
 }
 
+/// Plugins come and go as configurations change; Envoy tells no entry point of ours, so this asks.
+#[test]
+fn what_a_plugin_that_is_gone_held_is_used_again() {
+    let mut config = config(STICKY, Role::Outbound);
+    let service = config.services.remove(0);
+    for number in 0..500 {
+        let mut service = service.clone();
+        service.host = format!("service-{number}.shop.svc.cluster.local");
+        config.services.push(service);
+    }
+    let mut vm = vm();
+    let other = load(&mut vm, PLAIN, Role::Inbound);
+    let mut sizes = Vec::new();
+    for _ in 0..30 {
+        let plugin = vm.load("outbound", &json(&config)).unwrap();
+        let seen = send(&mut vm, plugin, &[":authority= service-7", "tenant= green", "x-request-id= a"]);
+        assert!(header(&seen, "x-graylane-subset").is_some());
+        vm.unload(plugin).unwrap();
+        sizes.push(vm.memory_size());
+    }
+    assert_eq!(sizes[3], sizes[29], "{sizes:?}");
+    assert_eq!(header(&send(&mut vm, other, &["tenant= blue"]), "tenant").as_deref(), Some("green"));
+}
+
 #[test]
 fn workers_share_what_came_in_and_one_secret() {
     let shared = Arc::new(Mutex::new(Shared::default()));

@@ -14,7 +14,7 @@ use graylane_decide::plan::Node;
 use graylane_decide::{Config, Plan, Role, config, names, workload};
 
 use crate::counters::{Counters, show_configuration};
-use crate::host;
+use crate::host::{self, Level};
 
 /// What a plugin runs with.
 pub enum Active {
@@ -29,6 +29,18 @@ pub enum Active {
     Closed(Interest),
     /// Nothing: requests pass untouched.
     Open,
+}
+
+impl Active {
+    /// What a gateway does with a request of which it does not know whose it is; no gateway: nothing.
+    pub fn closed(&self) -> Option<Rc<Self>> {
+        let interest = match self {
+            Self::Plan { plan, .. } => &plan.interest,
+            Self::Closed(interest) => interest,
+            Self::Open => return None,
+        };
+        interest.outside.then(|| Rc::new(Self::Closed(interest.clone())))
+    }
 }
 
 /// Role and name: Istio names a plugin `<namespace>.<name>` and keeps that name when its configuration changes.
@@ -51,7 +63,7 @@ pub fn load(configuration: &[u8]) -> Rc<Active> {
         Ok(plan) => {
             let (role, revision) = (plan.role, plan.revision);
             show_configuration(role, true, revision);
-            log::info!("graylane: {} runs revision {revision:012x}", role.name());
+            host::log(Level::Info, &format!("graylane: {} runs revision {revision:012x}", role.name()));
             let active = Rc::new(Active::Plan { plan: Box::new(plan), counters: Counters::default() });
             LAST_GOOD.with_borrow_mut(|good| good.insert(plugin_key(role), Rc::clone(&active)));
             active
@@ -59,7 +71,7 @@ pub fn load(configuration: &[u8]) -> Rc<Active> {
         Err(mistakes) => {
             let role = named.unwrap_or(if is_router() { Role::Gateway } else { Role::Inbound });
             for mistake in &mistakes {
-                log::error!("graylane: configuration of {}: {mistake}", role.name());
+                host::log(Level::Error, &format!("graylane: configuration of {}: {mistake}", role.name()));
             }
             fall_back(role)
         }
@@ -80,18 +92,21 @@ fn fall_back(role: Role) -> Rc<Active> {
     if let Some(good) = LAST_GOOD.with_borrow(|good| good.get(&plugin_key(role)).cloned()) {
         let revision = if let Active::Plan { plan, .. } = &*good { plan.revision } else { 0 };
         show_configuration(role, false, revision);
-        log::error!("graylane: {} keeps revision {revision:012x}, the last good one", role.name());
+        let text = format!("graylane: {} keeps revision {revision:012x}, the last good one", role.name());
+        host::log(Level::Error, &text);
         return good;
     }
     show_configuration(role, false, 0);
     if role == Role::Gateway {
         let header = std::env::var(names::HEADER_ENV).unwrap_or_else(|_| names::DEFAULT_HEADER.to_owned());
-        log::error!(
+        let text = format!(
             "graylane: gateway has no configuration: `{header}` and all of ours is removed from requests"
         );
+        host::log(Level::Error, &text);
         return Rc::new(Active::Closed(Interest::new(&header, true)));
     }
-    log::error!("graylane: {} has no configuration: requests pass untouched", role.name());
+    let text = format!("graylane: {} has no configuration: requests pass untouched", role.name());
+    host::log(Level::Error, &text);
     Rc::new(Active::Open)
 }
 
@@ -112,10 +127,9 @@ fn node(config: &Config) -> Node {
     };
     let tenant = node.labels.get(names::TENANT_LABEL);
     if let Some(tenant) = tenant.filter(|tenant| !config.tenants.contains(tenant)) {
-        log::warn!(
-            "graylane: pod label {} names `{tenant}`, which is no declared tenant",
-            names::TENANT_LABEL
-        );
+        let label = names::TENANT_LABEL;
+        let text = format!("graylane: pod label {label} names `{tenant}`, which is no declared tenant");
+        host::log(Level::Warn, &text);
     }
     node
 }

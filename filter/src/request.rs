@@ -1,14 +1,11 @@
 //! A request comes in: headers are read once, decided about, and changed only where something is to change.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use graylane_decide::decision::{Edit, Edits, Source};
 use graylane_decide::memory::{Memory, Recall, Sighting};
 use graylane_decide::trace::Ids;
 use graylane_decide::{Decision, Plan, Seen, World, closed, names};
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 
 use crate::active::Active;
 use crate::counters::Counters;
@@ -25,48 +22,43 @@ fn with_memory<T>(use_it: impl FnOnce(&mut Memory) -> T) -> T {
     MEMORY.with_borrow_mut(|memory| use_it(memory.get_or_insert_with(shared::memory)))
 }
 
-/// One request.
-pub struct Request {
-    active: Rc<Active>,
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on.
+    Passed,
+    /// It was answered here.
+    Answered,
 }
 
-impl Request {
-    pub fn new(active: Rc<Active>) -> Self {
-        Self { active }
-    }
-}
-
-impl Context for Request {}
-
-impl HttpContext for Request {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let interest = match &*self.active {
-            Active::Open => return Action::Continue,
-            Active::Closed(interest) => interest,
-            Active::Plan { plan, .. } => &plan.interest,
-        };
-        let Some(headers) = host::request_headers() else { return Action::Continue };
-        let seen = Seen::walk(interest, Pairs::new(&headers));
-        let Active::Plan { plan, counters } = &*self.active else {
-            apply(interest, &closed(interest, &seen));
-            return Action::Continue;
-        };
-        match plan.decide(&seen, &mut Envoy) {
-            None => Action::Continue,
-            Some(decision) => carry_out(plan, counters, &decision),
-        }
+/// One request, from its headers to all that follows.
+pub fn handle(active: &Active) -> Fate {
+    let interest = match active {
+        Active::Open => return Fate::Passed,
+        Active::Closed(interest) => interest,
+        Active::Plan { plan, .. } => &plan.interest,
+    };
+    let Some(headers) = host::request_headers() else { return Fate::Passed };
+    let seen = Seen::walk(interest, Pairs::new(&headers));
+    let Active::Plan { plan, counters } = active else {
+        apply(interest, &closed(interest, &seen));
+        return Fate::Passed;
+    };
+    match plan.decide(&seen, &mut Envoy) {
+        None => Fate::Passed,
+        Some(decision) => carry_out(plan, counters, &decision),
     }
 }
 
 /// Does what was decided. Only a rejection that the host took ends the request here.
-fn carry_out(plan: &Plan, counters: &Counters, decision: &Decision<'_>) -> Action {
+fn carry_out(plan: &Plan, counters: &Counters, decision: &Decision<'_>) -> Fate {
     if let Some(rejection) = decision.rejection {
         if plan.telemetry.metrics {
             Counters::count_rejected(plan, rejection);
         }
         let replied = decision.enforce
             && host::reply(rejection.status(), rejection.reason(), rejection.body(), rejection.grpc_status());
-        return if replied { Action::Pause } else { Action::Continue };
+        return if replied { Fate::Answered } else { Fate::Passed };
     }
     if decision.enforce {
         apply(&plan.interest, &decision.edits);
@@ -86,7 +78,7 @@ fn carry_out(plan: &Plan, counters: &Counters, decision: &Decision<'_>) -> Actio
     if plan.telemetry.metrics {
         counters.count(plan, decision);
     }
-    Action::Continue
+    Fate::Passed
 }
 
 fn apply(interest: &graylane_decide::headers::Interest, edits: &Edits<'_>) {

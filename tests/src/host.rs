@@ -98,6 +98,7 @@ impl Vm {
     fn context(&mut self, root: i32) -> Result<u32> {
         let id = self.next_context;
         self.next_context += 1;
+        self.state().contexts.insert(id);
         if self.has("proxy_on_context_create") {
             self.call("proxy_on_context_create", &[id.cast_signed(), root])?;
         }
@@ -150,9 +151,7 @@ impl Vm {
             (action == 1) == stream.reply.is_some(),
             "paused without an answer, or answered and went on"
         );
-        if self.has("proxy_on_delete") {
-            self.call("proxy_on_delete", &[id.cast_signed()])?;
-        }
+        self.end(id)?;
         Ok(Seen { headers: stream.headers, state: stream.state, reply: stream.reply, calls })
     }
 
@@ -162,11 +161,25 @@ impl Vm {
     /// When the module traps.
     pub fn answered_before(&mut self, plugin: Plugin) -> Result<()> {
         let id = self.context(plugin.0.cast_signed())?;
+        self.end(id)
+    }
+
+    /// A plugin is gone: its last listener has drained.
+    ///
+    /// # Errors
+    /// When the module traps.
+    pub fn unload(&mut self, plugin: Plugin) -> Result<()> {
+        self.end(plugin.0)
+    }
+
+    /// A context ends.
+    fn end(&mut self, id: u32) -> Result<()> {
         for callback in ["proxy_on_log", "proxy_on_done", "proxy_on_delete"] {
             if self.has(callback) {
                 self.call(callback, &[id.cast_signed()])?;
             }
         }
+        self.state().contexts.remove(&id);
         Ok(())
     }
 

@@ -211,6 +211,9 @@ fn add_metrics_and_clock(linker: &mut Linker<State>) -> Result<()> {
         write(host, time, &now.to_le_bytes())?;
         Ok(OK)
     });
+    import!(linker, "proxy_set_effective_context", |host, id: u32| {
+        Ok(if host.data().contexts.contains(&id) { OK } else { BAD_ARGUMENT })
+    });
     import!(linker, "proxy_log", |host, level: u32, message: u32, size: u32| {
         let message = text(host, message, size)?;
         host.data_mut().log.push((level, message));
@@ -278,7 +281,7 @@ fn add_wasi(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-/// The rest of the ABI, that the crate proxy-wasm could reach but graylane never does: there to link, and a trap.
+/// The rest of the ABI, that graylane never uses: there to link, and a trap.
 pub fn trap_the_rest(linker: &mut Linker<State>, store: &mut Store<State>, module: &Module) -> Result<()> {
     for import in module.imports() {
         let (from, name) = (import.module().to_owned(), import.name().to_owned());

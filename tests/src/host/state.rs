@@ -1,6 +1,6 @@
 //! What the host knows and has seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The process-wide shared data: values and their compare-and-set numbers.
@@ -79,6 +79,8 @@ pub struct State {
     pub configuration: Vec<u8>,
     /// Environment of the VM.
     pub environment: Vec<(String, String)>,
+    /// Contexts that are alive.
+    pub contexts: BTreeSet<u32>,
     /// The request that is under way.
     pub stream: Option<Stream>,
     /// Calls since the last request began.
@@ -102,6 +104,7 @@ impl State {
             properties: BTreeMap::new(),
             configuration: Vec::new(),
             environment: Vec::new(),
+            contexts: BTreeSet::new(),
             stream: None,
             calls: Calls::default(),
             metric_names: Vec::new(),
