@@ -227,7 +227,8 @@ fn occupy(vm: &mut Vm) {
 /// passes or, where it is to be rejected and cannot be, passes all the same.
 #[test]
 fn no_status_of_the_host_traps_the_vm() {
-    const CALLS: [&str; 14] = [
+    const CALLS: [&str; 15] = [
+        "proxy_set_effective_context",
         "proxy_get_header_map_pairs",
         "proxy_replace_header_map_value",
         "proxy_remove_header_map_value",
