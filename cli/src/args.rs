@@ -70,6 +70,10 @@ pub struct Check {
     /// The files.
     #[command(flatten)]
     pub files: Files,
+    /// Workloads that there are, to compare workers with: a file, a folder, or `-`, as in
+    /// `kubectl get deploy,sts -A -o yaml | graylane check --workloads -`.
+    #[arg(long, value_name = "PATH")]
+    pub workloads: Option<PathBuf>,
     /// How to print the findings.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

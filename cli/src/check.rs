@@ -8,6 +8,8 @@ mod services;
 mod sticky;
 mod tenants;
 mod unused;
+mod workers;
+mod workloads;
 
 use crate::document::Project;
 use crate::document::finding::{Finding, Findings};
@@ -21,7 +23,13 @@ pub fn check(project: &Project, findings: &mut Findings) {
     sticky::check(&mut checker);
     edge::check(&mut checker);
     istio::check(&mut checker);
+    workers::check(&mut checker);
     unused::check(&mut checker);
+}
+
+/// Compares the workers of a document with workloads that there are.
+pub fn check_workloads(project: &Project, found: &[crate::import::Resource], findings: &mut Findings) {
+    workloads::check(&mut Checker { project, findings }, found);
 }
 
 /// A document, and where to put what is found in it.

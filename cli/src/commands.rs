@@ -41,6 +41,17 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
     }
 }
 
+/// Says what goes with topics that are no longer rendered.
+fn warn_of_topics(gone: &[String], printer: Printer) {
+    if !gone.is_empty() {
+        printer.say(&format!(
+            "warning: gone: {}\nwith `--prune`, or a controller that prunes, their messages go too; to keep them, first annotate the \
+             KafkaTopics with strimzi.io/managed=false",
+            gone.join(", ")
+        ));
+    }
+}
+
 /// Reads and checks the files of a command that needs them in order. None: they are not, and it was said why.
 fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Project, Mesh)>> {
     let mut loaded = document::load(paths)?;

@@ -1,4 +1,4 @@
-//! Istio's own types: the schemas of its CRDs (see `schemas/README.md`).
+//! Istio's and Strimzi's own types: the schemas of their CRDs (see `schemas/README.md`).
 
 use std::sync::LazyLock;
 
@@ -13,6 +13,7 @@ macro_rules! schema {
     };
 }
 
+schema!(KAFKA_TOPIC, "KafkaTopic");
 schema!(VIRTUAL_SERVICE, "VirtualService");
 schema!(DESTINATION_RULE, "DestinationRule");
 schema!(WASM_PLUGIN, "WasmPlugin");
@@ -24,6 +25,7 @@ schema!(REQUEST_AUTHENTICATION, "RequestAuthentication");
 #[must_use]
 pub fn schema(kind: &str) -> Option<&'static Json> {
     Some(match kind {
+        "KafkaTopic" => &KAFKA_TOPIC,
         "VirtualService" => &VIRTUAL_SERVICE,
         "DestinationRule" => &DESTINATION_RULE,
         "WasmPlugin" => &WASM_PLUGIN,

@@ -19,3 +19,4 @@ pub mod queries;
 pub mod resources;
 pub mod routing;
 pub mod wasm;
+pub mod workers;

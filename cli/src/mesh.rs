@@ -6,6 +6,7 @@ use graylane_decide::config::{Mode, Weight};
 
 use crate::document::model::{self, At, Document};
 use crate::document::{Project, duration};
+use crate::workers::Worker;
 
 /// The mesh.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Mesh {
     pub keys_anywhere: bool,
     /// The services, in byte order of their names.
     pub services: Vec<Service>,
+    /// The workers, in byte order of their names.
+    pub workers: Vec<Worker>,
 }
 
 /// Fields of one of Istio's own types, as JSON.
@@ -159,11 +162,16 @@ impl Mesh {
             mode: document.mode,
             header: document.header.to_ascii_lowercase(),
             tenants: document.tenants.keys().cloned().collect(),
-            default,
             remember: duration::parse(&document.policy.remember).map_or(30, |life| life.as_secs() as u32),
             salt: document.sticky.salt.clone().unwrap_or_else(|| document.mesh.name.clone()),
             keys_anywhere: at == At::Anywhere,
             services,
+            workers: document
+                .workers
+                .iter()
+                .map(|(name, worker)| Worker::of(&document, &default, name, worker))
+                .collect(),
+            default,
             document,
         }
     }

@@ -7,7 +7,9 @@
 mod destination_rule;
 mod files;
 mod hosts;
+mod overlay;
 mod plugin;
+mod topic;
 mod virtual_service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +20,14 @@ use serde::Serialize;
 use crate::mesh::Mesh;
 
 pub use destination_rule::common_labels;
-pub use files::write;
+pub use files::{Written, write};
+pub use overlay::files as overlays;
 
 /// What kind of resource; ordered as they are safely applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// A tenant's topic of a worker.
+    KafkaTopic,
     /// Subsets of a service.
     DestinationRule,
     /// A plugin, up to Istio 1.31 the usual way.
@@ -39,7 +44,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::KafkaTopic,
         Self::DestinationRule,
         Self::WasmPlugin,
         Self::TrafficExtension,
@@ -52,6 +58,7 @@ impl Kind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::KafkaTopic => "KafkaTopic",
             Self::DestinationRule => "DestinationRule",
             Self::WasmPlugin => "WasmPlugin",
             Self::TrafficExtension => "TrafficExtension",
@@ -61,10 +68,11 @@ impl Kind {
         }
     }
 
-    /// Group and version of its API, as served since Istio 1.28.
+    /// Group and version of its API, as served since Istio 1.28 and Strimzi 0.49.
     #[must_use]
     pub fn api_version(self) -> &'static str {
         match self {
+            Self::KafkaTopic => "kafka.strimzi.io/v1",
             Self::DestinationRule | Self::VirtualService => "networking.istio.io/v1",
             Self::WasmPlugin | Self::TrafficExtension => "extensions.istio.io/v1alpha1",
             Self::Telemetry => "telemetry.istio.io/v1",
@@ -111,6 +119,8 @@ pub struct Options {
 /// When a resource is safely applied, counted from the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// Workers consume what is there.
+    Topics = 0,
     /// Nothing depends on what was before.
     Subsets = 1,
     /// Sidecars and waypoints learn what routes will need.
@@ -153,6 +163,7 @@ pub struct Metadata {
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 enum Spec {
+    KafkaTopic(topic::Spec),
     DestinationRule(destination_rule::Spec),
     VirtualService(virtual_service::Spec),
     WasmPlugin(Box<plugin::WasmPlugin>),
@@ -227,7 +238,8 @@ pub fn resource_name(mesh: &Mesh, name: &str) -> String {
 /// All resources of a mesh, in the order of safe application.
 #[must_use]
 pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
-    let mut all = destination_rule::all(mesh);
+    let mut all = topic::all(mesh);
+    all.extend(destination_rule::all(mesh));
     if let Some(url) = options.url.as_ref().filter(|_| !options.without_filter) {
         all.extend(plugin::all(mesh, options, url));
     }

@@ -215,7 +215,37 @@ fn goldens_are_current() {
         }
         let is = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(is == text, "examples/{name}/rendered/all.yaml is not current: run `make docs`");
+        for (file, text) in graylane::resources::overlays(&mesh).unwrap() {
+            let path = path.with_file_name(file);
+            if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(&path, &text).unwrap();
+            }
+            let is = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(is == text, "{} is not current: run `make docs`", path.display());
+        }
     }
+}
+
+#[test]
+fn a_tenant_that_goes_takes_its_topics_along_and_somebody_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(root().join("examples/events/graylane.yaml")).unwrap();
+    let write = |text: &str| {
+        let mut loaded = document::load_text("graylane.yaml", text).unwrap();
+        check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
+        assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+        let mesh = Mesh::of(&loaded.project.unwrap());
+        graylane::resources::write(&mesh, &resources(&mesh, &Options::default()), folder.path()).unwrap()
+    };
+    let overlay = folder.path().join("workers/invoice-mailer/gray-v1/patch.yaml");
+    assert_eq!(write(&text).topics_gone, [""; 0]);
+    assert!(overlay.is_file());
+    let written = write(&text.replace("tenants: [gray-v1]", "tenants: []"));
+    let gone =
+        ["00-kafkatopic.kafka.bank-orders.gray-v1.yaml", "00-kafkatopic.kafka.bank-payments.gray-v1.yaml"];
+    assert_eq!(written.topics_gone, gone);
+    assert!(!overlay.exists());
 }
 
 #[test]
@@ -230,7 +260,7 @@ fn a_folder_has_a_file_for_each_resource_and_none_from_before() {
     };
     let with = Options { url: url(), ..Options::default() };
     std::fs::write(folder.path().join("mine.yaml"), "kept: true\n").unwrap();
-    graylane::resources::write(&resources(&mesh, &with), folder.path()).unwrap();
+    graylane::resources::write(&mesh, &resources(&mesh, &with), folder.path()).unwrap();
     let all = listing();
     assert!(
         all.contains("20-wasmplugin.bank.bank-outbound.yaml") && all.contains("kustomization.yaml"),
@@ -240,7 +270,7 @@ fn a_folder_has_a_file_for_each_resource_and_none_from_before() {
     for name in all.iter().filter(|name| !["kustomization.yaml", "mine.yaml"].contains(&name.as_str())) {
         assert!(kustomization.contains(&format!("- {name}\n")), "{name}");
     }
-    graylane::resources::write(&resources(&mesh, &Options::default()), folder.path()).unwrap();
+    graylane::resources::write(&mesh, &resources(&mesh, &Options::default()), folder.path()).unwrap();
     assert!(listing().iter().all(|name| !name.contains("wasmplugin")), "what is no longer rendered goes");
     assert!(listing().contains("mine.yaml"), "what is not ours stays");
 }

@@ -11,9 +11,6 @@ pub fn check(checker: &mut Checker<'_>) {
     if document.edge.jwt.is_some() {
         unused.push(vec!["edge", "jwt"]);
     }
-    if !document.workers.is_empty() {
-        unused.push(vec!["workers"]);
-    }
     let alerts = &document.alerts;
     if alerts.error_ratio.is_some() || alerts.latency_p99.is_some() || !alerts.notify.is_empty() {
         unused.push(vec!["alerts"]);

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::args::{Check, Format};
 use crate::document::{self, finding};
+use crate::import;
 use crate::printer::{Outcome, Printer, summary};
 
 /// Runs it.
@@ -11,6 +12,10 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     let mut loaded = document::load(&args.files.file)?;
     if let Some(project) = &loaded.project {
         crate::check::check(project, &mut loaded.findings);
+    }
+    if let (Some(path), Some(project)) = (&args.workloads, &loaded.project) {
+        let found = import::read(std::slice::from_ref(path), &mut loaded.sources, &mut loaded.findings)?;
+        crate::check::check_workloads(project, &found, &mut loaded.findings);
     }
     loaded.findings.sort();
     match args.output {

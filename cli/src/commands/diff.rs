@@ -30,6 +30,14 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         Format::Json => printer.json(&changes)?,
         Format::Text => printer.data(&changes.iter().map(line).collect::<String>())?,
     }
+    let is_topic = |change: &&Change| change.after.is_none() && change.resource.starts_with("KafkaTopic ");
+    let topics: Vec<String> = changes
+        .iter()
+        .filter(|change| change.field.is_none())
+        .filter(is_topic)
+        .map(|change| change.resource.clone())
+        .collect();
+    super::warn_of_topics(&topics, printer);
     printer.say(&match changes.len() {
         0 => "nothing would change".to_owned(),
         1 => "1 change".to_owned(),

@@ -24,8 +24,9 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     let all = resources::resources(&mesh, &options);
     match &args.out {
         Some(folder) => {
-            let count = resources::write(&all, folder)?;
-            printer.say(&format!("{count} resources in {}", folder.display()));
+            let written = resources::write(&mesh, &all, folder)?;
+            printer.say(&format!("{} resources in {}", written.resources, folder.display()));
+            super::warn_of_topics(&written.topics_gone, printer);
         }
         None => printer.data(&resources::stream(&all)?)?,
     }

@@ -17,7 +17,7 @@ pub use alerts::{Alerts, Notify, Worse};
 pub use edge::{Edge, Gateway, Jwt, Named, Rule, Text};
 pub use service::{Expose, Fallback, Placed, Rollout, Route, Service, Share};
 pub use sticky::{At, Key, Mint, Sticky};
-pub use worker::Worker;
+pub use worker::{FullTopic, Kafka, Topic, Worker};
 
 /// A graylane file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,6 +53,9 @@ pub struct Document {
     /// Workloads that have no request to copy a tenant from, by name.
     #[serde(default)]
     pub workers: BTreeMap<String, Worker>,
+    /// Where the topics of workers are.
+    #[serde(default)]
+    pub kafka: Kafka,
     /// What can be seen of it all.
     #[serde(default)]
     pub telemetry: Telemetry,

@@ -1,0 +1,239 @@
+//! Workers: their tenants, topics, and what these are called.
+
+use std::collections::BTreeMap;
+
+use super::{Checker, instead, listed};
+use crate::document::model::{FullTopic, Topic};
+use crate::workers::{in_kubernetes, in_metrics, topic_of, variable_of};
+
+/// Longest name of a topic that Kafka takes.
+const LONGEST: usize = 249;
+
+pub fn check(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    let patterns = patterns(checker);
+    for (name, worker) in &document.workers {
+        let path = ["workers", name.as_str()];
+        for (key, value) in [("namespace", &worker.namespace), ("deployment", &worker.deployment)] {
+            if let Some(value) = value {
+                checker.check_dns_label(&format!("a {key}"), value, &[&path[..], &[key]].concat());
+            }
+        }
+        if worker.deployment.is_none() && !super::names::is_dns_label(name) {
+            checker
+                .error_at_key(&path, format!("`{name}` has no `deployment`, and cannot be one itself"))
+                .help("add `deployment:` with the name of its Deployment");
+        }
+        for (index, tenant) in worker.tenants.iter().enumerate() {
+            let number = index.to_string();
+            let at = ["workers", name, "tenants", &number];
+            match document.tenants.get(tenant) {
+                None => {
+                    checker
+                        .error(&at, format!("`{tenant}` is no tenant"))
+                        .help(instead(tenant, document.tenants.keys().map(String::as_str)));
+                }
+                Some(Some(is)) if is.default => {
+                    checker
+                        .warning(
+                            &at,
+                            format!("`{tenant}` is the default tenant: its deployment is there anyway"),
+                        )
+                        .help("take it out here");
+                }
+                Some(_) => {}
+            }
+        }
+        topics(checker, name, &worker.topics);
+    }
+    same_topic(checker);
+    if patterns {
+        collisions(checker);
+    }
+    nobody_consumes(checker);
+}
+
+/// Do the names of tenants' topics and groups have in them what tells them apart?
+fn patterns(checker: &mut Checker<'_>) -> bool {
+    let kafka = &checker.document().kafka;
+    let mut all_good = true;
+    for (key, pattern, what) in [("topic", &kafka.topic, "{topic}"), ("group", &kafka.group, "{group}")] {
+        let left = pattern.replace(what, "").replace("{tenant}", "");
+        if !pattern.contains(what) || !pattern.contains("{tenant}") || !is_topic_part(&left) {
+            all_good = false;
+            checker
+                .error(&["kafka", key], format!("`{pattern}` cannot name a tenant's {key}"))
+                .help(format!("write one with `{what}` and `{{tenant}}` in it, as in `{what}.{{tenant}}`"));
+        }
+    }
+    if let Some(namespace) = &kafka.namespace {
+        checker.check_dns_label("a namespace", namespace, &["kafka", "namespace"]);
+    }
+    all_good
+}
+
+fn is_topic_part(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+fn topics(checker: &mut Checker<'_>, worker: &str, topics: &[Topic]) {
+    if topics.is_empty() {
+        checker
+            .error_at_key(&["workers", worker], format!("`{worker}` consumes no topic"))
+            .help("write them, as in `topics: [orders]`");
+    }
+    for (index, topic) in topics.iter().enumerate() {
+        let number = index.to_string();
+        let at = ["workers", worker, "topics", &number];
+        let name = topic.name();
+        if name.is_empty() || name.len() > LONGEST || !is_topic_part(name) || matches!(name, "." | "..") {
+            checker
+                .error(&at, format!("`{name}` cannot be the name of a topic"))
+                .help(format!("write 1 to {LONGEST} letters, digits, `.`, `_` and `-`"));
+        }
+        let before = topics[..index].iter().map(Topic::name);
+        let same = |other: &&str| variable_of(other) == variable_of(name);
+        if let Some(other) = before.clone().find(same) {
+            let message = if other == name {
+                format!("`{worker}` consumes `{name}` twice")
+            } else {
+                format!("`{other}` and `{name}` are the same variable, {}", variable_of(name))
+            };
+            checker.error(&at, message).help("keep one of them");
+        }
+    }
+}
+
+/// What is known of a topic, and where it was said.
+type Known = BTreeMap<String, (FullTopic, [String; 2])>;
+
+/// A topic is one topic, whoever consumes it.
+fn same_topic(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    let mut known: Known = BTreeMap::new();
+    for (worker, written) in &document.workers {
+        for (index, topic) in written.topics.iter().enumerate() {
+            let here = [worker.clone(), index.to_string()];
+            let topic = topic.full();
+            let Some((first, place)) = known.get_mut(&topic.name) else {
+                known.insert(topic.name.clone(), (topic, here));
+                continue;
+            };
+            let numbers =
+                |topic: &FullTopic| [("partitions", topic.partitions), ("replicas", topic.replicas)];
+            for ((key, before), (_, now)) in numbers(first).into_iter().zip(numbers(&topic)) {
+                if let (Some(before), Some(now)) = (before, now)
+                    && before != now
+                {
+                    let other = checker.project.span(&["workers", &place[0], "topics", &place[1], key]);
+                    let name = &topic.name;
+                    checker
+                        .error(
+                            &["workers", &here[0], "topics", &here[1], key],
+                            format!("`{name}` has {now} {key} here and {before} in `{}`", place[0]),
+                        )
+                        .help(format!("say it once, or the same in both: a topic has one number of {key}"))
+                        .related(other, "the other one");
+                }
+            }
+            if !first.config.is_empty() && !topic.config.is_empty() && first.config != topic.config {
+                let other = checker.project.span(&["workers", &place[0], "topics", &place[1], "config"]);
+                checker
+                    .error(
+                        &["workers", &here[0], "topics", &here[1], "config"],
+                        format!("`{}` has another config in `{}`", topic.name, place[0]),
+                    )
+                    .help("say it once, or the same in both")
+                    .related(other, "the other one");
+            }
+            first.partitions = first.partitions.or(topic.partitions);
+            first.replicas = first.replicas.or(topic.replicas);
+            if first.config.is_empty() {
+                first.config = topic.config;
+            }
+        }
+    }
+}
+
+/// Names of topics that Kafka or Kubernetes takes for one.
+fn collisions(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    // By what a name is for Kafka's metrics, and for Kubernetes: the topic, and where it comes from.
+    let mut seen: BTreeMap<(&str, String), (String, Vec<String>)> = BTreeMap::new();
+    for (worker, written) in &document.workers {
+        for (index, topic) in written.topics.iter().enumerate() {
+            let own = ["workers", worker, "topics", &index.to_string()].map(ToOwned::to_owned).to_vec();
+            let mut all = vec![(topic.name().to_owned(), own, true)];
+            for (index, tenant) in written.tenants.iter().enumerate() {
+                let is_default =
+                    document.tenants.get(tenant).and_then(Option::as_ref).is_some_and(|is| is.default);
+                let at = ["workers", worker, "tenants", &index.to_string()].map(ToOwned::to_owned).to_vec();
+                if !is_default {
+                    all.push((topic_of(&document.kafka, topic.name(), tenant), at, false));
+                }
+            }
+            for (name, at, is_own) in all {
+                let mut places = vec![("Kafka", in_metrics(&name))];
+                // The default tenant's topic is no resource of ours.
+                places.extend((!is_own).then(|| ("Kubernetes", in_kubernetes(&name))));
+                for (whose, clean) in places {
+                    let Some((other, place)) = seen.get(&(whose, clean.clone())) else {
+                        seen.insert((whose, clean), (name.clone(), at.clone()));
+                        continue;
+                    };
+                    if *other == name {
+                        continue;
+                    }
+                    let path =
+                        |at: &'_ [String]| at.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+                    let (here, there) = (path(&at), path(place));
+                    let there: Vec<&str> = there.split('\n').collect();
+                    let related = checker.project.span(&there);
+                    let message = format!("topics `{other}` and `{name}` are one for {whose}");
+                    checker
+                        .error(&here.split('\n').collect::<Vec<_>>(), message)
+                        .help("rename one of the tenants or topics, or set another `kafka.topic` pattern")
+                        .related(related, "the other one");
+                    break;
+                }
+                if name.len() > LONGEST {
+                    let at: Vec<&str> = at.iter().map(String::as_str).collect();
+                    checker
+                        .error(&at, format!("topic `{name}` is longer than {LONGEST} characters"))
+                        .help("give the topic or the tenant a shorter name");
+                }
+            }
+        }
+    }
+}
+
+/// A tenant's messages go to its own topic: a worker that has no deployment for it never sees them.
+fn nobody_consumes(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    for (worker, written) in &document.workers {
+        for (index, topic) in written.topics.iter().enumerate() {
+            let others = document.workers.iter().filter(|(other, _)| *other != worker);
+            let consumes =
+                others.filter(|(_, other)| other.topics.iter().any(|other| other.name() == topic.name()));
+            let mut missing: Vec<&str> = consumes
+                .flat_map(|(_, other)| other.tenants.iter().map(String::as_str))
+                .filter(|tenant| document.tenants.contains_key(*tenant))
+                .filter(|tenant| !written.tenants.iter().any(|own| own == tenant))
+                .filter(|tenant| {
+                    !document.tenants.get(*tenant).and_then(Option::as_ref).is_some_and(|is| is.default)
+                })
+                .collect();
+            missing.sort_unstable();
+            missing.dedup();
+            if !missing.is_empty() {
+                let (name, tenants) = (topic.name(), listed(missing.iter().copied()));
+                checker
+                    .warning(
+                        &["workers", worker, "topics", &index.to_string()],
+                        format!("`{worker}` never sees what {tenants} writes to `{name}`: that has a topic of its own"),
+                    )
+                    .help(format!("add {tenants} to its `tenants`, or take it out of the other workers of this topic"));
+            }
+        }
+    }
+}

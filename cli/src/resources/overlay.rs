@@ -1,0 +1,124 @@
+//! What makes a worker's own deployment a tenant's: a kustomize component, the same as Helm values, and an example of
+//! what the broker has to allow.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use graylane_decide::names::TENANT_LABEL;
+use serde_json::{Value as Json, json};
+
+use crate::mesh::Mesh;
+use crate::workers::{GROUP_VARIABLE, Worker, group_of, topic_of, variable_of};
+
+/// Files of all workers and tenants: path in the output folder, and text.
+///
+/// # Errors
+/// Never in practice: all of it is text, numbers, lists and maps.
+pub fn files(mesh: &Mesh) -> Result<BTreeMap<String, String>> {
+    let mut files = BTreeMap::new();
+    let topics = topics(mesh);
+    if !topics.is_empty() {
+        files.insert("workers/topics.yaml".to_owned(), serde_saphyr::to_string(&topics)?);
+    }
+    for worker in &mesh.workers {
+        for tenant in &worker.tenants {
+            let folder = format!("workers/{}/{tenant}", worker.name);
+            let mut put = |name: &str, json: &Json| -> Result<()> {
+                files.insert(format!("{folder}/{name}"), serde_saphyr::to_string(json)?);
+                Ok(())
+            };
+            put("kustomization.yaml", &component(worker, tenant))?;
+            put("patch.yaml", &patch(mesh, worker, tenant))?;
+            put("values.yaml", &values(mesh, worker, tenant))?;
+            put("acl-example.yaml", &acl(mesh, worker, tenant))?;
+        }
+    }
+    Ok(files)
+}
+
+/// For producers: the topics of tenants that have their own, by topic and tenant.
+fn topics(mesh: &Mesh) -> BTreeMap<&str, BTreeMap<&str, String>> {
+    let mut topics: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
+    for worker in &mesh.workers {
+        for tenant in &worker.tenants {
+            for topic in &worker.topics {
+                let name = topic_of(&mesh.document.kafka, &topic.name, tenant);
+                topics.entry(&topic.name).or_default().insert(tenant, name);
+            }
+        }
+    }
+    topics
+}
+
+/// Topics and consumer group, as a worker's container gets them.
+fn environment(mesh: &Mesh, worker: &Worker, tenant: &str) -> Vec<Json> {
+    let kafka = &mesh.document.kafka;
+    let topics = worker.topics.iter().map(
+        |topic| json!({"name": variable_of(&topic.name), "value": topic_of(kafka, &topic.name, tenant)}),
+    );
+    let group = json!({"name": GROUP_VARIABLE, "value": group_of(kafka, &worker.group, tenant)});
+    topics.chain([group]).collect()
+}
+
+fn component(worker: &Worker, tenant: &str) -> Json {
+    let suffix = crate::workers::in_kubernetes(tenant);
+    json!({
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "nameSuffix": format!("-{suffix}"),
+        // In the selector as well: two Deployments must not claim the same pods.
+        "labels": [{"pairs": {TENANT_LABEL: tenant}, "includeSelectors": true, "includeTemplates": true}],
+        "patches": [{"path": "patch.yaml", "target": {"kind": "Deployment", "name": worker.deployment}}],
+    })
+}
+
+fn patch(mesh: &Mesh, worker: &Worker, tenant: &str) -> Json {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": worker.deployment},
+        "spec": {"template": {
+            "metadata": {"labels": {TENANT_LABEL: tenant}},
+            "spec": {"containers": [{"name": worker.deployment, "env": environment(mesh, worker, tenant)}]},
+        }},
+    })
+}
+
+/// In the words of `helm create`.
+fn values(mesh: &Mesh, worker: &Worker, tenant: &str) -> Json {
+    let suffix = crate::workers::in_kubernetes(tenant);
+    json!({
+        "fullnameOverride": format!("{}-{suffix}", worker.deployment),
+        "podLabels": {TENANT_LABEL: tenant},
+        "env": environment(mesh, worker, tenant),
+    })
+}
+
+/// A Strimzi user that may read this tenant's topics in this tenant's group, and nothing else.
+fn acl(mesh: &Mesh, worker: &Worker, tenant: &str) -> Json {
+    let (kafka, own) = (&mesh.document.kafka, &mesh.document.mesh);
+    let rule = |kind: &str, name: String, operations: &[&str]| {
+        json!({
+            "resource": {"type": kind, "name": name, "patternType": "literal"},
+            "operations": operations,
+        })
+    };
+    let topics = worker
+        .topics
+        .iter()
+        .map(|topic| rule("topic", topic_of(kafka, &topic.name, tenant), &["Describe", "Read"]));
+    let group = rule("group", group_of(kafka, &worker.group, tenant), &["Read"]);
+    json!({
+        "apiVersion": "kafka.strimzi.io/v1",
+        "kind": "KafkaUser",
+        "metadata": {
+            "name": format!("{}-{}", worker.deployment, crate::workers::in_kubernetes(tenant)),
+            "namespace": kafka.namespace.as_ref().unwrap_or(&own.namespace),
+            "labels": {"strimzi.io/cluster": kafka.cluster.as_ref().unwrap_or(&own.name)},
+        },
+        "spec": {
+            "authentication": {"type": "tls"},
+            "authorization": {"type": "simple", "acls": topics.chain([group]).collect::<Vec<_>>()},
+        },
+    })
+}
