@@ -405,17 +405,71 @@ fn the_memory_is_bounded_whatever_ids_arrive() {
 }
 
 #[test]
+fn every_conflict_is_counted_once() {
+    let policy =
+        |conflict: &str| PLAIN.replace("services:", &format!("policy: {{conflict: {conflict}}}\nservices:"));
+    let counted = |policy: &str, request: &[&str]| {
+        let mut vm = vm();
+        let inbound = load(&mut vm, policy, Role::Inbound);
+        let outbound = load(&mut vm, policy, Role::Outbound);
+        send(&mut vm, inbound, &["tenant= gray-v1", "x-request-id= a"]);
+        send(&mut vm, outbound, request);
+        let conflicts =
+            vm.state().metrics.iter().filter(|(name, _)| name.ends_with("graylane_conflicts_total"));
+        conflicts.map(|(name, count)| (name.clone(), *count)).collect::<Vec<_>>()
+    };
+    let with =
+        |what: &str| vec![(format!("direction=.=outbound;.;source=.={what};.;graylane_conflicts_total"), 1)];
+    let against_memory = [":authority= api", "tenant= green", "x-request-id= a"];
+    assert_eq!(counted(&policy("memory"), &against_memory), with("memory"));
+    assert_eq!(counted(&policy("reject"), &against_memory), with("memory"));
+    assert_eq!(counted(&policy("header"), &against_memory), [], "the default asks no memory");
+    let against_baggage = [":authority= api", "tenant= green", "baggage= tenant=gray-v1"];
+    assert_eq!(counted(&policy("header"), &against_baggage), with("baggage"));
+    let agreed = [":authority= api", "tenant= gray-v1", "baggage= tenant=gray-v1", "x-request-id= a"];
+    assert_eq!(counted(&policy("memory"), &agreed), []);
+    let none = [":authority= api", "tenant= green", "baggage= tenant=stranger"];
+    assert_eq!(counted(&policy("header"), &none), [], "what names no tenant disagrees with nothing");
+}
+
+/// Whatever strangers send, the number of series is bounded by what the file declares.
+#[test]
 fn only_declared_names_become_metrics() {
-    let mut vm = vm();
-    let outbound = load(&mut vm, STICKY, Role::Outbound);
-    for number in 0..50 {
-        let tenant = format!("tenant= stranger-{number}");
-        let authority = format!(":authority= host-{number}.example.com");
-        send(&mut vm, outbound, &[&authority, &tenant, "x-request-id= a"]);
-        send(&mut vm, outbound, &[":authority= api", &tenant, &format!("x-request-id= {number}")]);
+    let rejecting = STICKY.replace("services:", "policy: {conflict: reject, unknown: reject}\nservices:");
+    for text in [STICKY, &rejecting] {
+        let mut vm = vm();
+        let [inbound, outbound, gateway] =
+            [Role::Inbound, Role::Outbound, Role::Gateway].map(|role| load(&mut vm, text, role));
+        for number in 0..50 {
+            let tenant = format!("tenant= stranger-{number}");
+            let known = ["tenant= green", "tenant= gray-v1"][number % 2];
+            let authority = format!(":authority= host-{number}.example.com");
+            let id = format!("x-request-id= {number}");
+            let baggage = format!("baggage= tenant=stranger-{number}");
+            for plugin in [inbound, outbound, gateway] {
+                for tenant in [tenant.as_str(), known] {
+                    send(&mut vm, plugin, &[&authority, tenant, &id, &baggage]);
+                    send(&mut vm, plugin, &[":authority= api", tenant, &id]);
+                    send(
+                        &mut vm,
+                        plugin,
+                        &[":authority= api", tenant, "x-request-id= a", "baggage= tenant=gray-v1"],
+                    );
+                }
+            }
+        }
+        let names: Vec<&String> = vm.state().metrics.keys().collect();
+        assert!(names.iter().any(|name| name.ends_with("graylane_conflicts_total")), "{names:?}");
+        let declared = [
+            "inbound", "outbound", "gateway", "green", "gray-v1", "stable", "canary", "api", "other", "none",
+            "header", "baggage", "memory", "default", "key", "request", "drawn", "unknown", "conflict",
+            "missing",
+        ];
+        for name in &names {
+            for (tag, value) in name.split(";.;").filter_map(|part| part.split_once("=.=")) {
+                assert!(graylane_decide::metrics::TAGS.contains(&tag), "{name}");
+                assert!(declared.contains(&value), "`{value}` is declared nowhere: {name}");
+            }
+        }
     }
-    let series: Vec<&String> =
-        vm.state().metrics.keys().filter(|name| name.ends_with("graylane_requests_total")).collect();
-    assert!(series.len() <= 3, "{series:?}");
-    assert!(series.iter().all(|name| !name.contains("stranger") && !name.contains("host-")), "{series:?}");
 }

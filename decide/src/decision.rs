@@ -188,6 +188,9 @@ pub struct Decision<'a> {
     pub tenant: TenantId,
     /// Where that came from.
     pub source: Source,
+    /// What named another tenant than the header did: the memory or the baggage. The memory counts only where the
+    /// policy looks it up.
+    pub conflict: Option<Source>,
     /// The destination, if the file lists it.
     pub service: Option<&'a Destination>,
     /// Where it goes; inbound: what this pod is. None where there is no choice, or the route's weights draw.
@@ -227,6 +230,7 @@ impl<'a> Decision<'a> {
             enforce,
             tenant,
             source,
+            conflict: None,
             service: None,
             subset: None,
             reason: None,

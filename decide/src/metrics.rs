@@ -13,6 +13,8 @@ use crate::plan::Plan;
 pub const REQUESTS: &str = "graylane_requests_total";
 /// Requests that were rejected; where the mode is observe, that would have been.
 pub const REJECTED: &str = "graylane_rejected_total";
+/// Requests whose header named one tenant, and memory or baggage another.
+pub const CONFLICTS: &str = "graylane_conflicts_total";
 /// Live entries of the memory that had to make room.
 pub const EVICTED: &str = "graylane_memory_evictions_total";
 /// Ids that could not be remembered.
@@ -82,6 +84,15 @@ pub fn rejected(role: Role, rejection: Rejection) -> String {
     tag(&mut name, "direction", role.name());
     tag(&mut name, "reason", rejection.reason());
     name + REJECTED
+}
+
+/// The full name of the counter of conflicts with this.
+#[must_use]
+pub fn conflicts(role: Role, with: Source) -> String {
+    let mut name = String::new();
+    tag(&mut name, "direction", role.name());
+    tag(&mut name, "source", with.name());
+    name + CONFLICTS
 }
 
 /// The full name of a metric that has the role as its only tag.

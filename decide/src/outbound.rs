@@ -9,6 +9,7 @@ use crate::memory::Recall;
 use crate::plan::Plan;
 use crate::resolve::{self, Recollection, Resolved};
 use crate::sticky::Unit;
+use crate::tenants::TenantId;
 use crate::trace::Ids;
 use crate::world::World;
 
@@ -20,11 +21,13 @@ pub fn decide<'a, W: World>(plan: &'a Plan, seen: &Seen<'a>, world: &mut W) -> D
         return leaving(plan, seen, &ours);
     }
     let mut memory = Recollection::new(world);
-    let resolved = match resolve::from_header(plan, seen) {
-        Some(resolved) => settle_conflict(plan, seen, resolved, &mut memory),
-        None => resolve::restore(plan, seen, &ours, &mut memory),
+    let said = resolve::member(&plan.tenants, &ours.tenant);
+    let (resolved, conflict) = match resolve::from_header(plan, seen) {
+        Some(resolved) => settle_conflict(plan, seen, said, resolved, &mut memory),
+        None => (resolve::restore(plan, seen, &ours, &mut memory), None),
     };
     let mut decision = Decision::new(resolved.tenant, resolved.source, plan.enforces());
+    decision.conflict = conflict;
     if let Place::Listed(destination) = place {
         decision.service = Some(destination);
     }
@@ -36,7 +39,7 @@ pub fn decide<'a, W: World>(plan: &'a Plan, seen: &Seen<'a>, world: &mut W) -> D
         (decision.unit, decision.unit_source) = unit(plan, seen, &ours, &mut memory);
     }
     choose(&mut decision, seen, world);
-    decision.edits.baggage = carry(plan, seen, &ours, &resolved, &decision);
+    decision.edits.baggage = carry(plan, seen, &ours, said, &resolved, &decision);
     decision
 }
 
@@ -72,28 +75,39 @@ fn leaving<'a>(plan: &'a Plan, seen: &Seen<'a>, ours: &Ours<'_>) -> Decision<'a>
     decision
 }
 
+/// What becomes of a tenant that the header names, and what disagrees with it: the memory, if the policy asks it, or the
+/// baggage's tenant, which never wins.
 fn settle_conflict<'a, W: World>(
     plan: &'a Plan,
     seen: &Seen<'_>,
+    said: Option<TenantId>,
     resolved: Resolved<'a>,
     memory: &mut Recollection<'_, W>,
-) -> Resolved<'a> {
-    if plan.policy.conflict == Conflict::Header || resolved.source != Source::Header {
-        return resolved;
+) -> (Resolved<'a>, Option<Source>) {
+    if resolved.source != Source::Header {
+        return (resolved, None);
     }
-    let Recall::Found { tenant, .. } = memory.get(seen) else { return resolved };
-    match plan.tenants.tagged(tenant) {
-        Some(tenant) if tenant != resolved.tenant => match plan.policy.conflict {
-            Conflict::Memory => Resolved {
-                tenant,
-                source: Source::Memory,
-                header: Edit::Set(plan.tenants.name(tenant)),
-                ..resolved
-            },
-            _ => Resolved { rejection: Some(Rejection::Conflict), ..resolved },
+    let contradicted = said.is_some_and(|said| said != resolved.tenant).then_some(Source::Baggage);
+    if plan.policy.conflict == Conflict::Header {
+        return (resolved, contradicted);
+    }
+    let remembered = match memory.get(seen) {
+        Recall::Found { tenant, .. } => plan.tenants.tagged(tenant),
+        Recall::Unknown | Recall::Ambiguous => None,
+    };
+    let Some(tenant) = remembered.filter(|tenant| *tenant != resolved.tenant) else {
+        return (resolved, contradicted);
+    };
+    let settled = match plan.policy.conflict {
+        Conflict::Memory => Resolved {
+            tenant,
+            source: Source::Memory,
+            header: Edit::Set(plan.tenants.name(tenant)),
+            ..resolved
         },
-        _ => resolved,
-    }
+        _ => Resolved { rejection: Some(Rejection::Conflict), ..resolved },
+    };
+    (settled, Some(Source::Memory))
 }
 
 /// The unit of a participant: baggage, memory, sticky key, request id, trace id.
@@ -153,12 +167,12 @@ fn carry(
     plan: &Plan,
     seen: &Seen<'_>,
     ours: &Ours<'_>,
+    said: Option<TenantId>,
     resolved: &Resolved<'_>,
     decision: &Decision<'_>,
 ) -> Edit<Vec<u8>> {
     let present = ours.tenant.present();
-    let contradicts =
-        present && !resolved.passed && resolve::member(&plan.tenants, &ours.tenant) != Some(resolved.tenant);
+    let contradicts = present && !resolved.passed && said != Some(resolved.tenant);
     let restored = matches!(resolved.source, Source::Memory | Source::Workload);
     let adds = !present && restored && resolved.tenant != plan.tenants.default_id();
     let unit = decision.unit.filter(|_| decision.unit_source != UnitSource::Baggage).map(Unit::wire);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use graylane_decide::decision::Rejection;
+use graylane_decide::decision::{Rejection, Source};
 use graylane_decide::memory::Remembered;
 use graylane_decide::metrics::{self, Series};
 use graylane_decide::{Decision, Plan, Role};
@@ -61,6 +61,13 @@ impl Counters {
     /// Counts a request that was turned away.
     pub fn count_rejected(plan: &Plan, rejection: Rejection) {
         if let Some(id) = define(Metric::Counter, metrics::rejected(plan.role, rejection)) {
+            host::increment_metric(id, 1);
+        }
+    }
+
+    /// Counts a request whose header and this named different tenants.
+    pub fn count_conflict(plan: &Plan, with: Source) {
+        if let Some(id) = define(Metric::Counter, metrics::conflicts(plan.role, with)) {
             host::increment_metric(id, 1);
         }
     }

@@ -52,6 +52,9 @@ pub fn handle(active: &Active) -> Fate {
 
 /// Does what was decided. Only a rejection that the host took ends the request here.
 fn carry_out(plan: &Plan, counters: &Counters, decision: &Decision<'_>) -> Fate {
+    if let Some(with) = decision.conflict.filter(|_| plan.telemetry.metrics) {
+        Counters::count_conflict(plan, with);
+    }
     if let Some(rejection) = decision.rejection {
         if plan.telemetry.metrics {
             Counters::count_rejected(plan, rejection);
