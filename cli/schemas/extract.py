@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Takes out of Istio's CRDs the schemas that graylane checks against, one file a kind.
+"""Takes out of Istio's and Prometheus Operator's CRDs the schemas that graylane checks against, one file a kind.
 
     pip install pyyaml
     python3 extract.py "$(go mod download -json istio.io/istio@VERSION | jq -r .Dir)/manifests/charts/base/files/crd-all.gen.yaml"
+    operator=$(go mod download -json github.com/prometheus-operator/prometheus-operator@VERSION | jq -r .Dir)
+    python3 extract.py "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{prometheusrules,alertmanagerconfigs}.yaml
 
 Descriptions are left out: they are half the size, and nobody reads them here.
 """
@@ -18,7 +20,15 @@ KINDS = {
     "TrafficExtension": "v1alpha1",
     "Telemetry": "v1",
     "RequestAuthentication": "v1",
+    "PrometheusRule": "v1",
+    "AlertmanagerConfig": "v1alpha1",
 }
+
+# Of the many kinds of receivers only those are kept that are rendered: the rest is nine tenths of the schema.
+RECEIVERS = {"name", "slackConfigs", "pagerdutyConfigs"}
+
+# One enumeration of AlertmanagerConfig has a bare `=`, which YAML 1.1 takes for something special.
+yaml.SafeLoader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)
 
 
 def without_descriptions(node):
@@ -31,13 +41,19 @@ def without_descriptions(node):
 
 
 def main() -> None:
-    with open(sys.argv[1]) as f:
-        for crd in yaml.safe_load_all(f):
+    for path in sys.argv[1:]:
+        with open(path) as f:
+            crds = list(yaml.safe_load_all(f))
+        for crd in crds:
             if not crd or crd["spec"]["names"]["kind"] not in KINDS:
                 continue
             kind = crd["spec"]["names"]["kind"]
             version = next(v for v in crd["spec"]["versions"] if v["name"] == KINDS[kind])
             schema = without_descriptions(version["schema"]["openAPIV3Schema"])
+            if kind == "AlertmanagerConfig":
+                receiver = schema["properties"]["spec"]["properties"]["receivers"]["items"]["properties"]
+                for other in receiver.keys() - RECEIVERS:
+                    del receiver[other]
             with open(f"{kind}.json", "w") as out:
                 json.dump(schema, out, indent=1, sort_keys=True)
                 out.write("\n")

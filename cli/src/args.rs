@@ -156,6 +156,12 @@ pub struct Render {
     /// Where the filter is, if not in a registry; written as it is.
     #[arg(long, value_name = "URL")]
     pub wasm_url: Option<String>,
+    /// Merge our Telemetry into those in this file or folder, or `-`: of a namespace Istio heeds one only.
+    #[arg(long, value_name = "PATH")]
+    pub merge_telemetry: Option<PathBuf>,
+    /// Print what no resource can carry, the fields of Istio's mesh configuration, and nothing else.
+    #[arg(long)]
+    pub mesh_config: bool,
     /// Only these kinds.
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub only: Vec<String>,

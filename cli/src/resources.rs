@@ -2,13 +2,15 @@
 //!
 //! Deterministic: the same file gives the same bytes. The order is that of safe application: DestinationRules (a
 //! route to a subset that is not there yet answers 503), sidecar plugins, VirtualServices, gateway plugin; removal goes
-//! the other way round.
+//! the other way round. What is only seen of it comes last.
 
 mod destination_rule;
 mod files;
 mod hosts;
+mod mesh_config;
 mod overlay;
 mod plugin;
+mod telemetry;
 mod topic;
 mod virtual_service;
 
@@ -17,11 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::mesh::Mesh;
+use crate::import;
+use crate::mesh::{Fields, Mesh};
 
 pub use destination_rule::common_labels;
 pub use files::{Written, write};
+pub use mesh_config::mesh_config;
 pub use overlay::files as overlays;
+pub use telemetry::{check_merge, existing as existing_telemetries};
 
 /// What kind of resource; ordered as they are safely applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +117,10 @@ pub struct Options {
     pub url: Option<String>,
     /// Plain routing: no plugin, and no rule that only a plugin makes sense of.
     pub without_filter: bool,
+    /// Spans get their tags from headers, as before Istio 1.29.
+    pub header_tags: bool,
+    /// Telemetries that exist, to be merged with ours.
+    pub telemetries: Vec<import::Resource>,
     /// Only these kinds.
     pub only: Option<BTreeSet<Kind>>,
 }
@@ -129,6 +138,8 @@ pub enum Stage {
     Routes = 3,
     /// The gateway starts to choose.
     Gateway = 4,
+    /// What is seen of it all.
+    Sight = 5,
 }
 
 /// One resource.
@@ -168,6 +179,7 @@ enum Spec {
     VirtualService(virtual_service::Spec),
     WasmPlugin(Box<plugin::WasmPlugin>),
     TrafficExtension(Box<plugin::TrafficExtension>),
+    Fields(Fields),
 }
 
 /// Label with the program that made a resource.
@@ -244,6 +256,7 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
         all.extend(plugin::all(mesh, options, url));
     }
     all.extend(virtual_service::all(mesh, options.without_filter));
+    all.extend(telemetry::all(mesh, options));
     all.retain(|resource| options.only.as_ref().is_none_or(|only| only.contains(&resource.kind)));
     all.sort_by(|a, b| {
         let place = |resource: &Resource| {

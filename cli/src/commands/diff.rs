@@ -21,6 +21,7 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         printer.say(&summary(&findings));
         return Ok(Outcome::Failure);
     }
+    resources::check_merge(&mesh, &options)?;
     let rendered = resources::resources(&mesh, &options);
     let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
     let current: Vec<_> =

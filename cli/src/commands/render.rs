@@ -1,23 +1,34 @@
 //! `graylane render`: the Istio resources of a file.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use graylane_decide::config::VERSION;
 
 use super::image::TAG;
 use crate::args::{self, Render};
+use crate::document::finding::Findings;
+use crate::document::source::Sources;
 use crate::image::{self, Remote};
+use crate::import;
 use crate::printer::{Outcome, Printer};
 use crate::resources::{self, DataPlane, Extension, Kind, Options};
 
 /// The first minor version of Istio 1 that has TrafficExtension.
 const TRAFFIC_EXTENSION_SINCE: u32 = 30;
+/// The first one whose tags of spans can be made of more than headers.
+const FORMATTED_TAGS_SINCE: u32 = 29;
 
 /// Runs it.
 pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     let options = options(args, printer)?;
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Findings) };
+    if args.mesh_config {
+        printer.data(&resources::mesh_config(&mesh)?)?;
+        return Ok(Outcome::Ok);
+    }
+    resources::check_merge(&mesh, &options)?;
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
     }
@@ -85,5 +96,27 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         args::DataPlane::Sidecar => DataPlane::Sidecar,
         args::DataPlane::Ambient => DataPlane::Ambient,
     };
-    Ok(Options { extension, data_plane, url, without_filter: args.without_filter, only })
+    Ok(Options {
+        extension,
+        data_plane,
+        url,
+        without_filter: args.without_filter,
+        header_tags: args.istio < FORMATTED_TAGS_SINCE,
+        telemetries: args
+            .merge_telemetry
+            .iter()
+            .map(|path| telemetries(path, printer))
+            .collect::<Result<Vec<_>>>()?
+            .concat(),
+        only,
+    })
+}
+
+/// The Telemetries that exist.
+fn telemetries(path: &Path, printer: Printer) -> Result<Vec<import::Resource>> {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let found = import::read(&[path.to_owned()], &mut sources, &mut findings)?;
+    printer.findings(&findings, &sources);
+    ensure!(!findings.has_errors(), "`{}` cannot be read", path.display());
+    resources::existing_telemetries(found)
 }

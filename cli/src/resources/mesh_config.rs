@@ -1,0 +1,51 @@
+//! What no resource can carry: fields of the mesh's own configuration.
+
+use graylane_decide::metrics::TAGS;
+use serde::Serialize;
+
+use crate::mesh::Mesh;
+
+/// Istio's own format of access logs (pilot/pkg/model/telemetry_logging.go, `EnvoyTextLogFormat`), to which ours is
+/// appended.
+const ISTIOS_FORMAT: &str = r#"[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%"#;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Values {
+    mesh_config: MeshConfig,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MeshConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_log_format: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_config: Option<DefaultConfig>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DefaultConfig {
+    extra_stat_tags: Vec<&'static str>,
+}
+
+/// The fields of the mesh's configuration, as values of Istio's Helm chart or as part of an IstioOperator.
+///
+/// # Errors
+/// Never in practice: all of it is text.
+pub fn mesh_config(mesh: &Mesh) -> anyhow::Result<String> {
+    let telemetry = &mesh.document.telemetry;
+    let state = |name: &str| format!("{name}=%FILTER_STATE(wasm.{name}:PLAIN)%");
+    let ours = ["tenant", "subset", "source"].map(state).join(" ");
+    let values = Values {
+        mesh_config: MeshConfig {
+            access_log_format: telemetry.tracing.then(|| format!("{ISTIOS_FORMAT} {ours}\n")),
+            default_config: telemetry.metrics.then(|| DefaultConfig { extra_stat_tags: TAGS.to_vec() }),
+        },
+    };
+    Ok(format!(
+        "# accessLogFormat counts at once; extraStatTags when a pod starts anew.\n{}",
+        serde_saphyr::to_string(&values)?
+    ))
+}
