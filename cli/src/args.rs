@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
 
+use crate::simulate::Setting;
+
 /// Gray and live users on their own versions, through Istio.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, about, max_term_width = 110)]
@@ -23,6 +25,10 @@ pub enum Command {
     Config(Config),
     /// Print the configuration that the filter gets.
     PluginConfig(PluginConfig),
+    /// Say where one request goes, hop by hop, and why.
+    Explain(Explain),
+    /// Say which users move when weights change.
+    Simulate(Simulate),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
     Render(Render),
     /// Say what would change against resources that are there; exit 1 if anything would.
@@ -104,6 +110,56 @@ pub struct PluginConfig {
 fn role(name: &str) -> Result<Role, String> {
     let names = || Role::ALL.map(Role::name).join(", ");
     Role::named(name.as_bytes()).ok_or_else(|| format!("write one of {}", names()))
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// The way: services by their names in the file, `gateway` first for a request from outside. The last one may be
+    /// any host.
+    #[arg(long, value_name = "SERVICE,…", value_delimiter = ',', required = true)]
+    pub path: Vec<String>,
+    /// A header of the request, as for curl.
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = crate::explain::header)]
+    pub header: Vec<(String, Vec<u8>)>,
+    /// A service whose application does not pass headers on: `tenant`, `baggage`, `all` (both; ids of
+    /// requests and traces go on), or `everything`.
+    #[arg(long, value_name = "SERVICE[=all]")]
+    pub drops: Vec<String>,
+    /// Which of a service's own routes the request is of.
+    #[arg(long, value_name = "SERVICE=ROUTE")]
+    pub route: Vec<String>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The service.
+    pub service: String,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// The weights after: a canary and percent, with `@top` or `@bottom` for an end of its own.
+    #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings, required = true)]
+    pub to: Vec<Setting>,
+    /// The weights before; default: the file's.
+    #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings)]
+    pub from: Vec<Setting>,
+    /// So many made users: `user-0`, `user-1` and so on.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub users: u64,
+    /// Real users: a file with a sticky key a line, or `-`.
+    #[arg(long, value_name = "FILE", conflicts_with = "users")]
+    pub users_file: Option<PathBuf>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
 }
 
 /// Through which API plugins are applied.

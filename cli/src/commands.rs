@@ -5,17 +5,19 @@ mod check;
 mod config;
 mod demo;
 mod diff;
+mod explain;
 mod image;
 mod import;
 mod plugin_config;
 mod render;
+mod simulate;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::args::Command;
-use crate::document::{self, Project};
+use crate::document::{self, Loaded, Project};
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer, summary};
 
@@ -27,6 +29,8 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
     match command {
         Command::Check(args) => check::run(&args, printer),
         Command::Config(args) => config::run(&args, printer),
+        Command::Explain(args) => explain::run(&args, printer),
+        Command::Simulate(args) => simulate::run(&args, printer),
         Command::Render(args) => render::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Import(args) => import::run(&args, printer),
@@ -54,20 +58,21 @@ fn warn_of_topics(gone: &[String], printer: Printer) {
 
 /// Reads and checks the files of a command that needs them in order. None: they are not, and it was said why.
 fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Project, Mesh)>> {
+    Ok(checked(paths, printer)?.and_then(|(loaded, mesh)| Some((loaded.project?, mesh))))
+}
+
+/// As [`mesh`], with the texts of the files, for a command that points at places in them.
+fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(Loaded, Mesh)>> {
     let mut loaded = document::load(paths)?;
     if let Some(project) = &loaded.project {
         crate::check::check(project, &mut loaded.findings);
     }
     loaded.findings.sort();
     printer.findings(&loaded.findings, &loaded.sources);
-    match loaded.project {
-        Some(project) if !loaded.findings.has_errors() => {
-            let mesh = Mesh::of(&project);
-            Ok(Some((project, mesh)))
-        }
-        _ => {
-            printer.say(&summary(&loaded.findings));
-            Ok(None)
-        }
-    }
+    let in_order = loaded.project.as_ref().filter(|_| !loaded.findings.has_errors());
+    let Some(mesh) = in_order.map(Mesh::of) else {
+        printer.say(&summary(&loaded.findings));
+        return Ok(None);
+    };
+    Ok(Some((loaded, mesh)))
 }

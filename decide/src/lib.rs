@@ -30,7 +30,7 @@ pub mod memory;
 pub mod metrics;
 pub mod names;
 mod outbound;
-mod placement;
+pub mod placement;
 pub mod plan;
 mod resolve;
 pub mod sticky;

@@ -24,6 +24,7 @@ pub struct Placement {
 
 impl Placement {
     /// Lays out the weights; `subset` finds a name's index. The sum over all is at most 10,000 (the caller checked).
+    #[must_use]
     pub fn of(weights: &[Weight], subset: impl Fn(&str) -> Option<usize>) -> Self {
         // Extended, not collected: collecting sorts first, and a sort is ten kilobytes of the module.
         let mut ordered: BTreeMap<&str, &Weight> = BTreeMap::new();
@@ -50,6 +51,7 @@ impl Placement {
     }
 
     /// The index of the canary that has this bucket; none is the baseline's.
+    #[must_use]
     pub fn canary(&self, bucket: u16) -> Option<usize> {
         self.ranges.iter().find(|range| (range.low..range.high).contains(&bucket)).map(|range| range.subset)
     }

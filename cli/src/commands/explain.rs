@@ -1,0 +1,65 @@
+//! `graylane explain`: the lane of one request.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::args::{Explain, Format};
+use crate::explain::{self, GATEWAY, Hop, Request};
+use crate::mesh::Mesh;
+use crate::printer::{Outcome, Printer};
+
+/// What machines get.
+#[derive(Serialize)]
+struct Report<'a> {
+    hops: &'a [Hop],
+}
+
+/// Runs it.
+pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
+    let Some((loaded, mesh)) = super::checked(&args.files.file, printer)? else {
+        return Ok(Outcome::Findings);
+    };
+    let mut request = Request { path: args.path.clone(), headers: args.header.clone(), ..Request::default() };
+    for text in &args.drops {
+        request.drop(text)?;
+    }
+    for text in &args.route {
+        request.route(text)?;
+    }
+    let Some(project) = &loaded.project else { return Ok(Outcome::Findings) };
+    let hops = explain::explain(project, &loaded.sources, &mesh, &request)?;
+    match args.output {
+        Format::Json => printer.json(&Report { hops: &hops })?,
+        Format::Text => printer.data(&explain::render(&hops))?,
+    }
+    for note in notes(&mesh, &request, &hops) {
+        printer.say(&format!("note: {note}"));
+    }
+    Ok(Outcome::Ok)
+}
+
+/// What a reader may wonder about.
+fn notes(mesh: &Mesh, request: &Request, hops: &[Hop]) -> Vec<&'static str> {
+    let from_outside = request.path.first().is_some_and(|first| first == GATEWAY);
+    let mut notes = Vec::new();
+    if from_outside && mesh.document.edge.gateway.is_none() {
+        notes.push(
+            "the file names no `edge.gateway`, so no gateway runs the filter yet; this is as if one did",
+        );
+    }
+    if hops.iter().any(|hop| hop.unit_source == Some("request")) {
+        notes.push(
+            "a unit made of the request id is this request's own: the user's next one may go elsewhere",
+        );
+    }
+    let sent = |name: &str| request.headers.iter().any(|(is, _)| is == name);
+    let removed = from_outside && hops.first().is_some_and(|hop| hop.source == Some("default"));
+    if removed && sent(&mesh.header) {
+        notes.push("the gateway does not believe the tenant header of a stranger (`edge.accept`)");
+    }
+    if mesh.mode == graylane_decide::config::Mode::Observe {
+        notes
+            .push("mode is observe: this is what is counted, while Envoy routes by the headers as they came");
+    }
+    notes
+}

@@ -1,0 +1,147 @@
+//! The lane of one request, hop by hop, natively and offline: the functions that decide here are the filter's own,
+//! and so are the configurations that they decide by.
+//!
+//! | part | its subject |
+//! |-|-|
+//! | `request` | what is asked: the way, the headers, what applications drop |
+//! | `proxy` | one proxy: its plans and its memory |
+//! | `place` | which line of the file decided |
+//! | `table` | what is printed |
+
+mod place;
+mod proxy;
+mod request;
+mod table;
+
+use anyhow::Result;
+use graylane_decide::decision::{Reason, Rejection};
+use serde::Serialize;
+
+use crate::document::Project;
+use crate::document::source::{Sources, Span};
+use crate::mesh::{Mesh, Service};
+
+use proxy::{Outcome, Proxy, Target};
+pub use request::{Drops, GATEWAY, Headers, Request, header, unknown};
+pub use table::render;
+
+/// One outbound call, and what was decided about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hop {
+    /// The service that is called.
+    pub service: String,
+    /// Who decided: `gateway`, a service (its sidecar), or `pod`: some pod of the mesh.
+    pub by: String,
+    /// Whose request it is. None: the filter leaves the request alone.
+    pub tenant: Option<String>,
+    /// Where the tenant came from.
+    pub source: Option<&'static str>,
+    /// The user's sticky value, as on the wire.
+    pub unit: Option<String>,
+    /// Where the unit came from.
+    pub unit_source: Option<&'static str>,
+    /// The bucket that decided.
+    pub bucket: Option<u16>,
+    /// Where the request goes. None: it leaves the mesh, or goes to a service that the file does not list.
+    pub subset: Option<String>,
+    /// Why it goes there.
+    pub reason: Option<&'static str>,
+    /// It goes no further.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
+    /// File of the line that decided.
+    pub file: Option<String>,
+    /// The line that decided, from 1.
+    pub line: Option<usize>,
+}
+
+/// A request that is turned away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// HTTP status.
+    pub status: u32,
+    /// `missing`, `unknown` or `conflict`.
+    pub reason: &'static str,
+}
+
+/// Follows a request through the mesh.
+///
+/// # Errors
+/// When it asks for what the file does not have.
+pub fn explain(project: &Project, sources: &Sources, mesh: &Mesh, request: &Request) -> Result<Vec<Hop>> {
+    let (from_outside, services) = request.check(mesh)?;
+    let mut headers = request.headers.clone();
+    let mut caller = if from_outside { Proxy::gateway(mesh)? } else { Proxy::sidecar(mesh, None, 0)? };
+    let mut by = if from_outside { GATEWAY } else { "pod" }.to_owned();
+    let mut hops: Vec<Hop> = Vec::new();
+    for to in services {
+        let service = mesh.service(to);
+        let route = request.routes.get(to).map(String::as_str);
+        let outcome = caller.send(&target(to, service, route), &mut headers);
+        let place = outcome.as_ref().and_then(|outcome| place::of(project, service, route, outcome));
+        let rejection = outcome.as_ref().and_then(|outcome| outcome.rejection);
+        hops.push(hop(to, &by, outcome, place, sources));
+        let (Some(service), None) = (service, rejection) else { break };
+        let mut pod = Proxy::sidecar(mesh, Some(&service.namespace), hops.len())?;
+        if let Some(rejection) = pod.receive(&mut headers)
+            && let Some(last) = hops.last_mut()
+        {
+            last.rejected = Some(rejected(rejection));
+            break;
+        }
+        if let Some(drops) = request.drops.get(to) {
+            drops.forget(&mut headers, &mesh.header);
+        }
+        (caller, by) = (pod, to.clone());
+    }
+    Ok(hops)
+}
+
+fn target(to: &str, service: Option<&Service>, route: Option<&str>) -> Target {
+    match service {
+        Some(service) => Target {
+            authority: service.port.map_or(service.host.clone(), |port| format!("{}:{port}", service.host)),
+            public: service.expose.hosts.first().cloned(),
+            cluster: format!("outbound|{}||{}", service.port.unwrap_or(80), service.host),
+            route: route.map(|route| format!("{}:{route}:rule", service.name)),
+        },
+        // A host that the file does not list is outside, as Istio calls it.
+        None => Target {
+            authority: to.to_owned(),
+            public: None,
+            cluster: "PassthroughCluster".to_owned(),
+            route: None,
+        },
+    }
+}
+
+fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, sources: &Sources) -> Hop {
+    let file = place.map(|place| sources.name(place.file).to_owned());
+    let line = place.map(|place| place.line);
+    let (service, by) = (to.to_owned(), by.to_owned());
+    match outcome {
+        None => Hop { service, by, file, line, ..Hop::default() },
+        Some(outcome) => Hop {
+            service,
+            by,
+            tenant: Some(outcome.tenant),
+            source: Some(outcome.source.name()),
+            unit: outcome.unit.map(|unit| unit.to_string()),
+            unit_source: outcome.unit.map(|_| outcome.unit_source.name()),
+            bucket: outcome.bucket,
+            subset: outcome.subset,
+            reason: outcome.reason.map(Reason::name),
+            rejected: outcome.rejection.map(rejected),
+            file,
+            line,
+        },
+    }
+}
+
+fn rejected(rejection: Rejection) -> Rejected {
+    Rejected { status: rejection.status(), reason: rejection.reason() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! What is asked: the way through the mesh, the headers of the request, what applications drop on the way.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::document::shape::nearest;
+use crate::mesh::Mesh;
+
+/// The first stop of a way that comes from outside.
+pub const GATEWAY: &str = "gateway";
+
+/// Headers: lower-case names and values, in order.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// What an application does not copy from the request it got to the one it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drops {
+    /// The tenant header and the baggage; ids of requests and traces go along.
+    All,
+    /// The tenant header.
+    Tenant,
+    /// The baggage, and the unit in it.
+    Baggage,
+    /// Every header, so that nothing is left to restore from.
+    Everything,
+}
+
+impl Drops {
+    const NAMED: [(&'static str, Self); 4] = [
+        ("all", Self::All),
+        ("tenant", Self::Tenant),
+        ("baggage", Self::Baggage),
+        ("everything", Self::Everything),
+    ];
+
+    /// Forgets what is dropped.
+    pub fn forget(self, headers: &mut Headers, tenant: &str) {
+        headers.retain(|(name, _)| match self {
+            Self::All => name != tenant && name != "baggage",
+            Self::Tenant => name != tenant,
+            Self::Baggage => name != "baggage",
+            Self::Everything => false,
+        });
+    }
+}
+
+/// A request to be explained.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The way: services by their names in the file, `gateway` first for a request from outside.
+    pub path: Vec<String>,
+    /// The headers it starts with.
+    pub headers: Headers,
+    /// What applications drop, by service.
+    pub drops: BTreeMap<String, Drops>,
+    /// Which of a service's routes the request is of, by service.
+    pub routes: BTreeMap<String, String>,
+}
+
+/// Reads a header as curl's `-H` does: `name: value`.
+///
+/// # Errors
+/// When it is none.
+pub fn header(text: &str) -> Result<(String, Vec<u8>), String> {
+    // Names of pseudo headers start with a colon themselves.
+    let colon = text.char_indices().skip(1).find(|(_, c)| *c == ':').map(|(at, _)| at);
+    let (name, value) = colon.map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])));
+    let fits = |c: char| c.is_ascii_graphic() && c != ':';
+    match value {
+        Some(value) if name.trim_start_matches(':').chars().all(fits) => {
+            let name = name.to_ascii_lowercase();
+            let name = if name == "host" { ":authority".to_owned() } else { name };
+            Ok((name, value.trim().as_bytes().to_vec()))
+        }
+        _ => Err("write `name: value`, as in `tenant: gray-v1`".to_owned()),
+    }
+}
+
+impl Request {
+    /// Reads `--drops SERVICE[=all|tenant|baggage|everything]`.
+    ///
+    /// # Errors
+    /// When it says neither.
+    pub fn drop(&mut self, text: &str) -> Result<()> {
+        let (service, what) = text.split_once('=').unwrap_or((text, "all"));
+        let Some((_, drops)) = Drops::NAMED.iter().find(|(name, _)| *name == what) else {
+            let names: Vec<&str> = Drops::NAMED.iter().map(|(name, _)| *name).collect();
+            bail!("--drops {text}: `{what}` is not one of {}", names.join(", "));
+        };
+        self.drops.insert(service.to_owned(), *drops);
+        Ok(())
+    }
+
+    /// Reads `--route SERVICE=ROUTE`.
+    ///
+    /// # Errors
+    /// When it does not say both.
+    pub fn route(&mut self, text: &str) -> Result<()> {
+        let Some((service, route)) = text.split_once('=') else {
+            bail!("--route {text}: write a service and one of its routes, as in `orders=checkout`");
+        };
+        self.routes.insert(service.to_owned(), route.to_owned());
+        Ok(())
+    }
+
+    /// Is everything that it names in the file? Says whether it comes from outside, and which services it passes.
+    pub(super) fn check(&self, mesh: &Mesh) -> Result<(bool, &[String])> {
+        let (from_outside, services) = match self.path.split_first() {
+            Some((first, rest)) if first == GATEWAY => (true, rest),
+            _ => (false, &self.path[..]),
+        };
+        ensure!(!services.is_empty(), "--path names no service: write the way, as in `gateway,api,orders`");
+        for (index, name) in services.iter().enumerate() {
+            let is_host = name.contains('.') && index + 1 == services.len();
+            ensure!(mesh.service(name).is_some() || is_host, "--path: {}", unknown(mesh, name));
+        }
+        for name in self.drops.keys() {
+            ensure!(services.contains(name), "--drops: the request does not pass `{name}`");
+        }
+        for (name, route) in &self.routes {
+            ensure!(services.contains(name), "--route: the request does not pass `{name}`");
+            let routes: Vec<&str> = mesh
+                .service(name)
+                .into_iter()
+                .flat_map(|service| &service.routes)
+                .filter_map(|known| known.name.as_deref())
+                .collect();
+            ensure!(
+                routes.contains(&route.as_str()),
+                "--route: `{name}` has no route `{route}`{}",
+                if routes.is_empty() { String::new() } else { format!("; it has {}", routes.join(", ")) }
+            );
+        }
+        Ok((from_outside, services))
+    }
+}
+
+/// What to say of a name that is no service of the file.
+#[must_use]
+pub fn unknown(mesh: &Mesh, name: &str) -> String {
+    let names: Vec<&str> = mesh.services.iter().map(|service| &*service.name).collect();
+    let instead = match nearest(name, &names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("write one of {}", names.join(", ")),
+    };
+    format!("the file has no service `{name}`: {instead}")
+}

@@ -1,0 +1,44 @@
+//! What is printed.
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+
+use super::Hop;
+
+/// The hops as lines with aligned columns, and what a reader may wonder about.
+#[must_use]
+pub fn render(hops: &[Hop]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(["hop", "tenant", "from", "unit", "from", "bucket", "subset", "because of", "line"]);
+    for hop in hops {
+        table.add_row(row(hop));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt() + "\n"
+}
+
+fn row(hop: &Hop) -> [String; 9] {
+    let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
+    let because = match (&hop.rejected, hop.reason, &hop.tenant) {
+        (Some(rejected), _, _) => format!("{} policy.{}", rejected.status, rejected.reason),
+        (None, Some(reason), _) => reason.to_owned(),
+        (None, None, None) => "exempt".to_owned(),
+        (None, None, Some(_)) if hop.unit_source == Some("drawn") => "drawn".to_owned(),
+        (None, None, Some(_)) => "not in the file".to_owned(),
+    };
+    let place = hop.file.as_ref().zip(hop.line).map(|(file, line)| format!("{file}:{line}"));
+    [
+        format!("{} → {}", hop.by, hop.service),
+        text(hop.tenant.as_deref()),
+        text(hop.source),
+        text(hop.unit.as_deref()),
+        text(hop.unit_source),
+        hop.bucket.map_or_else(|| "-".to_owned(), |bucket| bucket.to_string()),
+        text(hop.subset.as_deref()),
+        because,
+        text(place.as_deref()),
+    ]
+}

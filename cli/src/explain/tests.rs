@@ -1,0 +1,109 @@
+use super::*;
+use crate::document;
+
+const BANK: &str = include_str!("../../../examples/bank/graylane.yaml");
+
+fn hops(text: &str, path: &str, headers: &[&str], drops: &[&str]) -> Vec<Hop> {
+    let loaded = document::load_text("graylane.yaml", text).unwrap();
+    assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+    let project = loaded.project.unwrap();
+    let mut request = Request {
+        path: path.split(',').map(ToOwned::to_owned).collect(),
+        headers: headers.iter().map(|text| header(text).unwrap()).collect(),
+        ..Request::default()
+    };
+    drops.iter().for_each(|text| request.drop(text).unwrap());
+    explain(&project, &loaded.sources, &Mesh::of(&project), &request).unwrap()
+}
+
+fn lanes(hops: &[Hop]) -> Vec<String> {
+    let word = |value: Option<&str>| value.unwrap_or("-").to_owned();
+    hops.iter()
+        .map(|hop| format!("{} {} {}", hop.service, word(hop.subset.as_deref()), word(hop.source)))
+        .collect()
+}
+
+#[test]
+fn a_lost_tenant_comes_back_from_where_it_is_left() {
+    let way = "gateway,api,ledger,orders";
+    let gray = |drops: &[&str]| lanes(&hops(BANK, way, &["tenant: gray-v1"], drops));
+    let kept = ["api canary header", "ledger stable header", "orders canary header"];
+    assert_eq!(gray(&[]), kept);
+    let restored = ["api canary header", "ledger stable memory", "orders canary header"];
+    assert_eq!(gray(&["api"]), restored);
+    assert_eq!(gray(&["api=tenant"]), restored);
+    assert_eq!(gray(&["api=baggage"]), kept);
+    let baggage = ["api canary header", "ledger stable memory", "orders canary memory"];
+    assert_eq!(gray(&["api", "ledger"]), baggage);
+    let lost = ["api canary header", "ledger stable default"];
+    assert_eq!(gray(&["api=everything"])[..2], lost);
+    // What was restored goes on in baggage as well, so a service that loses the header alone restores it from there.
+    let in_baggage = ["api canary header", "ledger stable memory", "orders canary baggage"];
+    assert_eq!(gray(&["api=tenant", "ledger=tenant"]), in_baggage);
+}
+
+#[test]
+fn a_user_has_one_unit_and_one_bucket_a_salt() {
+    let hops = hops(BANK, "gateway,api,ledger,orders", &["x-user-id: user-7"], &[]);
+    assert_eq!(lanes(&hops), ["api stable default", "ledger stable header", "orders stable header"]);
+    assert!(hops.iter().all(|hop| hop.unit == hops[0].unit), "{hops:?}");
+    let sources: Vec<_> = hops.iter().map(|hop| hop.unit_source).collect();
+    assert_eq!(sources, [Some("key"), Some("baggage"), Some("baggage")]);
+    assert_eq!((hops[0].bucket, hops[1].bucket), (hops[2].bucket, None));
+    assert!(hops[0].bucket.is_some_and(|bucket| bucket >= 2500), "{hops:?}");
+}
+
+#[test]
+fn the_line_that_decided() {
+    let line = |hop: &Hop| BANK.lines().nth(hop.line.unwrap() - 1).unwrap().trim().to_owned();
+    let gray = hops(BANK, "gateway,api,ledger", &["tenant: gray-v1"], &[]);
+    assert_eq!(line(&gray[0]), "pins: {gray-v1: canary}");
+    assert_eq!(line(&gray[1]), "stable: {version: v1}");
+    let on_the_canary = (0..100).map(|user| format!("x-user-id: user-{user}")).find_map(|header| {
+        let hops = hops(BANK, "gateway,api", &[&header], &[]);
+        (hops[0].subset.as_deref() == Some("canary")).then_some(hops)
+    });
+    let hops = on_the_canary.unwrap();
+    assert_eq!(line(&hops[0]), "weights: {canary: 25}");
+    assert_eq!(hops[0].file.as_deref(), Some("graylane.yaml"));
+}
+
+#[test]
+fn outside_the_lane_ends_and_a_policy_can_end_it() {
+    let out = hops(BANK, "api,www.example.com", &["tenant: gray-v1"], &[]);
+    assert_eq!(lanes(&out), ["api canary header", "www.example.com - header"]);
+    let strict = format!("{BANK}policy:\n  unknown: reject\n");
+    let hops = hops(&strict, "gateway,api,orders", &["tenant: blue"], &[]);
+    assert_eq!(hops.len(), 1);
+    assert_eq!(hops[0].rejected, Some(Rejected { status: 400, reason: "unknown" }));
+    assert_eq!(hops[0].line, Some(strict.lines().count()));
+}
+
+#[test]
+fn what_is_not_in_the_file_is_an_error_with_the_nearest_word() {
+    let loaded = document::load_text("graylane.yaml", BANK).unwrap();
+    let project = loaded.project.unwrap();
+    let ask = |path: &[&str], drops: &str| {
+        let mut request =
+            Request { path: path.iter().map(|name| (*name).to_owned()).collect(), ..Request::default() };
+        request
+            .drop(drops)
+            .and_then(|()| explain(&project, &loaded.sources, &Mesh::of(&project), &request))
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(ask(&["gateway", "aip"], "api"), "--path: the file has no service `aip`: did you mean `api`?");
+    assert_eq!(
+        ask(&["gateway"], "api"),
+        "--path names no service: write the way, as in `gateway,api,orders`"
+    );
+    assert_eq!(ask(&["api"], "orders"), "--drops: the request does not pass `orders`");
+    assert_eq!(
+        ask(&["api"], "api=half"),
+        "--drops api=half: `half` is not one of all, tenant, baggage, everything"
+    );
+    assert!(header("no colon").is_err() && header("a b: c").is_err());
+    assert_eq!(header("Tenant:  gray "), Ok(("tenant".to_owned(), b"gray".to_vec())));
+    assert_eq!(header(":path: /a:b").unwrap().0, ":path");
+    assert_eq!(header("Host: a.example").unwrap().0, ":authority");
+}

@@ -1,0 +1,132 @@
+//! Users by bucket: made ones, or those of a file.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use graylane_decide::sticky::{BUCKETS, Seed, Unit};
+
+/// Longest key, in bytes: Envoy takes no more than 60 KiB of headers (`max_request_headers_kb`).
+const MAX_KEY: u64 = 60 * 1024;
+/// Users between two reports of progress.
+const STEP: u64 = 1 << 16;
+
+/// Users by bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Users {
+    /// How many have each bucket.
+    pub by_bucket: Vec<u64>,
+    /// Lines of a file that were empty.
+    pub empty_lines: u64,
+    units: Seed,
+    rollout: Seed,
+}
+
+impl Users {
+    /// None yet; by the salt of all units and that of the rollout.
+    #[must_use]
+    pub fn none(units: &str, rollout: &str) -> Self {
+        let by_bucket = vec![0; usize::from(BUCKETS)];
+        Self { by_bucket, empty_lines: 0, units: Seed::of(units), rollout: Seed::of(rollout) }
+    }
+
+    /// One more.
+    pub fn add(&mut self, key: &[u8]) {
+        self.by_bucket[usize::from(Unit::of(key, self.units).bucket(self.rollout))] += 1;
+    }
+}
+
+/// So many users with the keys `user-0`, `user-1` and so on.
+#[must_use]
+pub fn made(mut users: Users, count: u64) -> Users {
+    let mut key = Vec::with_capacity(32);
+    for number in 0..count {
+        key.clear();
+        // Writing to a Vec cannot fail.
+        let _ = write!(key, "user-{number}");
+        users.add(&key);
+    }
+    users
+}
+
+/// The users of a file, a line each, as raw bytes; `-` is standard input. `progress` is told how many bytes were
+/// read, and how many there are, if that is known.
+///
+/// # Errors
+/// When it cannot be read, or a line cannot be a key.
+pub fn from_file(users: Users, path: &Path, progress: impl FnMut(u64, Option<u64>)) -> Result<Users> {
+    let name = path.display();
+    if path == Path::new("-") {
+        return read(users, &mut std::io::stdin().lock(), None, progress)
+            .context("cannot read standard input");
+    }
+    let file = File::open(path).with_context(|| format!("cannot read `{name}`"))?;
+    let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    read(users, &mut reader, length, progress).with_context(|| format!("cannot read `{name}`"))
+}
+
+fn read(
+    mut users: Users,
+    reader: &mut impl BufRead,
+    length: Option<u64>,
+    mut progress: impl FnMut(u64, Option<u64>),
+) -> Result<Users> {
+    let (mut line, mut bytes, mut number) = (Vec::new(), 0, 0u64);
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(MAX_KEY).read_until(b'\n', &mut line)? as u64;
+        if read == 0 {
+            return Ok(users);
+        }
+        number += 1;
+        bytes += read;
+        ensure!(
+            read < MAX_KEY || line.ends_with(b"\n"),
+            "line {number} is longer than {} KiB: write one key a line",
+            MAX_KEY / 1024
+        );
+        let end = line.strip_suffix(b"\n").unwrap_or(&line);
+        let end = end.strip_suffix(b"\r").unwrap_or(end);
+        // What spreadsheets write before the first line (a byte order mark) is nobody's key.
+        let key = if number == 1 { end.strip_prefix(b"\xef\xbb\xbf").unwrap_or(end) } else { end };
+        if key.trim_ascii().is_empty() {
+            users.empty_lines += 1;
+        } else {
+            users.add(key);
+        }
+        if number % STEP == 0 {
+            progress(bytes, length);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(text: &[u8]) -> (u64, u64) {
+        let users = read(Users::none("a", "b"), &mut &text[..], None, |_, _| {}).unwrap();
+        (users.by_bucket.iter().sum(), users.empty_lines)
+    }
+
+    #[test]
+    fn lines_end_in_any_way_and_empty_ones_are_counted() {
+        assert_eq!(count(b""), (0, 0));
+        assert_eq!(count(b"alice"), (1, 0));
+        assert_eq!(count(b"alice\r\n\r\nbob\n\n \ncarol\n"), (3, 3));
+        assert_eq!(count(b"\xef\xbb\xbf\nalice"), (1, 1));
+        let same =
+            |text: &[u8]| read(Users::none("a", "b"), &mut &text[..], None, |_, _| {}).unwrap().by_bucket;
+        assert_eq!(same(b"alice\nbob"), same(b"\xef\xbb\xbfalice\r\nbob\r\n"));
+        assert_eq!(same(b"\xff\xfe\n").iter().sum::<u64>(), 1, "a key is bytes, not text");
+    }
+
+    #[test]
+    fn a_line_without_end_is_an_error_and_not_all_memory() {
+        let mut endless = BufReader::new(std::io::repeat(b'x'));
+        let error = read(Users::none("a", "b"), &mut endless, None, |_, _| {}).unwrap_err();
+        assert_eq!(error.to_string(), "line 1 is longer than 60 KiB: write one key a line");
+    }
+}
