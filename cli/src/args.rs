@@ -182,6 +182,17 @@ pub enum DataPlane {
     Ambient,
 }
 
+/// How a dashboard is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dashboards {
+    /// As a ConfigMap that the sidecar of Grafana's Helm chart loads.
+    Configmap,
+    /// As `dashboards/<mesh>-lanes.json`.
+    Json,
+    /// Not at all.
+    None,
+}
+
 /// Arguments of `render`.
 #[derive(Debug, Args)]
 pub struct Render {
@@ -215,6 +226,9 @@ pub struct Render {
     /// Merge our Telemetry into those in this file or folder, or `-`: of a namespace Istio heeds one only.
     #[arg(long, value_name = "PATH")]
     pub merge_telemetry: Option<PathBuf>,
+    /// A Grafana dashboard, in the stream or as a plain file (with --out); default: in the stream, if the file has alerts.
+    #[arg(long, value_enum)]
+    pub dashboards: Option<Dashboards>,
     /// Print what no resource can carry, the fields of Istio's mesh configuration, and nothing else.
     #[arg(long)]
     pub mesh_config: bool,

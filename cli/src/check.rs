@@ -1,5 +1,6 @@
 //! Does the file make sense? Everything that its shape cannot say, all at once.
 
+mod alerts;
 mod edge;
 mod istio;
 mod names;
@@ -24,6 +25,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
     edge::check(&mut checker);
     istio::check(&mut checker);
     workers::check(&mut checker);
+    alerts::check(&mut checker);
     unused::check(&mut checker);
 }
 

@@ -38,7 +38,9 @@ fn title((kind, namespace, name): &Key) -> String {
 /// fields, annotations of others) is a controller's.
 fn ours(json: &Json, wanted: Option<&Json>) -> Json {
     let mut part = serde_json::Map::new();
-    part.insert("spec".to_owned(), json["spec"].clone());
+    for body in ["spec", "data"].into_iter().filter(|body| !json[body].is_null()) {
+        part.insert(body.to_owned(), json[body].clone());
+    }
     for kind in ["labels", "annotations"] {
         let keys = wanted.unwrap_or(json)["metadata"][kind].as_object();
         let own = keys

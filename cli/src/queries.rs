@@ -9,6 +9,7 @@
 //! Windows are durations of PromQL, as in `5m`. Regular expressions are written without backslashes, which would
 //! have to be doubled in PromQL and once more in YAML and JSON.
 
+mod compare;
 mod health;
 mod lanes;
 
@@ -34,6 +35,29 @@ pub enum Part<'a> {
     Subset(&'a str),
     /// Those of a tenant.
     Tenant(&'a str),
+}
+
+/// Where requests go: a service, or the variable of a dashboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct To {
+    host: String,
+    /// The same in a regular expression.
+    pattern: String,
+    port: Option<u16>,
+}
+
+impl From<&Service> for To {
+    fn from(service: &Service) -> Self {
+        Self { host: service.host.clone(), pattern: literal(&service.host), port: service.port }
+    }
+}
+
+impl To {
+    /// The host that a variable of a dashboard has. Its dots match any character, which finds no other host.
+    #[must_use]
+    pub fn variable(name: &str) -> Self {
+        Self { host: format!("${name}"), pattern: format!("${name}"), port: None }
+    }
 }
 
 /// How requests are told apart in one query; also the name of the label that the result has.
@@ -102,86 +126,86 @@ impl<'a> Queries<'a> {
 
     /// Requests a second.
     #[must_use]
-    pub fn requests(&self, service: &Service, part: Part<'_>, window: &str) -> String {
-        format!("sum({})", self.counted(service, part).over("rate", window))
+    pub fn requests(&self, to: impl Into<To>, part: Part<'_>, window: &str) -> String {
+        format!("sum({})", self.counted(&to.into(), part).over("rate", window))
     }
 
     /// How many requests there were in the window.
     #[must_use]
-    pub fn count(&self, service: &Service, part: Part<'_>, window: &str) -> String {
-        format!("sum({})", self.counted(service, part).over("increase", window))
+    pub fn count(&self, to: impl Into<To>, part: Part<'_>, window: &str) -> String {
+        format!("sum({})", self.counted(&to.into(), part).over("increase", window))
     }
 
     /// The share of requests that failed, 0 to 1: status 5xx, or a status of gRPC that is the server's fault. No data
     /// while there are no requests.
     #[must_use]
-    pub fn error_ratio(&self, service: &Service, part: Part<'_>, window: &str) -> String {
-        let requests = self.requests(service, part, window);
-        let errors = self.failed(&self.counted(service, part), window);
-        format!("(sum({errors}) or vector(0)) / ({requests} > 0)")
+    pub fn error_ratio(&self, to: impl Into<To>, part: Part<'_>, window: &str) -> String {
+        let counted = self.counted(&to.into(), part);
+        let (errors, requests) = (self.failed(&counted, window), counted.over("rate", window));
+        format!("(sum({errors}) or vector(0)) / (sum({requests}) > 0)")
     }
 
     /// The 99th percentile of the latency, in milliseconds. NaN while there are no requests.
     #[must_use]
-    pub fn latency_p99(&self, service: &Service, part: Part<'_>, window: &str) -> String {
-        let buckets = self.timed(service, part).over("rate", window);
+    pub fn latency_p99(&self, to: impl Into<To>, part: Part<'_>, window: &str) -> String {
+        let buckets = self.timed(&to.into(), part).over("rate", window);
         format!("histogram_quantile(0.99, sum by (le) ({buckets}))")
     }
 
     /// Requests a second, each subset or tenant for itself.
     #[must_use]
-    pub fn requests_by(&self, service: &Service, by: By, window: &str) -> String {
-        let requests = self.counted(service, whole(by)).over("rate", window);
+    pub fn requests_by(&self, to: impl Into<To>, by: By, window: &str) -> String {
+        let requests = self.counted(&to.into(), whole(by)).over("rate", window);
         format!("sum by ({}) ({})", by.label(), self.labelled(by, &requests))
     }
 
     /// The share of requests that failed, each subset or tenant for itself.
     #[must_use]
-    pub fn error_ratio_by(&self, service: &Service, by: By, window: &str) -> String {
-        let errors = self.failed(&self.counted(service, whole(by)), window);
-        let errors = format!("sum by ({}) ({})", by.label(), self.labelled(by, &errors));
-        let requests = self.requests_by(service, by, window);
+    pub fn error_ratio_by(&self, to: impl Into<To>, by: By, window: &str) -> String {
+        let counted = self.counted(&to.into(), whole(by));
+        let sum = |vector: &str| format!("sum by ({}) ({})", by.label(), self.labelled(by, vector));
+        let (errors, requests) = (sum(&self.failed(&counted, window)), sum(&counted.over("rate", window)));
         format!("({errors} or 0 * {requests}) / ({requests} > 0)")
     }
 
     /// The 99th percentile of the latency in milliseconds, each subset or tenant for itself.
     #[must_use]
-    pub fn latency_p99_by(&self, service: &Service, by: By, window: &str) -> String {
-        let buckets = self.timed(service, whole(by)).over("rate", window);
+    pub fn latency_p99_by(&self, to: impl Into<To>, by: By, window: &str) -> String {
+        let buckets = self.timed(&to.into(), whole(by)).over("rate", window);
         format!("histogram_quantile(0.99, sum by ({}, le) ({}))", by.label(), self.labelled(by, &buckets))
     }
 
     /// The share of the service's requests that each subset gets, 0 to 1.
     #[must_use]
-    pub fn share_by_subset(&self, service: &Service, window: &str) -> String {
-        let requests = self.requests_by(service, By::Subset, window);
-        let all = self.counted(service, whole(By::Subset)).over("rate", window);
-        format!("{requests} / on () group_left () (sum({all}) > 0)")
+    pub fn share_by_subset(&self, to: impl Into<To>, window: &str) -> String {
+        let all = self.counted(&to.into(), whole(By::Subset)).over("rate", window);
+        let own = self.labelled(By::Subset, &all);
+        format!("sum by (subset) ({own}) / on () group_left () (sum({all}) > 0)")
     }
 
     /// Counters of requests.
-    fn counted(&self, service: &Service, part: Part<'_>) -> Series {
+    fn counted(&self, to: &To, part: Part<'_>) -> Series {
         let metric = match (self.source, part) {
             (MetricSource::Istio, _) => "istio_requests_total",
             (MetricSource::Envoy, Part::Tenant(_)) => "envoy_vhost_vcluster_upstream_rq_xx",
             (MetricSource::Envoy, _) => "envoy_cluster_upstream_rq_xx",
         };
-        Series { metric, matchers: self.matchers(service, part) }
+        Series { metric, matchers: self.matchers(to, part) }
     }
 
     /// Histograms of latency, in milliseconds.
-    fn timed(&self, service: &Service, part: Part<'_>) -> Series {
+    fn timed(&self, to: &To, part: Part<'_>) -> Series {
         let metric = match (self.source, part) {
             (MetricSource::Istio, _) => "istio_request_duration_milliseconds_bucket",
             (MetricSource::Envoy, Part::Tenant(_)) => "envoy_vhost_vcluster_upstream_rq_time_bucket",
             (MetricSource::Envoy, _) => "envoy_cluster_upstream_rq_time_bucket",
         };
-        Series { metric, matchers: self.matchers(service, part) }
+        Series { metric, matchers: self.matchers(to, part) }
     }
 
     /// Which series are those of the requests that are meant. An empty name means any.
-    fn matchers(&self, service: &Service, part: Part<'_>) -> Vec<String> {
-        let host = &service.host;
+    fn matchers(&self, to: &To, part: Part<'_>) -> Vec<String> {
+        let To { host, pattern, port } = to;
         match (self.source, part) {
             (MetricSource::Istio, part) => {
                 let mut matchers = vec![
@@ -207,12 +231,12 @@ impl<'a> Queries<'a> {
                 matchers
             }
             (MetricSource::Envoy, part) => {
-                let port = service.port.map_or_else(|| "[0-9]+".to_owned(), |port| port.to_string());
+                let port = port.map_or_else(|| "[0-9]+".to_owned(), |port| port.to_string());
                 let subset = match part {
                     Part::Subset(subset) if !subset.is_empty() => literal(subset),
                     _ => "[^|]*".to_owned(),
                 };
-                vec![format!(r#"envoy_cluster_name=~"outbound[|]{port}[|]{subset}[|]{}""#, literal(host))]
+                vec![format!(r#"envoy_cluster_name=~"outbound[|]{port}[|]{subset}[|]{pattern}""#)]
             }
         }
     }

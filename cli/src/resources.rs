@@ -4,16 +4,20 @@
 //! route to a subset that is not there yet answers 503), sidecar plugins, VirtualServices, gateway plugin; removal goes
 //! the other way round. What is only seen of it comes last.
 
+mod alertmanager_config;
+mod dashboard;
 mod destination_rule;
 mod files;
 mod hosts;
 mod mesh_config;
 mod overlay;
 mod plugin;
+mod prometheus_rule;
 mod telemetry;
 mod topic;
 mod virtual_service;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
@@ -22,6 +26,7 @@ use serde::Serialize;
 use crate::import;
 use crate::mesh::{Fields, Mesh};
 
+pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
 pub use destination_rule::common_labels;
 pub use files::{Written, write};
 pub use mesh_config::mesh_config;
@@ -45,11 +50,17 @@ pub enum Kind {
     Telemetry,
     /// Which tokens are verified.
     RequestAuthentication,
+    /// Alerts.
+    PrometheusRule,
+    /// Whom alerts call.
+    AlertmanagerConfig,
+    /// A dashboard.
+    ConfigMap,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::KafkaTopic,
         Self::DestinationRule,
         Self::WasmPlugin,
@@ -57,6 +68,9 @@ impl Kind {
         Self::VirtualService,
         Self::Telemetry,
         Self::RequestAuthentication,
+        Self::PrometheusRule,
+        Self::AlertmanagerConfig,
+        Self::ConfigMap,
     ];
 
     /// Its name in Kubernetes.
@@ -70,10 +84,13 @@ impl Kind {
             Self::VirtualService => "VirtualService",
             Self::Telemetry => "Telemetry",
             Self::RequestAuthentication => "RequestAuthentication",
+            Self::PrometheusRule => "PrometheusRule",
+            Self::AlertmanagerConfig => "AlertmanagerConfig",
+            Self::ConfigMap => "ConfigMap",
         }
     }
 
-    /// Group and version of its API, as served since Istio 1.28 and Strimzi 0.49.
+    /// Group and version of its API, as served since Istio 1.28, Strimzi 0.49 and Prometheus Operator 0.59.
     #[must_use]
     pub fn api_version(self) -> &'static str {
         match self {
@@ -82,6 +99,9 @@ impl Kind {
             Self::WasmPlugin | Self::TrafficExtension => "extensions.istio.io/v1alpha1",
             Self::Telemetry => "telemetry.istio.io/v1",
             Self::RequestAuthentication => "security.istio.io/v1",
+            Self::PrometheusRule => "monitoring.coreos.com/v1",
+            Self::AlertmanagerConfig => "monitoring.coreos.com/v1alpha1",
+            Self::ConfigMap => "v1",
         }
     }
 }
@@ -121,6 +141,8 @@ pub struct Options {
     pub header_tags: bool,
     /// Telemetries that exist, to be merged with ours.
     pub telemetries: Vec<import::Resource>,
+    /// A dashboard as ConfigMap; without this, where the file has alerts.
+    pub dashboards: Option<bool>,
     /// Only these kinds.
     pub only: Option<BTreeSet<Kind>>,
 }
@@ -151,7 +173,8 @@ pub struct Resource {
     kind_name: &'static str,
     /// Name, namespace, labels and annotations.
     pub metadata: Metadata,
-    spec: Spec,
+    #[serde(flatten)]
+    body: Body,
     #[serde(skip)]
     kind: Kind,
     #[serde(skip)]
@@ -166,9 +189,24 @@ pub struct Metadata {
     /// Its namespace.
     pub namespace: String,
     /// What owns it, so that `kubectl apply --prune` and Argo CD can.
-    pub labels: BTreeMap<&'static str, String>,
+    pub labels: BTreeMap<Cow<'static, str>, String>,
     /// What made it.
     pub annotations: BTreeMap<&'static str, String>,
+}
+
+impl Metadata {
+    /// Adds the labels by which Prometheus and Alertmanager choose what they load.
+    fn chosen_by(&mut self, mesh: &Mesh) {
+        let labels = mesh.document.alerts.iter().flat_map(|alerts| &alerts.labels);
+        self.labels.extend(labels.map(|(key, value)| (Cow::Owned(key.clone()), value.clone())));
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Body {
+    Spec(Spec),
+    Data(BTreeMap<String, String>),
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -179,7 +217,10 @@ enum Spec {
     VirtualService(virtual_service::Spec),
     WasmPlugin(Box<plugin::WasmPlugin>),
     TrafficExtension(Box<plugin::TrafficExtension>),
+    PrometheusRule(prometheus_rule::Spec),
     Fields(Fields),
+    /// Of a ConfigMap, which has no spec.
+    Data(BTreeMap<String, String>),
 }
 
 /// Label with the program that made a resource.
@@ -198,10 +239,16 @@ impl Resource {
             metadata: Metadata {
                 name: resource_name(mesh, name),
                 namespace: namespace.to_owned(),
-                labels: BTreeMap::from([(MANAGED_BY, "graylane".to_owned()), (PART_OF, part_of)]),
+                labels: BTreeMap::from([
+                    (MANAGED_BY.into(), "graylane".to_owned()),
+                    (PART_OF.into(), part_of),
+                ]),
                 annotations: BTreeMap::from([(VERSION, env!("CARGO_PKG_VERSION").to_owned())]),
             },
-            spec,
+            body: match spec {
+                Spec::Data(data) => Body::Data(data),
+                spec => Body::Spec(spec),
+            },
             kind,
             stage,
         }
@@ -257,6 +304,13 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     }
     all.extend(virtual_service::all(mesh, options.without_filter));
     all.extend(telemetry::all(mesh, options));
+    if !options.without_filter {
+        let has_alerts = mesh.document.alerts.is_some();
+        let dashboards = options.dashboards.unwrap_or(has_alerts);
+        all.extend((has_alerts || dashboards).then(|| prometheus_rule::all(mesh, options)).flatten());
+        all.extend(alertmanager_config::all(mesh));
+        all.extend(dashboards.then(|| dashboard::config_map(mesh, options)));
+    }
     all.retain(|resource| options.only.as_ref().is_none_or(|only| only.contains(&resource.kind)));
     all.sort_by(|a, b| {
         let place = |resource: &Resource| {

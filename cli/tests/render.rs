@@ -56,7 +56,7 @@ fn every_resource_is_right_by_istios_schema_and_reads_back() {
         for options in variants() {
             for resource in resources(&mesh, &options) {
                 let json = resource.json().unwrap();
-                let schema = istio::schema(resource.kind().name()).unwrap();
+                let schema = &schema(resource.kind());
                 let validator = jsonschema::validator_for(schema).unwrap();
                 let errors: Vec<String> = validator
                     .iter_errors(&json)
@@ -73,6 +73,17 @@ fn every_resource_is_right_by_istios_schema_and_reads_back() {
             }
         }
     }
+}
+
+/// Istio's schemas are in the program, those of others in a folder beside them; a ConfigMap is texts by name.
+fn schema(kind: Kind) -> Json {
+    if kind == Kind::ConfigMap {
+        return serde_json::json!({"properties": {"data": {"additionalProperties": {"type": "string"}}}});
+    }
+    istio::schema(kind.name()).cloned().unwrap_or_else(|| {
+        let path = root().join(format!("cli/schemas/{}.json", kind.name()));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    })
 }
 
 /// The API server refuses fields that the schema does not name; a JSON schema by itself does not.
@@ -355,4 +366,43 @@ spec:
     let twice = format!("{text}---\n{}", text.replace("name: default", "name: other"));
     assert!(existing(&twice).unwrap_err().to_string().contains("heeds the oldest only"));
     assert!(existing("kind: Service\nmetadata: {name: x}\n").is_err());
+}
+
+#[test]
+fn alerts_bring_rules_receivers_and_a_dashboard() {
+    let watched = mesh(&root().join("examples/observability"));
+    let bank = mesh(&root().join("examples/bank"));
+    let sight = [Kind::PrometheusRule, Kind::AlertmanagerConfig, Kind::ConfigMap];
+    let kinds = |mesh: &Mesh, options: &Options| {
+        let all: Vec<Kind> = resources(mesh, options).iter().map(Resource::kind).collect();
+        all.into_iter().filter(|kind| sight.contains(kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&bank, &Options::default()), [], "who asks for none gets none");
+    assert_eq!(kinds(&watched, &Options::default()), sight);
+    let dashboard = Options { dashboards: Some(true), ..Options::default() };
+    assert_eq!(kinds(&bank, &dashboard), [Kind::PrometheusRule, Kind::ConfigMap], "weights are rules");
+    let none = Options { dashboards: Some(false), ..Options::default() };
+    assert_eq!(kinds(&watched, &none), [Kind::PrometheusRule, Kind::AlertmanagerConfig]);
+    let plain = Options { without_filter: true, ..Options::default() };
+    assert_eq!(kinds(&watched, &plain), []);
+
+    let all = resources(&watched, &Options::default());
+    let of = |kind: Kind| all.iter().find(|one| one.kind() == kind).unwrap().json().unwrap();
+    let rule = of(Kind::PrometheusRule);
+    assert_eq!(rule["metadata"]["labels"]["release"], "prometheus");
+    for rule in
+        rule["spec"]["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap())
+    {
+        let is_alert = !rule["alert"].is_null();
+        assert!(!is_alert || rule["labels"]["namespace"] == "bank", "no receiver would get it: {rule}");
+    }
+    let receiver = &of(Kind::AlertmanagerConfig)["spec"]["receivers"][0];
+    assert_eq!(receiver["slackConfigs"][0]["apiURL"]["name"], "slack");
+    assert_eq!(receiver["pagerdutyConfigs"][0]["routingKey"]["key"], "routing-key");
+    let map = of(Kind::ConfigMap);
+    assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");
+    let dashboard: Json = serde_json::from_str(map["data"]["bank-lanes.json"].as_str().unwrap()).unwrap();
+    let ids: Vec<u64> =
+        dashboard["panels"].as_array().unwrap().iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
 }

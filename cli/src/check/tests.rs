@@ -340,3 +340,29 @@ fn workers_and_their_topics() {
         &["6: Error: `{topic}-gray` cannot name a tenant's topic", "`{topic}.{tenant}`"],
     );
 }
+
+#[test]
+fn alerts_mean_something_and_call_one_each() {
+    let with = |alerts: &str| format!("alerts: {alerts}\n");
+    let says = |alerts: &str, parts: &[&str]| {
+        let found = findings(&format!("{GOOD}{}", with(alerts)));
+        assert_eq!(found.len(), 1, "{alerts}: {found:#?}");
+        parts.iter().for_each(|part| assert!(found[0].contains(part), "{part}: {}", found[0]));
+    };
+    says("{errorRatio: {canaryOverBaseline: 0.5}}", &["Error", "0.5 times the baseline's", "1 or more"]);
+    says("{errorRatio: {canaryOverBaseline: 2, min: 5}}", &["Error", "5 is no minimum", "from 0 to 1"]);
+    says("{latencyP99: {canaryOverBaseline: 2, min: -1}}", &["Error", "-1 is no minimum", "milliseconds"]);
+    says("{notify: [{}]}", &["Error", "calls nobody", "`slack` and `pagerduty`"]);
+    says(
+        "{notify: [{slack: {channel: a}, pagerduty: {routingKey: {secret: a, key: b}}}]}",
+        &["Error", "two at once"],
+    );
+    says("{notify: [{slack: {channel: a, webhook: https://hooks.example/1}}]}", &["Error"]);
+    says("{}\ntelemetry: {metrics: false}", &["Warning", "lost headers", "`telemetry.metrics: true`"]);
+    says(
+        "{errorRatio: {canaryOverBaseline: 2}}\ntelemetry: {tracing: false}",
+        &["Error", "do not tell subsets apart", "`telemetry.tracing: true`"],
+    );
+    let envoy = "{errorRatio: {canaryOverBaseline: 2}}\ntelemetry: {tracing: false, source: envoy}";
+    assert_eq!(findings(&format!("{GOOD}{}", with(envoy))), [""; 0], "Envoy's clusters are subsets anyway");
+}

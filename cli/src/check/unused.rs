@@ -11,10 +11,6 @@ pub fn check(checker: &mut Checker<'_>) {
     if document.edge.jwt.is_some() {
         unused.push(vec!["edge", "jwt"]);
     }
-    let alerts = &document.alerts;
-    if alerts.error_ratio.is_some() || alerts.latency_p99.is_some() || !alerts.notify.is_empty() {
-        unused.push(vec!["alerts"]);
-    }
     for path in unused {
         checker.note(&path, format!("`{}` is read, but this version does not act on it yet", path.join(".")));
     }

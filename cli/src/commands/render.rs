@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use graylane_decide::config::VERSION;
 
 use super::image::TAG;
-use crate::args::{self, Render};
+use crate::args::{self, Dashboards, Render};
 use crate::document::finding::Findings;
 use crate::document::source::Sources;
 use crate::image::{self, Remote};
@@ -37,11 +37,22 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         Some(folder) => {
             let written = resources::write(&mesh, &all, folder)?;
             printer.say(&format!("{} resources in {}", written.resources, folder.display()));
+            if args.dashboards == Some(Dashboards::Json) {
+                let path = folder.join("dashboards").join(resources::dashboard_file(&mesh));
+                write_json(&path, &resources::dashboard(&mesh, &options))?;
+                printer.say(&format!("a dashboard in {}", path.display()));
+            }
             super::warn_of_topics(&written.topics_gone, printer);
         }
         None => printer.data(&resources::stream(&all)?)?,
     }
     Ok(Outcome::Ok)
+}
+
+fn write_json(path: &Path, json: &serde_json::Value) -> Result<()> {
+    let failed = || format!("cannot write `{}`", path.display());
+    std::fs::create_dir_all(path.parent().unwrap_or(path)).with_context(failed)?;
+    std::fs::write(path, format!("{}\n", serde_json::to_string_pretty(json)?)).with_context(failed)
 }
 
 /// The image to write: with a digest, unless one does not want it.
@@ -76,6 +87,10 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         "TrafficExtension came with Istio 1.{TRAFFIC_EXTENSION_SINCE}, and --istio says 1.{}: write `--extension wasm-plugin`",
         args.istio
     );
+    ensure!(
+        args.dashboards != Some(Dashboards::Json) || args.out.is_some(),
+        "--dashboards json writes a file: pass --out DIR as well"
+    );
     let url = match (&args.image, &args.wasm_url) {
         (Some(image), None) => Some(pinned(args, image, printer)?),
         (None, url) => url.clone(),
@@ -101,6 +116,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         data_plane,
         url,
         without_filter: args.without_filter,
+        dashboards: args.dashboards.map(|dashboards| dashboards == Dashboards::Configmap),
         header_tags: args.istio < FORMATTED_TAGS_SINCE,
         telemetries: args
             .merge_telemetry

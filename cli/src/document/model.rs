@@ -13,7 +13,7 @@ use graylane_decide::config::{Conflict, Missing, Mode, Restore, Unknown};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use alerts::{Alerts, Notify, Worse};
+pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
 pub use edge::{Edge, Gateway, Jwt, Named, Rule, Text};
 pub use service::{Expose, Fallback, Placed, Rollout, Route, Service, Share};
 pub use sticky::{At, Key, Mint, Sticky};
@@ -60,8 +60,7 @@ pub struct Document {
     #[serde(default)]
     pub telemetry: Telemetry,
     /// When to call somebody.
-    #[serde(default)]
-    pub alerts: Alerts,
+    pub alerts: Option<Alerts>,
 }
 
 fn default_header() -> String {

@@ -57,13 +57,18 @@ impl Queries<'_> {
         format!("sum by (namespace, pod) (rate({requests}[{window}]))")
     }
 
-    /// Pods that get requests and have no plugin.
+    /// Pods that get requests and have no plugin; and the gateway, if no pod of it has one.
     #[must_use]
     pub fn without_filter(&self, window: &str) -> String {
+        let gateway = self.mesh.document.edge.gateway.as_ref().map(|gateway| {
+            let namespace = &gateway.namespace;
+            format!(r#" or absent(graylane_config_revision{{direction="gateway",namespace="{namespace}"}})"#)
+        });
         format!(
-            "{} > 0 unless on (namespace, pod) graylane_config_revision{{{}}}",
+            "{} > 0 unless on (namespace, pod) graylane_config_revision{{{}}}{}",
             self.arriving(window),
-            self.namespaces()
+            self.namespaces(),
+            gateway.unwrap_or_default()
         )
     }
 

@@ -27,6 +27,21 @@ impl Queries<'_> {
         )
     }
 
+    /// Calls a second by tenant and where it came from.
+    #[must_use]
+    pub fn sources(&self, window: &str) -> String {
+        format!(
+            r#"sum by (tenant, source) (rate(graylane_requests_total{{direction!="inbound",{}}}[{window}]))"#,
+            self.namespaces()
+        )
+    }
+
+    /// Calls a second whose header named one tenant, and memory or baggage another, by which of these.
+    #[must_use]
+    pub fn conflicts(&self, window: &str) -> String {
+        format!("sum by (source) (rate(graylane_conflicts_total{{{}}}[{window}]))", self.namespaces())
+    }
+
     /// Calls a second that had lost their tenant header and got it back, by workload that lost it, the service it
     /// called, and what the header was restored from. A worker, whose calls come from no request, has nothing to lose.
     #[must_use]

@@ -56,7 +56,7 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
             let spec = super::Spec::KafkaTopic(spec);
             let mut resource =
                 Resource::new(mesh, Kind::KafkaTopic, Stage::Topics, namespace, &in_kubernetes(&name), spec);
-            resource.metadata.labels.insert(CLUSTER, cluster.clone());
+            resource.metadata.labels.insert(CLUSTER.into(), cluster.clone());
             resource
         })
         .collect()

@@ -1,0 +1,57 @@
+//! Alerts: numbers that mean something, somebody to call, and metrics that they can be told from.
+
+use super::Checker;
+use crate::document::model::MetricSource;
+
+pub fn check(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    let Some(alerts) = &document.alerts else { return };
+    let worse = [
+        ("errorRatio", alerts.error_ratio.as_ref().map(|worse| (worse.canary_over_baseline, worse.min, 1.0))),
+        (
+            "latencyP99",
+            alerts.latency_p99.as_ref().map(|worse| (worse.canary_over_baseline, worse.min, f64::MAX)),
+        ),
+    ];
+    for (name, worse) in worse {
+        let Some((times, min, most)) = worse else { continue };
+        if times < 1.0 {
+            checker
+                .error(
+                    &["alerts", name, "canaryOverBaseline"],
+                    format!("{times} times the baseline's is no worse than it"),
+                )
+                .help("write 1 or more, as in 2: twice the baseline's");
+        }
+        if !(0.0..=most).contains(&min) {
+            let range = if most > 1.0 { "milliseconds, 0 or more" } else { "a share from 0 to 1" };
+            checker
+                .error(&["alerts", name, "min"], format!("{min} is no minimum"))
+                .help(format!("write {range}"));
+        }
+        if document.telemetry.source == MetricSource::Istio && !document.telemetry.tracing {
+            checker
+                .error_at_key(
+                    &["alerts", name],
+                    "Istio's metrics do not tell subsets apart without their tags",
+                )
+                .help("`telemetry.tracing: true` adds them");
+        }
+    }
+    for (index, notify) in alerts.notify.iter().enumerate() {
+        if notify.slack.is_some() == notify.pagerduty.is_some() {
+            let index = index.to_string();
+            checker
+                .error(&["alerts", "notify", &index], "this calls nobody, or two at once")
+                .help("write one of `slack` and `pagerduty` in each entry");
+        }
+    }
+    if !document.telemetry.metrics {
+        checker
+            .warning(
+                &["alerts"],
+                "without the filter's own metrics nobody sees lost headers, rejections or stale pods",
+            )
+            .help("`telemetry.metrics: true` counts them");
+    }
+}

@@ -1,0 +1,219 @@
+//! PrometheusRule (Prometheus Operator): the configured weights as a series, and alerts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{DataPlane, Kind, Options, Resource, Stage};
+use crate::document::model::Alerts;
+use crate::mesh::{Mesh, Service};
+use crate::queries::Queries;
+
+/// The share of live users that a subset is to get, in percent, by service, host, subset and role.
+pub const WEIGHT: &str = "graylane_rollout_weight";
+
+/// What alerts look back at.
+const WINDOW: &str = "5m";
+
+type Texts = BTreeMap<&'static str, String>;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Spec {
+    groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Group {
+    name: String,
+    rules: Vec<Rule>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Rule {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<&'static str>,
+    expr: String,
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    lasts: Option<&'static str>,
+    labels: Texts,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    annotations: Texts,
+}
+
+/// The queries that fit a data plane.
+pub fn queries<'a>(mesh: &'a Mesh, options: &Options) -> Queries<'a> {
+    match options.data_plane {
+        DataPlane::Sidecar => Queries::of(mesh),
+        DataPlane::Ambient => Queries::of_waypoints(mesh),
+    }
+}
+
+/// One for the mesh, in its namespace.
+pub fn all(mesh: &Mesh, options: &Options) -> Option<Resource> {
+    let group = |name: &str, rules| Group { name: format!("{}-{name}", mesh.document.mesh.name), rules };
+    let mut groups = vec![group("weights", weights(mesh))];
+    if let Some(alerts) = &mesh.document.alerts {
+        let queries = queries(mesh, options);
+        groups.push(group("canaries", canaries(mesh, alerts, &queries)));
+        groups.push(group("lanes", lanes(mesh, &queries)));
+    }
+    groups.retain(|group| !group.rules.is_empty());
+    let spec = super::Spec::PrometheusRule(Spec { groups: groups.clone() });
+    let own = &mesh.document.mesh;
+    let mut resource = Resource::new(mesh, Kind::PrometheusRule, Stage::Sight, &own.namespace, "lanes", spec);
+    resource.metadata.chosen_by(mesh);
+    (!groups.is_empty()).then_some(resource)
+}
+
+/// Weights are known here and nowhere else: Prometheus cannot read routes.
+fn weights(mesh: &Mesh) -> Vec<Rule> {
+    let several = mesh.services.iter().filter(|service| service.subsets.len() > 1);
+    several
+        .flat_map(|service| {
+            service.subsets.keys().map(move |subset| {
+                let role = if *subset == service.baseline { "baseline" } else { "canary" };
+                let labels = [
+                    ("host", service.host.clone()),
+                    ("mesh", mesh.document.mesh.name.clone()),
+                    ("role", role.to_owned()),
+                    ("service", service.name.clone()),
+                    ("subset", subset.clone()),
+                ];
+                Rule {
+                    record: Some(WEIGHT),
+                    expr: format!("vector({})", percent(service, subset)),
+                    labels: labels.into(),
+                    ..Rule::default()
+                }
+            })
+        })
+        .collect()
+}
+
+fn percent(service: &Service, subset: &str) -> f64 {
+    let weights = service.rest().rollout.iter().flat_map(|rollout| &rollout.weights);
+    let buckets = |own: bool| {
+        let chosen = weights.clone().filter(|weight| !own || weight.subset == subset);
+        chosen.map(|weight| weight.buckets).sum::<u16>()
+    };
+    let own = if subset == service.baseline { 10_000 - buckets(false) } else { buckets(true) };
+    f64::from(own) / 100.0
+}
+
+/// An alert. Its namespace is said here, since AlertmanagerConfigs see alerts of their own namespace only.
+fn alert(
+    mesh: &Mesh,
+    name: &'static str,
+    severity: &str,
+    lasts: &'static str,
+    expr: String,
+    texts: [&str; 2],
+) -> Rule {
+    let [summary, description] = texts.map(ToOwned::to_owned);
+    let own = &mesh.document.mesh;
+    Rule {
+        record: None,
+        alert: Some(name),
+        expr,
+        lasts: Some(lasts),
+        labels: Texts::from([
+            ("mesh", own.name.clone()),
+            ("namespace", own.namespace.clone()),
+            ("severity", severity.to_owned()),
+        ]),
+        annotations: Texts::from([("summary", summary), ("description", description)]),
+    }
+}
+
+fn canaries(mesh: &Mesh, alerts: &Alerts, queries: &Queries<'_>) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for service in &mesh.services {
+        for canary in service.subsets.keys().filter(|subset| **subset != service.baseline) {
+            let of = |mut rule: Rule| {
+                rule.labels.insert("service", service.name.clone());
+                rule.labels.insert("subset", canary.clone());
+                rule
+            };
+            let base = &service.baseline;
+            rules.extend(alerts.error_ratio.as_ref().map(|worse| {
+                let expr = queries.worse_errors(service, canary, worse, WINDOW);
+                of(alert(mesh, "GraylaneCanaryErrors", "critical", "2m", expr, [
+                    &format!("{} {canary} answers with more errors than {base}", service.name),
+                    &format!("{{{{ $value | humanizePercentage }}}} of its requests fail, more than {} times as many as of {base}.", worse.canary_over_baseline),
+                ]))
+            }));
+            rules.extend(alerts.latency_p99.as_ref().map(|worse| {
+                let expr = queries.worse_latency(service, canary, worse, WINDOW);
+                of(alert(mesh, "GraylaneCanarySlow", "warning", "2m", expr, [
+                    &format!("{} {canary} is slower than {base}", service.name),
+                    &format!("Its 99th percentile is {{{{ $value | humanize }}}} ms, more than {} times that of {base}.", worse.canary_over_baseline),
+                ]))
+            }));
+        }
+    }
+    rules
+}
+
+/// Under a name of its own: the alert's namespace label is the mesh's.
+fn placed(expr: &str) -> String {
+    format!(r#"label_replace({expr}, "workload_namespace", "$1", "namespace", "(.*)")"#)
+}
+
+/// What the filter says of itself, and where it says nothing.
+fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
+    let on = "{{ $labels.workload_namespace }}/{{ $labels.pod }}";
+    let mut rules = vec![
+        alert(
+            mesh,
+            "GraylaneConfigInvalid",
+            "critical",
+            "5m",
+            placed(&queries.invalid()),
+            [
+                &format!("{on} cannot read its configuration"),
+                "Its {{ $labels.direction }} plugin runs the last good one, or none. The proxy's log names the field.",
+            ],
+        ),
+        alert(
+            mesh,
+            "GraylaneConfigStale",
+            "warning",
+            "15m",
+            placed(&queries.mixed_revisions()),
+            [
+                "Pods of {{ $labels.workload_namespace }} run different configurations",
+                "{{ $value }} revisions of the {{ $labels.direction }} plugin run at once; `graylane status` names the pods.",
+            ],
+        ),
+        alert(
+            mesh,
+            "GraylaneFilterAbsent",
+            "critical",
+            "10m",
+            placed(&queries.without_filter(WINDOW)),
+            [
+                &format!("{on} has no graylane filter"),
+                "It gets requests, and its lost headers are not restored. Is its namespace in the file, and the image within reach?",
+            ],
+        ),
+    ];
+    if mesh.document.telemetry.metrics {
+        rules.extend([
+            alert(mesh, "GraylaneFilterBypassed", "critical", "10m", placed(&queries.bypassing(WINDOW)), [
+                &format!("Requests to {on} go round the graylane filter"),
+                "It gets requests, and the filter counts none: a port or protocol that the plugin is not on, or `policy.exempt` names all of them.",
+            ]),
+            alert(mesh, "GraylaneHeaderLost", "info", "10m", placed(&format!("{} > 0", queries.restored(WINDOW))), [
+                "{{ $labels.workload_namespace }}/{{ $labels.workload }} loses the tenant header",
+                "{{ $value | humanize }} of its calls to {{ $labels.service }} a second come without it, and get it back from {{ $labels.source }}.",
+            ]),
+            alert(mesh, "GraylaneRejections", "warning", "5m", format!("{} > 0.05", queries.rejected_ratio(WINDOW)), [
+                "Many requests are rejected for their tenant",
+                "{{ $value | humanizePercentage }} of all requests name no tenant, an unknown one, or another than the one they follow from.",
+            ]),
+        ]);
+    }
+    rules
+}
