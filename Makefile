@@ -42,6 +42,11 @@ test: ## All tests, with the time of each stage
 	@.ci/timed tests cargo test --quiet --workspace
 	@.ci/timed vectors $(MAKE) --no-print-directory vectors
 
+e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML
+	@.ci/debian go=golang-go
+	@export HELM=$$(.ci/go-tool tests/helm helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm)
+	cargo test --quiet --package graylane --test helm -- --ignored
+
 vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small host, and in node
 	@cargo build --quiet --release --target wasm32-wasip1 --package graylane-vectors
 	@cargo run --quiet --package graylane-tests --bin run-export -- target/wasm32-wasip1/release/graylane_vectors.wasm graylane_vectors
@@ -74,4 +79,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-registry docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-registry docs lint deny

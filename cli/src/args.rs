@@ -172,6 +172,16 @@ pub enum Extension {
     TrafficExtension,
 }
 
+/// As what resources are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// YAML, as it is applied; a folder of it is a kustomization too.
+    #[default]
+    Yaml,
+    /// A Helm chart; its values are what environments change.
+    Helm,
+}
+
 /// What carries the mesh's traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DataPlane {
@@ -199,9 +209,12 @@ pub struct Render {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// Write one file a resource and a kustomization.yaml into this folder.
+    /// Write into this folder: one file a resource and a kustomization.yaml, or a chart.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Output,
     /// Through which API plugins are applied.
     #[arg(long, value_enum, default_value_t)]
     pub extension: Extension,

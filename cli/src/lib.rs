@@ -8,6 +8,7 @@ pub mod diff;
 pub mod document;
 pub mod envoy;
 pub mod explain;
+pub mod helm;
 pub mod http;
 pub mod image;
 pub mod import;

@@ -6,7 +6,7 @@ use graylane_decide::config::{
     Config, Edge, Exempt, Key, Label, Memory, Pin, Policy, Role, Rollout, Route, Service, Sticky, Telemetry,
     VERSION, WorkloadSubset,
 };
-use xxhash_rust::xxh64::xxh64;
+use sha2::{Digest as _, Sha256};
 
 use crate::mesh::{self, Mesh};
 
@@ -19,13 +19,20 @@ pub fn config(mesh: &Mesh, role: Role) -> Config {
     config
 }
 
-/// A fingerprint of everything that filters are told: 12 lowercase hex digits.
+/// A fingerprint of everything that filters are told, 12 lowercase hex digits: the first ones of the SHA-256 of all
+/// configurations as a JSON list with sorted keys, which a Helm chart works out as well.
 #[must_use]
 pub fn revision(mesh: &Mesh) -> String {
-    let all: Vec<Config> = Role::ALL.into_iter().map(|role| without_revision(mesh, role)).collect();
-    // Serialising our own plain types cannot fail.
+    // Serialising our own plain types cannot fail; as values their keys are sorted.
+    let all = Role::ALL.map(|role| serde_json::to_value(without_revision(mesh, role)).unwrap_or_default());
     let json = serde_json::to_vec(&all).unwrap_or_default();
-    format!("{:012x}", xxh64(&json, 0) >> 16)
+    Sha256::digest(&json)[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The configuration of a role without services, rollouts and revision: what no choice changes.
+#[must_use]
+pub fn without_choices(mesh: &Mesh, role: Role) -> Config {
+    Config { sticky: None, services: Vec::new(), ..without_revision(mesh, role) }
 }
 
 fn without_revision(mesh: &Mesh, role: Role) -> Config {
@@ -66,9 +73,12 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
 
 fn sticky(mesh: &Mesh, role: Role) -> Option<Sticky> {
     let tenants = mesh.participants();
-    if tenants.is_empty() {
-        return None;
-    }
+    (!tenants.is_empty()).then(|| sticky_of(mesh, role, tenants))
+}
+
+/// How users become units, for the tenants that take part in any rollout.
+#[must_use]
+pub fn sticky_of(mesh: &Mesh, role: Role, tenants: Vec<String>) -> Sticky {
     let reads_keys = role == Role::Gateway || (mesh.keys_anywhere && role != Role::Inbound);
     let key = |key: &crate::document::model::Key| match (&key.header, &key.cookie) {
         (Some(header), _) => Some(Key::Header(header.to_ascii_lowercase())),
@@ -76,10 +86,18 @@ fn sticky(mesh: &Mesh, role: Role) -> Option<Sticky> {
         (None, None) => None,
     };
     let keys = mesh.document.sticky.keys.iter().filter_map(key).filter(|_| reads_keys).collect();
-    Some(Sticky { salt: mesh.salt.clone(), tenants, keys })
+    Sticky { salt: mesh.salt.clone(), tenants, keys }
 }
 
-fn services(mesh: &Mesh) -> Vec<Service> {
+/// A rollout, as the filter reads it.
+#[must_use]
+pub fn rollout(rollout: &mesh::Rollout) -> Rollout {
+    Rollout { salt: rollout.salt.clone(), tenants: rollout.tenants.clone(), weights: rollout.weights.clone() }
+}
+
+/// The services, as the filter reads them.
+#[must_use]
+pub fn services(mesh: &Mesh) -> Vec<Service> {
     let pins = |route: &mesh::Route| {
         route
             .pins
@@ -87,13 +105,7 @@ fn services(mesh: &Mesh) -> Vec<Service> {
             .map(|(tenant, subset)| Pin { tenant: tenant.clone(), subset: subset.clone() })
             .collect()
     };
-    let rollout = |route: &mesh::Route| {
-        route.rollout.as_ref().map(|rollout| Rollout {
-            salt: rollout.salt.clone(),
-            tenants: rollout.tenants.clone(),
-            weights: rollout.weights.clone(),
-        })
-    };
+    let rollout = |route: &mesh::Route| route.rollout.as_ref().map(rollout);
     let named = |route: &mesh::Route| {
         Some(Route { name: route.name.clone()?, pins: pins(route), rollout: rollout(route) })
     };

@@ -27,11 +27,12 @@ use crate::import;
 use crate::mesh::{Fields, Mesh};
 
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
-pub use destination_rule::common_labels;
+pub use destination_rule::{common_labels, host_subsets};
 pub use files::{Written, write};
 pub use mesh_config::mesh_config;
 pub use overlay::files as overlays;
 pub use telemetry::{check_merge, existing as existing_telemetries};
+pub use virtual_service::{exposed_frame, exposed_places, host_blocks};
 
 /// What kind of resource; ordered as they are safely applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,6 +10,7 @@ use super::image::TAG;
 use crate::args::{self, Dashboards, Render};
 use crate::document::finding::Findings;
 use crate::document::source::Sources;
+use crate::helm;
 use crate::image::{self, Remote};
 use crate::import;
 use crate::printer::{Outcome, Printer};
@@ -33,6 +34,12 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
     }
     let all = resources::resources(&mesh, &options);
+    if args.format == args::Output::Helm {
+        let Some(folder) = &args.out else { bail!("--format helm writes a folder: pass --out DIR") };
+        let written = helm::write(&mesh, &options, folder)?;
+        printer.say(&format!("a chart of {} resources in {}", written.resources, folder.display()));
+        return Ok(Outcome::Ok);
+    }
     match &args.out {
         Some(folder) => {
             let written = resources::write(&mesh, &all, folder)?;

@@ -57,6 +57,30 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
         .collect()
 }
 
+/// What a chart makes the subsets of a host of: those that are always there, and by service and pinned subset those with
+/// fallback.
+pub fn host_subsets(mesh: &Mesh, name: &str) -> anyhow::Result<(serde_json::Value, serde_json::Value)> {
+    let services = || mesh.services.iter().filter(|service| service.host == name);
+    let mut subsets: BTreeMap<String, Subset> = BTreeMap::new();
+    for service in services() {
+        for (name, labels) in &service.subsets {
+            let subset = Subset { name: name.clone(), labels: labels.clone(), traffic_policy: Fields::new() };
+            subsets.insert(name.clone(), subset);
+        }
+    }
+    let fallbacks: BTreeMap<&str, BTreeMap<&str, Subset>> = services()
+        .filter(|service| service.falls_back)
+        .map(|service| {
+            let others = service.subsets.keys().filter(|subset| **subset != service.baseline);
+            (
+                service.name.as_str(),
+                others.map(|subset| (subset.as_str(), fallback(service, subset))).collect(),
+            )
+        })
+        .collect();
+    Ok((json!(subsets.into_values().collect::<Vec<_>>()), json!(fallbacks)))
+}
+
 /// The subsets that somebody is pinned to with fallback.
 fn with_fallback(service: &Service) -> BTreeSet<&str> {
     let pinned = service.routes.iter().flat_map(|route| route.pins.values().map(String::as_str));

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use graylane_decide::names::OWN_PREFIX;
+use graylane_decide::names::{OWN_PREFIX, SUBSET_HEADER};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Kind, Resource, Stage, hosts};
-use crate::mesh::{Fields, Mesh, Service};
+use crate::mesh::{Fields, Mesh, Route, Service};
 use crate::routing::{self, Rule};
 
 /// Response header that says how a request was decided.
@@ -61,7 +61,7 @@ pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
                 // Without a port of its own in the destination, a request keeps the one that it was sent to.
                 let port = service.port.filter(|_| host.is_shared());
                 rules(mesh, service, without_filter).into_iter().map(move |rule| {
-                    let at = port.map(|port| Fields::from_iter([("port".to_owned(), json!(port))]));
+                    let at = port.map(at_port);
                     http_route(mesh, service, &rule, port, &at.into_iter().collect::<Vec<_>>(), false)
                 })
             });
@@ -76,6 +76,79 @@ pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
         .collect();
     all.extend(exposed(mesh, without_filter));
     all
+}
+
+/// Where a rule stands: on which port, and what has to match besides; and does a stranger get the answer?
+struct Setting<'a> {
+    port: Option<u16>,
+    at: &'a [Fields],
+    edge: bool,
+}
+
+/// What a chart makes the rules of a service of: one block for each route, and one for all other requests.
+fn blocks(mesh: &Mesh, service: &Service, setting: &Setting<'_>, without_filter: bool) -> Vec<Json> {
+    let block = |route: &Route| {
+        let rule = |remove| Rule { name: String::new(), route, header: None, subsets: Vec::new(), remove };
+        let fields = |remove| further(mesh, &rule(remove), setting.edge);
+        let name = route.name.clone().unwrap_or_default();
+        let place = if name.is_empty() { service.name.clone() } else { format!("{}:{name}", service.name) };
+        json!({
+            "service": service.name,
+            "route": name,
+            "place": place,
+            "port": setting.port,
+            "matches": matches(&route.matches, setting.at, None),
+            "fields": fields(None),
+            "removing": fields(Some(SUBSET_HEADER).filter(|_| !without_filter)),
+        })
+    };
+    service.routes.iter().map(block).collect()
+}
+
+/// What a chart makes the rules of a host inside the mesh of; none for a host that no service is.
+pub fn host_blocks(mesh: &Mesh, name: &str, without_filter: bool) -> Option<Fields> {
+    let mut services: Vec<&Service> = mesh.services.iter().filter(|service| service.host == name).collect();
+    services.sort_by_key(|service| service.port);
+    let host = hosts::Host { name: services.first()?.host.as_str(), services };
+    let of = |service: &&Service| {
+        let port = service.port.filter(|_| host.is_shared());
+        let at: Vec<Fields> = port.map(at_port).into_iter().collect();
+        blocks(mesh, service, &Setting { port, at: &at, edge: false }, without_filter)
+    };
+    let blocks: Vec<Json> = host.services.iter().flat_map(of).collect();
+    let last: Vec<HttpRoute> = host.is_shared().then(|| other_ports(host.name)).into_iter().collect();
+    Some(Fields::from_iter([("blocks".to_owned(), json!(blocks)), ("last".to_owned(), json!(last))]))
+}
+
+/// What a chart makes the rules of a service at a public host of, for each of its paths.
+pub fn exposed_places(mesh: &Mesh, service: &Service, without_filter: bool) -> Vec<Json> {
+    let place = |path: &str| {
+        let at: Vec<Fields> = at_path(path).into_iter().collect();
+        let setting = Setting { port: service.port, at: &at, edge: true };
+        json!({"path": path, "blocks": blocks(mesh, service, &setting, without_filter)})
+    };
+    paths(service).into_iter().map(place).collect()
+}
+
+/// The VirtualService of a public host, without name, host and rules.
+pub fn exposed_frame(mesh: &Mesh) -> anyhow::Result<Json> {
+    exposed_at(mesh, "", Vec::new()).json()
+}
+
+fn at_port(port: u16) -> Fields {
+    Fields::from_iter([("port".to_owned(), json!(port))])
+}
+
+fn at_path(path: &str) -> Option<Fields> {
+    (!path.is_empty()).then(|| Fields::from_iter([("uri".to_owned(), json!({"prefix": path}))]))
+}
+
+/// A service's path prefixes; the empty one is all paths.
+fn paths(service: &Service) -> Vec<&str> {
+    match &service.expose.paths[..] {
+        [] => vec![""],
+        paths => paths.iter().map(String::as_str).collect(),
+    }
 }
 
 fn rules<'a>(mesh: &Mesh, service: &'a Service, without_filter: bool) -> Vec<Rule<'a>> {
@@ -103,49 +176,32 @@ fn other_ports(host: &str) -> HttpRoute {
 fn exposed(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
     let mut hosts: BTreeMap<&str, Vec<(&str, &Service)>> = BTreeMap::new();
     for service in &mesh.services {
-        let paths = || {
-            if service.expose.paths.is_empty() {
-                vec![""]
-            } else {
-                service.expose.paths.iter().map(String::as_str).collect()
-            }
-        };
         for host in &service.expose.hosts {
-            hosts.entry(host).or_default().extend(paths().into_iter().map(|path| (path, service)));
+            hosts.entry(host).or_default().extend(paths(service).into_iter().map(|path| (path, service)));
         }
     }
-    let gateway = mesh.document.edge.gateway.as_ref().and_then(|gateway| gateway.name.clone());
     hosts
         .into_iter()
         .map(|(host, mut places)| {
             places.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
             let http = places.iter().flat_map(|(path, service)| {
-                let at = match *path {
-                    "" => Vec::new(),
-                    path => vec![Fields::from_iter([("uri".to_owned(), json!({"prefix": path}))])],
-                };
+                let at: Vec<Fields> = at_path(path).into_iter().collect();
                 let routes = rules(mesh, service, without_filter).into_iter();
                 routes
                     .map(move |rule| http_route(mesh, service, &rule, service.port, &at, true))
                     .collect::<Vec<_>>()
             });
-            let spec = Spec {
-                hosts: vec![host.to_owned()],
-                gateways: gateway.iter().cloned().collect(),
-                http: http.collect(),
-            };
-            let name = format!("host-{}", host.replace('*', "any"));
-            let spec = super::Spec::VirtualService(spec);
-            Resource::new(
-                mesh,
-                Kind::VirtualService,
-                Stage::Routes,
-                &mesh.document.mesh.namespace,
-                &name,
-                spec,
-            )
+            exposed_at(mesh, host, http.collect())
         })
         .collect()
+}
+
+fn exposed_at(mesh: &Mesh, host: &str, http: Vec<HttpRoute>) -> Resource {
+    let gateway = mesh.document.edge.gateway.as_ref().and_then(|gateway| gateway.name.clone());
+    let spec = Spec { hosts: vec![host.to_owned()], gateways: gateway.into_iter().collect(), http };
+    let name = format!("host-{}", host.replace('*', "any"));
+    let spec = super::Spec::VirtualService(spec);
+    Resource::new(mesh, Kind::VirtualService, Stage::Routes, &mesh.document.mesh.namespace, &name, spec)
 }
 
 /// A rule as Istio writes it. `at`: what has to match besides; `edge`: does a stranger get the answer?
