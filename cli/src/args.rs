@@ -35,6 +35,8 @@ pub enum Command {
     Diff(Diff),
     /// Print a graylane file made of VirtualServices and DestinationRules that exist.
     Import(Import),
+    /// Say who went where with which tenant, and where a lane breaks; exit 1 if one does.
+    Report(Report),
     /// Write the filter as an OCI image layout.
     Package(Package),
     /// Push the filter to a registry; prints the reference with its digest.
@@ -282,6 +284,26 @@ pub struct Import {
     /// What to call the mesh; default: as most resources' namespace.
     #[arg(long, value_name = "NAME")]
     pub mesh: Option<String>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// A Prometheus, or what speaks its API; user and password may be in it.
+    #[arg(long, value_name = "URL")]
+    pub prometheus: String,
+    /// How far to look back.
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub window: String,
+    /// Write the report as a page, too: one file, with a drawing.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
 }
 
 /// Arguments of `package`.

@@ -10,6 +10,7 @@ mod image;
 mod import;
 mod plugin_config;
 mod render;
+mod report;
 mod simulate;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Explain(args) => explain::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Render(args) => render::run(&args, printer),
+        Command::Report(args) => report::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Import(args) => import::run(&args, printer),
         Command::Package(args) => image::package(&args, printer),

@@ -11,16 +11,19 @@
 //! | `scenarios` | the journeys that are shown |
 //! | `crowd` | thousands of users |
 //! | `table` | what is printed |
+//! | `live` | the page of the report, as long as the demo is kept |
 
 mod app;
 mod crowd;
 mod discovery;
 mod expect;
 mod journey;
+mod live;
 mod scenarios;
 mod table;
 mod town;
 
+pub use live::{Live, keep_moving};
 pub use scenarios::{Cast, Row, Stop, run};
 pub use table::render;
 pub use town::{Setup, Town};

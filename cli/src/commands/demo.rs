@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Demo, Format};
-use crate::demo::{self, Cast, Setup, Town};
+use crate::demo::{self, Cast, Live, Setup, Town};
 use crate::document;
 use crate::envoy::locate;
 use crate::mesh::Mesh;
@@ -120,7 +120,8 @@ async fn keep(town: &Town, cast: &Cast<'_>, printer: Printer) -> Result<()> {
             town.gateway, cast.path[0]
         )
     };
-    printer.say("\nStill up; end it with ctrl-C. Try:");
+    let live = Live::start(town).await?;
+    printer.say(&format!("\nStill up; end it with ctrl-C. Its lanes, live: http://{}/\nTry:", live.address));
     printer.say(&curl(&format!("{}: {}", town.mesh.header, cast.gray)));
     if let Some(key) = &cast.key_header {
         printer.say(&curl(&format!("{key}: user-7")));
@@ -130,7 +131,7 @@ async fn keep(town: &Town, cast: &Cast<'_>, printer: Printer) -> Result<()> {
         printer.say(&format!("  http://{address:<22} {what}"));
     }
     // Until ctrl-C.
-    std::future::pending::<()>().await;
+    demo::keep_moving(town, cast).await;
     Ok(())
 }
 

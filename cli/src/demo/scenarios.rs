@@ -82,7 +82,7 @@ impl<'a> Cast<'a> {
     }
 
     /// A request of the gray user over the whole way.
-    fn gray_journey(&self, mesh: &Mesh) -> Journey {
+    pub fn gray_journey(&self, mesh: &Mesh) -> Journey {
         Journey {
             entry: self.entry,
             headers: vec![(mesh.header.clone(), self.gray.clone())],

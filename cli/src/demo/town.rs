@@ -24,6 +24,7 @@ const WORKER: &str = "worker";
 
 /// A pod: an application and its sidecar.
 struct Pod {
+    namespace: String,
     app: App,
     envoy: Envoy,
     cluster: String,
@@ -69,6 +70,17 @@ pub struct Town {
     gateway_envoy: Envoy,
     worker_envoy: Envoy,
     _outside: App,
+}
+
+/// An Envoy, as somebody sees it who asks what it counted.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Its pod's namespace.
+    pub namespace: String,
+    /// Its pod's name.
+    pub name: String,
+    /// Address of its admin interface.
+    pub admin: SocketAddr,
 }
 
 /// What starting needs.
@@ -120,7 +132,12 @@ impl Town {
             let bootstrap = sidecar(&node, &clusters, Some((port.address, app.address)));
             let envoy = Envoy::start(&binary, &name, &bootstrap, options).await?;
             app.attach(envoy.listener(Role::Outbound.name()).await?);
-            pods.push(Pod { app, envoy, cluster: cluster(service, subset) });
+            pods.push(Pod {
+                namespace: service.namespace.clone(),
+                app,
+                envoy,
+                cluster: cluster(service, subset),
+            });
             step(&name);
         }
         let labels = worker_tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
@@ -152,6 +169,20 @@ impl Town {
     /// All Envoys and their names.
     pub fn envoys(&self) -> impl Iterator<Item = &Envoy> {
         self.pods.iter().map(|pod| &pod.envoy).chain([&self.worker_envoy, &self.gateway_envoy])
+    }
+
+    /// All Envoys, and where each one is.
+    pub fn proxies(&self) -> Vec<Proxy> {
+        let document = &self.mesh.document;
+        let gateway = document.edge.gateway.as_ref().map_or("istio-system", |gateway| &gateway.namespace);
+        let pods = self.pods.iter().map(|pod| (pod.namespace.as_str(), &pod.envoy));
+        pods.chain([(document.mesh.namespace.as_str(), &self.worker_envoy), (gateway, &self.gateway_envoy)])
+            .map(|(namespace, envoy)| Proxy {
+                namespace: namespace.to_owned(),
+                name: envoy.name().to_owned(),
+                admin: envoy.admin,
+            })
+            .collect()
     }
 
     /// Runs another version of the file from now on: as Istio does it, without a restart.

@@ -97,6 +97,12 @@ impl Envoy {
         }
     }
 
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Asks the admin interface.
     ///
     /// # Errors

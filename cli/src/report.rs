@@ -1,0 +1,38 @@
+//! `graylane report`: who went where with which tenant, where the tenant came from, and where a lane breaks.
+//!
+//! All of it from one counter of the filter, `graylane_requests_total`: of a Prometheus, or straight of Envoys.
+//!
+//! | part | its subject |
+//! |-|-|
+//! | `read` | decisions, out of Prometheus or Envoy |
+//! | `map` | services and workloads, and the calls between them |
+//! | `breaks` | where a lane breaks, in plain words |
+//! | `text` | the report for a terminal |
+//! | `draw` | the drawing |
+//! | `page` | the page around it |
+
+mod breaks;
+mod draw;
+mod map;
+mod page;
+mod read;
+mod text;
+
+pub use breaks::Break;
+pub use map::{Call, Flow, LaneMap, Node};
+pub use page::{content, live_page, page};
+pub use read::{Decision, Decisions, of_envoy, of_prometheus};
+pub use text::text;
+
+/// A number of requests a minute, as people write it: 95, 2.5, 0.03.
+#[must_use]
+pub fn number(value: f64) -> String {
+    match value {
+        value if value >= 9.95 || (value - value.round()).abs() < 0.005 => format!("{value:.0}"),
+        value if value >= 0.095 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! The drawing: an SVG, from where requests come in down to where they end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::map::{Call, LaneMap, Node};
+use super::number;
+
+/// Width of a box.
+const BOX: f64 = 190.0;
+/// Room between boxes of a row.
+const GAP: f64 = 46.0;
+/// Room between rows.
+const DROP: f64 = 96.0;
+/// Height of a box without subsets.
+const HEAD: f64 = 46.0;
+/// Height of a subset in it.
+const LINE: f64 = 34.0;
+/// Room around everything.
+const MARGIN: f64 = 26.0;
+/// Room beside the outer boxes for what stands beside a line.
+const LABEL: f64 = 62.0;
+/// So many tenants have a colour of their own; the others share the last.
+const COLOURS: usize = 6;
+
+/// Where a box is.
+#[derive(Clone, Copy)]
+struct Place {
+    x: f64,
+    y: f64,
+    height: f64,
+}
+
+/// A text within XML.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The class of a tenant's colour.
+pub fn colour(map: &LaneMap, tenant: &str) -> String {
+    let index = map.tenants.iter().position(|is| is == tenant).unwrap_or(COLOURS);
+    format!("t{}", index.min(COLOURS - 1))
+}
+
+/// Requests to a node, by subset and tenant.
+fn subsets(node: &Node) -> BTreeMap<&str, BTreeMap<&str, f64>> {
+    let mut subsets: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
+    for flow in &node.inbound {
+        *subsets.entry(&flow.subset).or_default().entry(&flow.tenant).or_default() += flow.per_minute;
+    }
+    subsets
+}
+
+/// The drawing.
+#[must_use]
+pub fn svg(map: &LaneMap) -> String {
+    let mut rows: BTreeMap<usize, Vec<&Node>> = BTreeMap::new();
+    for node in &map.nodes {
+        rows.entry(node.depth).or_default().push(node);
+    }
+    let widest = rows.values().map(Vec::len).max().unwrap_or(1) as f64;
+    // A call past a row needs room beside the boxes.
+    let lane = if map.calls.iter().any(|call| is_long(map, call)) { 150.0 } else { 0.0 };
+    let inner = widest * BOX + (widest - 1.0) * GAP;
+    let side = MARGIN + LABEL;
+    let width = inner + 2.0 * side + lane;
+    let mut places: BTreeMap<&str, Place> = BTreeMap::new();
+    let mut y = MARGIN;
+    for nodes in rows.values() {
+        let count = nodes.len() as f64;
+        let left = side + (inner - count * BOX - (count - 1.0) * GAP) / 2.0;
+        let heights: Vec<f64> = nodes.iter().map(|node| HEAD + LINE * subsets(node).len() as f64).collect();
+        for (index, (node, height)) in nodes.iter().zip(&heights).enumerate() {
+            places.insert(&node.name, Place { x: left + index as f64 * (BOX + GAP), y, height: *height });
+        }
+        y += heights.iter().copied().fold(0.0, f64::max) + DROP;
+    }
+    let height = y - DROP + MARGIN;
+    let mut svg = format!(
+        r#"<svg viewBox="0 0 {width:.0} {height:.0}" style="max-width:{:.0}px" role="img" aria-label="Lanes of {}">"#,
+        width * 1.25,
+        escaped(&map.mesh)
+    );
+    svg.push('\n');
+    let mut pairs: BTreeMap<(&str, &str), Vec<&Call>> = BTreeMap::new();
+    for call in &map.calls {
+        pairs.entry((&call.from, &call.to)).or_default().push(call);
+    }
+    for ((from, to), calls) in &pairs {
+        if let (Some(a), Some(b)) = (places.get(from), places.get(to)) {
+            edge(&mut svg, map, (*a, *b), calls, is_long(map, calls[0]).then_some(inner + side));
+        }
+    }
+    for node in &map.nodes {
+        draw_node(&mut svg, map, node, places[node.name.as_str()]);
+    }
+    svg + "</svg>\n"
+}
+
+/// Does it pass a row in between, or go back?
+fn is_long(map: &LaneMap, call: &Call) -> bool {
+    let depth = |name: &str| map.node(name).map_or(0, |node| node.depth);
+    depth(&call.to) != depth(&call.from) + 1
+}
+
+/// The calls from one node to another: a line a tenant, side by side, and what they say beside them.
+fn edge(svg: &mut String, map: &LaneMap, (a, b): (Place, Place), calls: &[&Call], beside: Option<f64>) {
+    const APART: f64 = 16.0;
+    let first = -(calls.len() as f64 - 1.0) / 2.0 * APART;
+    for (index, call) in calls.iter().enumerate() {
+        let off = first + index as f64 * APART;
+        // Towards each other, so that lines from several boxes do not end in one point.
+        let lean = ((b.x - a.x) / 4.0).clamp(-BOX / 3.0, BOX / 3.0);
+        let (x1, y1) = (a.x + BOX / 2.0 + off + lean, a.y + a.height);
+        let (x2, y2) = (b.x + BOX / 2.0 + off - lean, b.y - 7.0);
+        let (path, label) = match beside {
+            None => {
+                let middle = (y1 + y2) / 2.0;
+                let path =
+                    format!("M{x1:.0} {y1:.0}C{x1:.0} {middle:.0} {x2:.0} {middle:.0} {x2:.0} {y2:.0}");
+                (path, ((x1 + x2) / 2.0, middle))
+            }
+            Some(edge) => {
+                // Out of the side, along the boxes, and into the side.
+                let (y1, y2) = (a.y + HEAD / 2.0 + off, b.y + HEAD / 2.0 + off);
+                let (x1, x2, far) = (a.x + BOX, b.x + BOX + 7.0, edge + 30.0 + off);
+                let path = format!(
+                    "M{x1:.0} {y1:.0}C{far:.0} {y1:.0} {far:.0} {y1:.0} {far:.0} {:.0}L{far:.0} {:.0}C{far:.0} {y2:.0} {far:.0} {y2:.0} {x2:.0} {y2:.0}",
+                    y1 + 30.0 * (y2 - y1).signum(),
+                    y2 - 30.0 * (y2 - y1).signum()
+                );
+                (path, (far, (y1 + y2) / 2.0))
+            }
+        };
+        let lost = call.restored();
+        let bare = if call.enters { 0.0 } else { call.sources.get("default").copied().unwrap_or(0.0) };
+        let state = if lost > 0.0 { " restored" } else { "" };
+        let stroke = 1.5 + (1.0 + call.per_minute).ln().min(6.0) * 0.8;
+        let sources: Vec<String> =
+            call.sources.iter().map(|(source, count)| format!("{source} {}", number(*count))).collect();
+        let _ = writeln!(
+            svg,
+            r#"<g class="call {}{state}"><title>{} → {}, {}: {} a minute ({})</title><path d="{path}" style="stroke-width:{stroke:.1}" marker-end="url(#tip-{})"/></g>"#,
+            colour(map, &call.tenant),
+            escaped(&call.from),
+            escaped(&call.to),
+            escaped(&call.tenant),
+            number(call.per_minute),
+            sources.join(", "),
+            colour(map, &call.tenant)
+        );
+        // Labels to the right of the rightmost line and to the left of the others, one under the other.
+        let line = index as f64 * 15.0 - (calls.len() as f64 - 1.0) * 7.5;
+        let (x, y) = (label.0 - off + first.abs() + 9.0, label.1 + line + 4.0);
+        let note = match (lost, bare) {
+            (0.0, 0.0) => String::new(),
+            (0.0, bare) if bare > call.per_minute * 0.995 => " · no header".to_owned(),
+            (0.0, bare) => format!(" · {} without header", number(bare)),
+            (lost, _) if lost > call.per_minute * 0.995 => " · all restored".to_owned(),
+            (lost, _) => format!(" · {} restored", number(lost)),
+        };
+        let _ = writeln!(
+            svg,
+            r#"<text class="count {}" x="{x:.0}" y="{y:.0}">{}<tspan class="note">{note}</tspan></text>"#,
+            colour(map, &call.tenant),
+            number(call.per_minute)
+        );
+    }
+}
+
+fn draw_node(svg: &mut String, map: &LaneMap, node: &Node, place: Place) {
+    let Place { x, y, height } = place;
+    let breaks: Vec<_> = map.breaks.iter().filter(|found| found.at == node.name).collect();
+    let state = match (breaks.is_empty(), breaks.iter().all(|found| found.restored)) {
+        (true, _) => "",
+        (false, true) => " mends",
+        (false, false) => " breaks",
+    };
+    let _ = writeln!(svg, r#"<g class="node{state}">"#);
+    let _ = writeln!(
+        svg,
+        r#"<rect class="box" x="{x:.0}" y="{y:.0}" width="{BOX:.0}" height="{height:.0}" rx="10"/>"#
+    );
+    let _ = writeln!(
+        svg,
+        r#"<text class="name" x="{:.0}" y="{:.0}">{}</text>"#,
+        x + 14.0,
+        y + 28.0,
+        escaped(&node.name)
+    );
+    if !breaks.is_empty() {
+        let sign = if state == " breaks" { "loses tenants" } else { "loses headers" };
+        let _ = writeln!(
+            svg,
+            r#"<text class="sign" x="{:.0}" y="{:.0}">{sign}</text>"#,
+            x + BOX - 12.0,
+            y + 28.0
+        );
+    }
+    let subsets = subsets(node);
+    let most = subsets.values().map(|tenants| tenants.values().sum::<f64>()).fold(0.0, f64::max);
+    for (index, (subset, tenants)) in subsets.iter().enumerate() {
+        let top = y + HEAD + LINE * index as f64 - 4.0;
+        let total: f64 = tenants.values().sum();
+        let _ = writeln!(
+            svg,
+            r#"<text class="subset" x="{:.0}" y="{:.0}">{}</text><text class="total" x="{:.0}" y="{:.0}">{}</text>"#,
+            x + 14.0,
+            top + 8.0,
+            escaped(if *subset == "none" { "all" } else { subset }),
+            x + BOX - 14.0,
+            top + 8.0,
+            number(total)
+        );
+        let mut left = x + 14.0;
+        for (tenant, count) in tenants {
+            let width = (BOX - 28.0) * count / most.max(f64::MIN_POSITIVE);
+            let _ = writeln!(
+                svg,
+                r#"<rect class="bar {}" x="{left:.1}" y="{:.0}" width="{width:.1}" height="7" rx="2"><title>{} {} a minute</title></rect>"#,
+                colour(map, tenant),
+                top + 14.0,
+                escaped(tenant),
+                number(*count)
+            );
+            left += width;
+        }
+    }
+    svg.push_str("</g>\n");
+}
+
+/// The tips of arrows, one of each colour; once a page.
+#[must_use]
+pub fn tips() -> String {
+    (0..COLOURS)
+        .map(|index| {
+            format!(
+                r#"<marker id="tip-t{index}" class="t{index}" viewBox="0 0 8 8" refX="5" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>"#
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,198 @@
+//! The lane map: services and workloads, and the calls between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use graylane_decide::metrics::OTHER;
+use serde::Serialize;
+
+use super::breaks::{self, Break};
+use super::read::{Decision, Decisions};
+use crate::mesh::Mesh;
+
+/// Who went where. All numbers are requests a minute.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaneMap {
+    /// The mesh.
+    pub mesh: String,
+    /// The minutes that were looked at.
+    pub minutes: f64,
+    /// The tenants, the default one first.
+    pub tenants: Vec<String>,
+    /// Services, and workloads of no service, from where requests come in to where they end.
+    pub nodes: Vec<Node>,
+    /// Calls between them.
+    pub calls: Vec<Call>,
+    /// Where a lane breaks.
+    pub breaks: Vec<Break>,
+}
+
+/// A service with all its workloads, or a workload of none.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// How many calls away from where requests come in.
+    pub depth: usize,
+    /// What comes in.
+    pub inbound: Vec<Flow>,
+    /// What goes out.
+    pub outbound: Vec<Flow>,
+}
+
+/// Requests of one tenant to, or calls from, one subset.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Flow {
+    /// What the pod is; outbound: where the call goes.
+    pub subset: String,
+    /// Whose.
+    pub tenant: String,
+    /// Where the tenant came from.
+    pub source: String,
+    /// How many.
+    pub per_minute: f64,
+}
+
+/// Calls of one tenant from one node to another.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// Who calls.
+    pub from: String,
+    /// Whom.
+    pub to: String,
+    /// Whose calls they are.
+    pub tenant: String,
+    /// Where requests come in from outside: there is no application that could lose a header.
+    pub enters: bool,
+    /// How many.
+    pub per_minute: f64,
+    /// By the source of their tenant.
+    pub sources: BTreeMap<String, f64>,
+}
+
+impl Call {
+    /// Calls that came without their header, and got it back.
+    #[must_use]
+    pub fn restored(&self) -> f64 {
+        let lost = ["memory", "baggage"].into_iter().filter(|_| !self.enters);
+        lost.filter_map(|source| self.sources.get(source)).sum()
+    }
+}
+
+impl LaneMap {
+    /// Of decisions taken within so many minutes.
+    #[must_use]
+    pub fn of(mesh: &Mesh, decisions: &Decisions, minutes: f64) -> Self {
+        let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
+        let mut calls: BTreeMap<(String, String, String), Call> = BTreeMap::new();
+        for (decision, count) in decisions {
+            let per_minute = count / minutes;
+            let name = node_of(mesh, decision);
+            let flow = Flow {
+                subset: decision.subset.clone(),
+                tenant: decision.tenant.clone(),
+                source: decision.source.clone(),
+                per_minute,
+            };
+            let node = nodes.entry(name.clone()).or_default();
+            if decision.direction == "inbound" {
+                add(&mut node.inbound, flow);
+                continue;
+            }
+            if decision.direction == "waypoint" {
+                // It stands before the service, and does not know who calls.
+                add(&mut nodes.entry(decision.service.clone()).or_default().inbound, flow);
+                continue;
+            }
+            add(&mut node.outbound, flow);
+            let to = if decision.service == OTHER { "elsewhere" } else { &decision.service };
+            nodes.entry(to.to_owned()).or_default();
+            let key = (name.clone(), to.to_owned(), decision.tenant.clone());
+            let call = calls.entry(key).or_insert_with(|| Call {
+                from: name,
+                to: to.to_owned(),
+                tenant: decision.tenant.clone(),
+                enters: decision.direction == "gateway",
+                ..Call::default()
+            });
+            call.per_minute += per_minute;
+            *call.sources.entry(decision.source.clone()).or_default() += per_minute;
+        }
+        let others = mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
+        let calls: Vec<Call> = calls.into_values().collect();
+        let mut map = Self {
+            mesh: mesh.document.mesh.name.clone(),
+            minutes,
+            tenants: [&mesh.default].into_iter().chain(others).cloned().collect(),
+            nodes: placed(nodes, &calls),
+            calls,
+            breaks: Vec::new(),
+        };
+        map.breaks = breaks::find(&map, mesh);
+        map
+    }
+
+    /// A node by its name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+}
+
+fn add(flows: &mut Vec<Flow>, flow: Flow) {
+    let same =
+        |is: &&mut Flow| (&is.subset, &is.tenant, &is.source) == (&flow.subset, &flow.tenant, &flow.source);
+    match flows.iter_mut().find(same) {
+        Some(is) => is.per_minute += flow.per_minute,
+        None => flows.push(flow),
+    }
+}
+
+/// The service that a workload belongs to, by its name: `orders` and `orders-v2` are of `orders`, unless there is a
+/// service `orders-v2`. Any other workload stands for itself.
+fn node_of(mesh: &Mesh, decision: &Decision) -> String {
+    let workload = decision.workload.as_str();
+    let belongs =
+        |name: &str| workload.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    // What is outside the cluster has no workloads here.
+    let domain = &mesh.document.mesh.cluster_domain;
+    let own = mesh
+        .services
+        .iter()
+        .filter(|service| service.namespace == decision.namespace && service.host.ends_with(domain.as_str()));
+    let names = own.flat_map(|service| [(service.name.as_str(), service), (service.short_host(), service)]);
+    names
+        .filter(|(name, _)| belongs(name))
+        .max_by_key(|(name, _)| name.len())
+        .map_or_else(|| workload.to_owned(), |(_, service)| service.name.clone())
+}
+
+/// Each node as deep as the longest way to it, ways in circles cut; in order of depth and name.
+fn placed(nodes: BTreeMap<String, Node>, calls: &[Call]) -> Vec<Node> {
+    let edges: BTreeSet<(&str, &str)> =
+        calls.iter().map(|call| (call.from.as_str(), call.to.as_str())).filter(|(a, b)| a != b).collect();
+    let mut depth: BTreeMap<&str, usize> = nodes.keys().map(|name| (name.as_str(), 0)).collect();
+    // A way without a circle passes every node once at most.
+    for _ in 1..nodes.len() {
+        for (from, to) in &edges {
+            let next = depth[from] + 1;
+            if next > depth[to] && next < nodes.len() {
+                depth.insert(to, next);
+            }
+        }
+    }
+    // Circles push depths up to the end; what is left empty by that is closed.
+    let used: BTreeSet<usize> = depth.values().copied().collect();
+    let level: BTreeMap<usize, usize> =
+        used.into_iter().enumerate().map(|(level, deep)| (deep, level)).collect();
+    let level_of: BTreeMap<String, usize> =
+        depth.into_iter().map(|(name, deep)| (name.to_owned(), level[&deep])).collect();
+    let mut placed: Vec<Node> = nodes
+        .into_iter()
+        .map(|(name, node)| Node { depth: level_of.get(&name).copied().unwrap_or(0), name, ..node })
+        .collect();
+    placed.sort_by(|a, b| (a.depth, &a.name).cmp(&(b.depth, &b.name)));
+    placed
+}
