@@ -100,9 +100,9 @@ fn send(role: Role, extra: &'static str, requests: &[(Headers, Option<&str>)]) -
         let level =
             levels.entry((role.name(), extra)).or_insert_with(|| Native::new(&suite(role, extra)).unwrap());
         level.forget();
-        let sent = requests.iter().map(|(headers, cluster)| {
-            level.send(&Request { role, headers: headers.clone(), cluster: *cluster, route: None }).unwrap()
-        });
+        let sent = requests
+            .iter()
+            .map(|(headers, cluster)| level.send(&Request::new(role, headers.clone(), *cluster)).unwrap());
         sent.collect()
     })
 }

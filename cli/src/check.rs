@@ -5,10 +5,10 @@ mod edge;
 mod istio;
 mod names;
 mod policy;
+mod rules;
 mod services;
 mod sticky;
 mod tenants;
-mod unused;
 mod workers;
 mod workloads;
 
@@ -23,10 +23,10 @@ pub fn check(project: &Project, findings: &mut Findings) {
     services::check(&mut checker);
     sticky::check(&mut checker);
     edge::check(&mut checker);
+    rules::check(&mut checker);
     istio::check(&mut checker);
     workers::check(&mut checker);
     alerts::check(&mut checker);
-    unused::check(&mut checker);
 }
 
 /// Compares the workers of a document with workloads that there are.

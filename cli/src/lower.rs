@@ -1,14 +1,18 @@
 //! From the file that people write to the configuration that the filter reads.
 
+mod edge;
+
 use std::collections::BTreeMap;
 
 use graylane_decide::config::{
-    Config, Edge, Exempt, Key, Label, Memory, Pin, Policy, Role, Rollout, Route, Service, Sticky, Telemetry,
-    VERSION, WorkloadSubset,
+    Config, Exempt, Label, Memory, Pin, Policy, Role, Rollout, Route, Service, Sticky, Telemetry, VERSION,
+    WorkloadSubset,
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::mesh::{self, Mesh};
+
+pub use edge::{condition, rule, text};
 
 /// The configuration of one role. The same for every namespace: what depends on the caller's namespace, the filter
 /// reads from its node.
@@ -67,7 +71,7 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
             state: mesh.document.telemetry.tracing || mesh.document.telemetry.debug_header,
             source: mesh.document.telemetry.debug_header,
         },
-        edge: (role == Role::Gateway).then_some(Edge { accept: mesh.document.edge.accept }),
+        edge: (role == Role::Gateway).then(|| edge::edge(mesh)),
     }
 }
 
@@ -80,12 +84,8 @@ fn sticky(mesh: &Mesh, role: Role) -> Option<Sticky> {
 #[must_use]
 pub fn sticky_of(mesh: &Mesh, role: Role, tenants: Vec<String>) -> Sticky {
     let reads_keys = role == Role::Gateway || (mesh.keys_anywhere && role != Role::Inbound);
-    let key = |key: &crate::document::model::Key| match (&key.header, &key.cookie) {
-        (Some(header), _) => Some(Key::Header(header.to_ascii_lowercase())),
-        (None, Some(cookie)) => Some(Key::Cookie(cookie.clone())),
-        (None, None) => None,
-    };
-    let keys = mesh.document.sticky.keys.iter().filter_map(key).filter(|_| reads_keys).collect();
+    let all = &mesh.document.sticky.keys;
+    let keys = all.iter().filter(|_| reads_keys).filter_map(|key| edge::key(key, role)).collect();
     Sticky { salt: mesh.salt.clone(), tenants, keys }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::headers::{Field, Lines};
 use crate::names::UNIT_MEMBER;
+use crate::query::escape;
 
 /// What every hop must propagate (W3C Baggage, section 3.3.2): beyond it nothing of ours is added.
 const MAX_BYTES: usize = 8192;
@@ -66,15 +67,6 @@ pub fn decode<'s>(value: &[u8], space: &'s mut [u8; MAX_VALUE]) -> Option<&'s [u
         rest = tail;
     }
     space.get(..length)
-}
-
-fn escape(tail: &[u8]) -> Option<(u8, &[u8])> {
-    let (digits, tail) = tail.split_at_checked(2)?;
-    let byte = digits.iter().try_fold(0u8, |sum, digit| {
-        let value = (*digit as char).to_digit(16)?;
-        Some((sum << 4) | value as u8)
-    })?;
-    Some((byte, tail))
 }
 
 /// What to write for our members; none: the new value has no such member.

@@ -4,6 +4,7 @@
 //! unknown fields, and depends on no order of keys (they arrive sorted), on no integer over 2^53 and on no key that
 //! is a user's word (Istio sends it through YAML and a protobuf Struct, where `no: x` becomes `"false": x`).
 
+mod edge;
 mod read;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use edge::{Accept, Claim, Condition, Edge, Named, Regex, Rule, Text};
 use read::{Read, Reader, fields, words};
 
 /// The version of the document that this crate reads and writes.
@@ -247,7 +249,24 @@ pub enum Key {
     /// The value of a header.
     Header(String),
     /// The value of a cookie.
-    Cookie(String),
+    Cookie(Cookie),
+    /// The value of a parameter of the query, decoded.
+    Query(String),
+    /// The value of a claim of a token that was verified, by its path: gateway.
+    Claim(Vec<String>),
+    /// The client's address; the value is ignored: gateway.
+    Source(bool),
+}
+
+/// A cookie that holds a user's key.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cookie {
+    /// Its name.
+    pub name: String,
+    /// Make one for whoever has no key at all: what follows `<name>=<value>` in `Set-Cookie`, as in
+    /// `; Path=/; Secure`. Gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mint: Option<String>,
 }
 
 /// A destination.
@@ -373,29 +392,6 @@ impl Default for Telemetry {
     }
 }
 
-/// Who may choose a tenant.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Edge {
-    /// May a caller outside send the header itself?
-    pub accept: Accept,
-}
-
-/// May a caller outside send the tenant header?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "document",
-    derive(schemars::JsonSchema, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
-pub enum Accept {
-    /// No: it is removed.
-    #[default]
-    Never,
-    /// Yes: it counts as in a sidecar.
-    Always,
-}
-
 words!(Role { Inbound: "inbound", Outbound: "outbound", Gateway: "gateway", Waypoint: "waypoint" });
 words!(Mode { Enforce: "enforce", Observe: "observe" });
 words!(Missing { Default: "default", Reject: "reject" });
@@ -403,7 +399,6 @@ words!(Unknown { Default: "default", Pass: "pass", Reject: "reject" });
 words!(Conflict { Header: "header", Memory: "memory", Reject: "reject" });
 words!(Restore { Baggage: "baggage", Memory: "memory", Workload: "workload" });
 words!(End { Bottom: "bottom", Top: "top" });
-words!(Accept { Never: "never", Always: "always" });
 
 fields!(Config {
     version: "version",
@@ -450,15 +445,19 @@ fields!(Weight { subset: "subset", buckets: "buckets", from: "from" = End::defau
 fields!(WorkloadSubset { subset: "subset", labels: "labels", services: "services" = Vec::new });
 fields!(Label { name: "name", value: "value" });
 fields!(Telemetry { metrics: "metrics" = || true, state: "state" = || true, source: "source" = || false });
-fields!(Edge { accept: "accept" = Accept::default });
+
+fields!(Cookie { name: "name", mint: "mint" = || None });
 
 impl Read for Key {
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        reader.refuse_others(value, &["header", "cookie"])?;
-        if value.get("cookie").is_some() {
-            return reader.field(value, "cookie", None).map(Self::Cookie);
-        }
-        reader.field(value, "header", None).map(Self::Header)
+        let key = reader.variant(value, &["header", "cookie", "query", "claim", "source"])?;
+        Some(match key {
+            "header" => Self::Header(reader.field(value, key, None)?),
+            "cookie" => Self::Cookie(reader.field(value, key, None)?),
+            "query" => Self::Query(reader.field(value, key, None)?),
+            "claim" => Self::Claim(reader.field(value, key, None)?),
+            _ => Self::Source(reader.field(value, key, None)?),
+        })
     }
 }
 

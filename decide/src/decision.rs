@@ -95,6 +95,8 @@ pub enum UnitSource {
     Memory,
     /// A sticky key.
     Key,
+    /// A cookie that was made for a stranger: sticky if he keeps it.
+    Mint,
     /// Made of the request id: sticky for one causal chain only.
     Request,
     /// Made of the trace id: sticky for one causal chain only.
@@ -112,6 +114,7 @@ impl UnitSource {
             Self::Baggage => "baggage",
             Self::Memory => "memory",
             Self::Key => "key",
+            Self::Mint => "mint",
             Self::Request => "request",
             Self::Trace => "trace",
             Self::Nowhere => "drawn",
@@ -191,6 +194,8 @@ pub struct Decision<'a> {
     /// What named another tenant than the header did: the memory or the baggage. The memory counts only where the
     /// policy looks it up.
     pub conflict: Option<Source>,
+    /// The rule of the edge that gave it, or let the header count: its place among the rules.
+    pub rule: Option<u16>,
     /// The destination, if the file lists it.
     pub service: Option<&'a Destination>,
     /// Where it goes; inbound: what this pod is. None where there is no choice, or the route's weights draw.
@@ -201,6 +206,8 @@ pub struct Decision<'a> {
     pub unit: Option<Unit>,
     /// Where that came from.
     pub unit_source: UnitSource,
+    /// A cookie for the response, the whole value of `Set-Cookie`, where one was made.
+    pub cookie: Option<String>,
     /// The bucket of the unit in the destination's rollout, if that decided.
     pub bucket: Option<u16>,
     /// What changes in its headers.
@@ -231,11 +238,13 @@ impl<'a> Decision<'a> {
             tenant,
             source,
             conflict: None,
+            rule: None,
             service: None,
             subset: None,
             reason: None,
             unit: None,
             unit_source: UnitSource::Unneeded,
+            cookie: None,
             bucket: None,
             edits: Edits::default(),
             remember: None,

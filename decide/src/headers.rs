@@ -179,6 +179,8 @@ pub struct Interest {
     pub cookies: bool,
     /// Does it stand where the outside comes in?
     pub outside: bool,
+    /// Further headers that no stranger may send.
+    refused: Vec<Box<[u8]>>,
     asked: Vec<Box<[u8]>>,
     lengths: u64,
 }
@@ -188,6 +190,11 @@ impl Interest {
     #[must_use]
     pub fn new(tenant: &str, outside: bool) -> Self {
         Self { tenant: tenant.to_ascii_lowercase().into_bytes().into(), outside, ..Self::default() }
+    }
+
+    /// From now on no stranger may send this header either.
+    pub fn refuse(&mut self, name: &str) {
+        self.refused.push(name.as_bytes().into());
     }
 
     /// Asks for a header; the index is that of [`Seen::asked`]. The same name twice gets the same index.
@@ -218,7 +225,8 @@ impl Interest {
                     .zip(wanted)
                     .all(|(is, wanted)| fold_underscore(*is) == fold_underscore(*wanted))
         };
-        folded(OWN_PREFIX.as_bytes()) || (name.len() == self.tenant.len() && folded(&self.tenant))
+        let same = |wanted: &[u8]| name.len() == wanted.len() && folded(wanted);
+        folded(OWN_PREFIX.as_bytes()) || same(&self.tenant) || self.refused.iter().any(|name| same(name))
     }
 }
 

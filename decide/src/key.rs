@@ -1,15 +1,28 @@
 //! Sticky keys: where a user's own value is, and what unit it makes.
 
 use crate::config;
-use crate::headers::{Interest, Lines, Seen};
+use crate::edge::facts::{self, Facts, Properties};
+use crate::edge::network;
+use crate::headers::{Field, Interest, Seen, Value};
 use crate::sticky::{Seed, Unit};
+use crate::world::World;
+use crate::{cookie, names, query};
 
-/// A place of a key, compiled.
+/// A place of a key, compiled. Numbers are indices: of [`Seen::asked`] for headers, of [`Properties`] else.
 #[derive(Clone, Debug)]
 enum Place {
-    /// Index of [`Seen::asked`].
     Header(usize),
     Cookie(Box<[u8]>),
+    Query(Box<[u8]>),
+    Claim(usize),
+    Source(usize),
+}
+
+/// A cookie that is made.
+#[derive(Clone, Debug)]
+struct Mint {
+    name: Box<str>,
+    attributes: Box<str>,
 }
 
 /// Where keys are, in order: the first one present counts.
@@ -17,62 +30,60 @@ enum Place {
 pub struct Keys {
     seed: Seed,
     places: Vec<Place>,
+    mint: Option<Mint>,
 }
 
 impl Keys {
-    /// Compiles the places and registers what has to be seen of the headers.
+    /// Compiles the places and registers what has to be seen and asked.
     #[must_use]
-    pub fn new(sticky: &config::Sticky, interest: &mut Interest) -> Self {
+    pub fn new(sticky: &config::Sticky, interest: &mut Interest, properties: &mut Properties) -> Self {
+        let mut mint = None;
         let places = sticky.keys.iter().map(|key| match key {
             config::Key::Header(name) => Place::Header(interest.ask(name)),
-            config::Key::Cookie(name) => {
+            config::Key::Cookie(cookie) => {
                 interest.cookies = true;
-                Place::Cookie(name.as_bytes().into())
+                if let Some(attributes) = &cookie.mint {
+                    let (name, attributes) = (cookie.name.as_str().into(), attributes.as_str().into());
+                    mint = Some(Mint { name, attributes });
+                }
+                Place::Cookie(cookie.name.as_bytes().into())
             }
+            config::Key::Query(name) => Place::Query(name.as_bytes().into()),
+            config::Key::Claim(path) => Place::Claim(properties.claim(path)),
+            config::Key::Source(_) => Place::Source(properties.ask(names::SOURCE_ADDRESS)),
         });
-        Self { seed: Seed::of(&sticky.salt), places: places.collect() }
+        let places = places.collect();
+        Self { seed: Seed::of(&sticky.salt), places, mint }
     }
 
     /// The unit of the first key present. A header with several different values is no key.
     #[must_use]
-    pub fn unit(&self, seen: &Seen<'_>) -> Option<Unit> {
-        let key = self.places.iter().find_map(|place| match place {
-            Place::Header(index) => seen.asked.get(*index).and_then(crate::headers::Field::one),
-            Place::Cookie(name) => cookie(&seen.cookies, name),
-        });
-        key.map(|key| self.of(key))
+    pub fn unit<W: World>(&self, seen: &Seen<'_>, facts: &mut Facts<'_, W>) -> Option<Unit> {
+        self.places.iter().find_map(|place| match place {
+            Place::Header(index) => seen.asked.get(*index).and_then(Field::one).map(|key| self.of(key)),
+            Place::Cookie(name) => cookie::first(&seen.cookies, name).map(|key| self.of(key)),
+            Place::Query(name) => query::with(seen.path, name, |value| match value {
+                Value::One(key) => Some(self.of(key)),
+                Value::Absent | Value::Mixed => None,
+            }),
+            Place::Claim(index) => facts.claim(*index).and_then(facts::one).map(|key| self.of(key)),
+            Place::Source(index) => facts.get(*index).and_then(network::without_port).map(|key| self.of(key)),
+        })
+    }
+
+    /// Makes a cookie for somebody without any key: its unit, and the value of `Set-Cookie`. None where cookies are
+    /// not made, or where there are no random bits.
+    pub fn mint(&self, world: &mut impl World) -> Option<(Unit, String)> {
+        let mint = self.mint.as_ref()?;
+        let value = Unit(world.random()?).wire();
+        let value = std::str::from_utf8(&value).ok()?;
+        let cookie = [&mint.name, "=", value, &mint.attributes].concat();
+        Some((self.of(value.as_bytes()), cookie))
     }
 
     /// The unit of these bytes, under the salt of all units.
     #[must_use]
     pub fn of(&self, key: &[u8]) -> Unit {
         Unit::of(key, self.seed)
-    }
-}
-
-/// The value of a cookie (RFC 6265, section 4.2.1); the first one of that name counts, an empty one and one without
-/// `=` do not.
-fn cookie<'a>(lines: &Lines<'a>, name: &[u8]) -> Option<&'a [u8]> {
-    lines.iter().flat_map(|line| line.split(|byte| *byte == b';')).find_map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=')?;
-        let (is, value) = pair.split_at_checked(equals)?;
-        let value = value.get(1..)?.trim_ascii();
-        (is.trim_ascii() == name && !value.is_empty()).then_some(value)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cookies_without_equals_or_value_are_passed_over() {
-        let mut lines = Lines::default();
-        lines.add(b"lane-id; a=1;lane-id=;  lane-id = x=y ");
-        lines.add(b"lane-id=second");
-        assert_eq!(cookie(&lines, b"lane-id"), Some(b"x=y".as_slice()));
-        assert_eq!(cookie(&lines, b"a"), Some(b"1".as_slice()));
-        assert_eq!(cookie(&lines, b"b"), None);
-        assert_eq!(cookie(&Lines::default(), b"b"), None);
     }
 }

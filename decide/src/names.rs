@@ -26,6 +26,28 @@ pub const SUBSET_STATE: &str = "subset";
 /// Filter state of a decision, read by others as `wasm.source`; written only where the source is not the header.
 pub const SOURCE_STATE: &str = "source";
 
+/// Filter state with a cookie that was made: a value of `Set-Cookie`, which the route adds to the response.
+pub const COOKIE_STATE: &str = "cookie";
+
+/// Property with the client's address and port, as Envoy resolved it (`x-forwarded-for` and trusted hops included).
+pub const SOURCE_ADDRESS: &[u8] = b"source\0address";
+
+/// Properties with the identity in the client's certificate: its first URI SAN, its first DNS SAN.
+pub const CERTIFICATE: [&[u8]; 2] =
+    [b"connection\0uri_san_peer_certificate", b"connection\0dns_san_peer_certificate"];
+
+/// The property with a claim: dynamic metadata that jwt_authn writes, under the key that Istio has it use
+/// (`payload`, istio/pilot/pkg/security/authn/policy_applier.go). A client has no way to write there.
+#[must_use]
+pub fn claim_path(path: &[String]) -> Vec<u8> {
+    let mut whole = b"metadata\0filter_metadata\0envoy.filters.http.jwt_authn\0payload".to_vec();
+    for step in path {
+        whole.push(0);
+        whole.extend_from_slice(step.as_bytes());
+    }
+    whole
+}
+
 /// Pod labels that name the service of a workload, the first one present counts
 /// (Istio's canonical service: istio/pkg/model/proxy_workload, `CanonicalServiceLabel`).
 pub const SERVICE_LABELS: [&str; 3] = ["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"];

@@ -4,6 +4,7 @@ use crate::baggage::{self, Ours, Write};
 use crate::config::{Conflict, Role};
 use crate::decision::{Decision, Edit, Rejection, Source, UnitSource};
 use crate::destination::Place;
+use crate::edge::facts::Facts;
 use crate::headers::Seen;
 use crate::memory::Recall;
 use crate::plan::Plan;
@@ -126,15 +127,16 @@ fn unit<W: World>(
     {
         return (Some(unit), UnitSource::Memory);
     }
-    from_keys(plan, seen)
+    let mut facts = Facts::new(&plan.properties, memory.world());
+    match plan.keys.as_ref().and_then(|keys| keys.unit(seen, &mut facts)) {
+        Some(unit) => (Some(unit), UnitSource::Key),
+        None => from_ids(plan, seen),
+    }
 }
 
-/// The unit of a participant who came without one: sticky key, request id, trace id.
-pub fn from_keys(plan: &Plan, seen: &Seen<'_>) -> (Option<Unit>, UnitSource) {
+/// The unit of a participant who has no key: of the request id, else of the trace id.
+pub fn from_ids(plan: &Plan, seen: &Seen<'_>) -> (Option<Unit>, UnitSource) {
     let Some(keys) = &plan.keys else { return (None, UnitSource::Nowhere) };
-    if let Some(unit) = keys.unit(seen) {
-        return (Some(unit), UnitSource::Key);
-    }
     let ids = Ids::of(seen);
     match (ids.request, ids.trace) {
         (Some(id), _) => (Some(keys.of(id.bytes())), UnitSource::Request),

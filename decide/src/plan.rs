@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::config::{self, Accept, Config, Mistake, Mode, Policy, Restore, Role, Telemetry};
 use crate::decision::Decision;
 use crate::destination::Destinations;
+use crate::edge::Rules;
+use crate::edge::facts::Properties;
 use crate::exempt::Exempt;
 use crate::headers::{Interest, Seen};
 use crate::key::Keys;
@@ -47,6 +49,8 @@ pub struct Plan {
     /// Are tenants restored from memory, so that what comes in is worth remembering?
     pub(crate) remembers: bool,
     pub(crate) accept: Accept,
+    pub(crate) rules: Rules,
+    pub(crate) properties: Properties,
     pub(crate) keys: Option<Keys>,
     /// The tenant that the pod's label names.
     pub(crate) worker: Option<TenantId>,
@@ -71,7 +75,15 @@ impl Plan {
         };
 
         let mut interest = Interest::new(&config.header, config.role == Role::Gateway);
-        let keys = config.sticky.as_ref().map(|sticky| Keys::new(sticky, &mut interest));
+        let edge = config.edge.as_ref();
+        let mut properties = Properties::new(edge.and_then(|edge| edge.issuer.as_deref()));
+        let keys = config.sticky.as_ref().map(|sticky| Keys::new(sticky, &mut interest, &mut properties));
+        edge.iter().flat_map(|edge| &edge.remove).for_each(|name| interest.refuse(name));
+        let rules = edge.map_or(&[][..], |edge| &edge.rules);
+        let rules = Rules::new(rules, &tenants, &mut interest, &mut properties).unwrap_or_else(|mistake| {
+            mistakes.add(mistake.0, mistake.1);
+            Rules::default()
+        });
         for name in config.sticky.iter().flat_map(|sticky| &sticky.tenants) {
             tenants.find(name.as_bytes()).into_iter().for_each(|id| tenants.let_carry_unit(id));
         }
@@ -105,7 +117,9 @@ impl Plan {
             interest,
             policy,
             remembers,
-            accept: config.edge.as_ref().map(|edge| edge.accept).unwrap_or_default(),
+            accept: edge.map(|edge| edge.accept).unwrap_or_default(),
+            rules,
+            properties,
             keys,
             exempt: Exempt::new(&config.exempt),
             mode: config.mode,

@@ -32,6 +32,11 @@ impl<'w, W: World> Recollection<'w, W> {
         Self { world, recall: None }
     }
 
+    /// The surroundings that it asks.
+    pub fn world(&mut self) -> &mut W {
+        self.world
+    }
+
     pub fn get(&mut self, seen: &Seen<'_>) -> Recall {
         if let Some(recall) = self.recall {
             return recall;

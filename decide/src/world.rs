@@ -17,6 +17,12 @@ pub trait World {
 
     /// The port that the request was sent to.
     fn port(&mut self) -> Option<u16>;
+
+    /// A property by its path, whose steps are joined by NUL, in Envoy's wire form; see [`crate::names`].
+    fn property(&mut self, path: &[u8]) -> Option<Vec<u8>>;
+
+    /// Random bits; nothing secret is made of them.
+    fn random(&mut self) -> Option<u64>;
 }
 
 /// Surroundings that know nothing: no memory, no route.
@@ -37,6 +43,14 @@ impl World for Nothing {
     }
 
     fn port(&mut self) -> Option<u16> {
+        None
+    }
+
+    fn property(&mut self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn random(&mut self) -> Option<u64> {
         None
     }
 }

@@ -65,6 +65,9 @@ fn carry_out(plan: &Plan, counters: &Counters, decision: &Decision<'_>) -> Fate 
     }
     if decision.enforce {
         apply(&plan.interest, &decision.edits);
+        if let Some(cookie) = &decision.cookie {
+            host::set_state(names::COOKIE_STATE, cookie);
+        }
     }
     if let Some(ids) = &decision.remember {
         remember(plan, decision, ids);
@@ -124,6 +127,14 @@ impl World for Envoy {
 
     fn route_name(&mut self) -> Option<Vec<u8>> {
         host::property(b"xds\0route_name")
+    }
+
+    fn property(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+        host::property(path)
+    }
+
+    fn random(&mut self) -> Option<u64> {
+        host::random()
     }
 
     fn port(&mut self) -> Option<u16> {

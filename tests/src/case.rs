@@ -67,6 +67,14 @@ pub struct Case {
     /// There is no route.
     #[serde(default)]
     pub no_route: bool,
+    /// The claims of the caller's token. Elsewhere than in Envoy they are as if Istio had verified it.
+    pub token: Option<serde_json::Map<String, serde_json::Value>>,
+    /// What is wrong with the token; such a case runs in Envoy only.
+    pub flaw: Option<crate::token::Flaw>,
+    /// The client's address. In Envoy it is taken from `x-forwarded-for`, which a case then has too.
+    pub from: Option<String>,
+    /// URI SAN of the client's certificate.
+    pub certificate: Option<String>,
     /// The request's headers.
     pub request: Vec<Header>,
     /// What is to become of it.
@@ -123,6 +131,10 @@ pub struct Want {
     pub reason: Option<String>,
     /// The bucket. Visible natively only.
     pub bucket: Option<u16>,
+    /// The place of the rule that matched. Visible natively only.
+    pub rule: Option<u16>,
+    /// The cookie that is made, whole; `$cookie` stands for its value, and `$unit` in headers for the unit it makes.
+    pub cookie: Option<String>,
     /// The status of an answer of the filter's own.
     pub reply: Option<u32>,
     /// What a later request of the pod finds: its headers, and what they become.

@@ -8,6 +8,7 @@ use anyhow::Result;
 use graylane_decide::Role;
 
 use crate::case::Headers;
+use crate::token::Flaw;
 
 /// A request, as a level is to send it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,21 @@ pub struct Request<'a> {
     pub cluster: Option<&'a str>,
     /// The name of that route.
     pub route: Option<&'a str>,
+    /// Claims of the caller's token, and what is wrong with it.
+    pub token: Option<(&'a Claims, Option<Flaw>)>,
+    /// What else is known of the caller: properties, as Envoy has them.
+    pub properties: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Claims of a token.
+pub type Claims = serde_json::Map<String, serde_json::Value>;
+
+impl<'a> Request<'a> {
+    /// A request that leads to a cluster, and nothing more.
+    #[must_use]
+    pub fn new(role: Role, headers: Headers, cluster: Option<&'a str>) -> Self {
+        Self { role, headers, cluster, route: None, token: None, properties: Vec::new() }
+    }
 }
 
 /// What became of a request, as far as a level can see it.
@@ -35,6 +51,10 @@ pub struct Outcome {
     pub counted: Option<[String; 2]>,
     /// Reason and bucket.
     pub why: Option<(String, Option<u16>)>,
+    /// The place of the rule that matched.
+    pub rule: Option<u16>,
+    /// The cookie that was made.
+    pub cookie: Option<String>,
 }
 
 /// A place where requests can be sent through the plugins of one suite.

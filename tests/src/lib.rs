@@ -9,3 +9,4 @@ pub mod host;
 pub mod level;
 pub mod prometheus;
 pub mod run;
+pub mod token;

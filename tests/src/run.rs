@@ -2,18 +2,22 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
-use graylane_decide::Role;
+use anyhow::{Result, ensure};
+use graylane_decide::sticky::{Seed, Unit};
+use graylane_decide::{Role, names};
 
-use crate::case::{Case, Headers, Ids, Suite, headers};
+use crate::case::{Case, Headers, Ids, Suite, Want, headers};
 use crate::level::{Level, Outcome, Request};
+use crate::token;
 
 /// Where routes lead unless a suite or case says otherwise: a service of the mesh that no file lists.
 pub const DEFAULT_CLUSTER: &str = "outbound|8080||elsewhere.shop.svc.cluster.local";
 
 /// Headers that Envoy itself adds or rewrites on the way, and pseudo headers, which are no lines there.
-const ENVOYS_OWN: [&str; 7] = [
+const ENVOYS_OWN: [&str; 8] = [
     "host",
+    // Where a case has a token, it is sent in Envoy only.
+    "authorization",
     "x-forwarded-proto",
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-decorator-operation",
@@ -30,36 +34,52 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
     let ids = Ids::of(number);
     let cluster = case.cluster.as_deref().or(suite.cluster.as_deref()).unwrap_or(DEFAULT_CLUSTER);
     for before in &case.before {
-        level.send(&Request {
-            role: Role::Inbound,
-            headers: headers(before, &ids)?,
-            cluster: Some(cluster),
-            route: None,
-        })?;
+        level.send(&Request::new(Role::Inbound, headers(before, &ids)?, Some(cluster)))?;
     }
     let sent = headers(&case.request, &ids)?;
     let cluster = Some(cluster).filter(|_| !case.no_route);
     let got = level.send(&Request {
-        role: suite.role,
-        headers: sent.clone(),
-        cluster,
         route: case.route.as_deref(),
+        token: case.token.as_ref().map(|claims| (claims, case.flaw)),
+        properties: properties(case),
+        ..Request::new(suite.role, sent.clone(), cluster)
     })?;
     let mut table = Table::default();
-    compare(case, &ids, &sent, &got, &mut table);
+    let mut case = case.clone();
+    minted(suite, &mut case.want, &got)?;
+    compare(&case, &ids, &sent, &got, &mut table);
     if let Some(after) = &case.want.after {
         let sent = headers(&after.request, &ids)?;
-        let request = Request {
-            role: Role::Outbound,
-            headers: sent.clone(),
-            cluster: Some(DEFAULT_CLUSTER),
-            route: None,
-        };
+        let request = Request::new(Role::Outbound, sent.clone(), Some(DEFAULT_CLUSTER));
         let got = level.send(&request)?;
         let want = after.set.iter().map(|(name, value)| (name.clone(), Some(ids.text(value))));
         table.headers("later ", &edited(&sent, want.collect()), &got.headers);
     }
     Ok(table.failed.then_some(table.text))
+}
+
+/// What Envoy knows of a case's caller.
+fn properties(case: &Case) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let claims = case.token.iter().flat_map(token::properties);
+    let from = case.from.iter().map(|from| {
+        let peer = if from.contains(':') { format!("[{from}]:0") } else { format!("{from}:0") };
+        (names::SOURCE_ADDRESS.to_vec(), peer.into_bytes())
+    });
+    let certificate =
+        case.certificate.iter().map(|san| (names::CERTIFICATE[0].to_vec(), san.clone().into_bytes()));
+    claims.chain(from).chain(certificate).collect()
+}
+
+/// Puts the value of a cookie that was made, and the unit that it makes, where a case wants them.
+fn minted(suite: &Suite, want: &mut Want, got: &Outcome) -> Result<()> {
+    let value = got.cookie.as_deref().and_then(|cookie| cookie.split(['=', ';']).nth(1));
+    let Some(value) = value.filter(|_| want.cookie.is_some()) else { return Ok(()) };
+    ensure!(Unit::parse(value.as_bytes()).is_some(), "`{value}` is no value of a cookie that we make");
+    let unit = Unit::of(value.as_bytes(), Seed::of(&suite.mesh()?.salt)).wire();
+    let unit = String::from_utf8_lossy(&unit).into_owned();
+    want.set.values_mut().for_each(|text| *text = text.replace("$unit", &unit));
+    want.cookie.iter_mut().for_each(|text| *text = text.replace("$cookie", value));
+    Ok(())
 }
 
 fn compare(case: &Case, ids: &Ids, sent: &Headers, got: &Outcome, table: &mut Table) {
@@ -80,11 +100,15 @@ fn compare(case: &Case, ids: &Ids, sent: &Headers, got: &Outcome, table: &mut Ta
     ] {
         want.iter().for_each(|want| table.row(what, want, got));
     }
+    let none = "(none)";
+    table.row("cookie", want.cookie.as_deref().unwrap_or(none), got.cookie.as_deref().unwrap_or(none));
     if let Some([service, unit]) = &got.counted {
         want.service.iter().for_each(|want| table.row("service", want, service));
         want.unit.iter().for_each(|want| table.row("unit from", want, unit));
     }
     if let Some((reason, bucket)) = &got.why {
+        let rule = got.rule.map_or(String::new(), |rule| rule.to_string());
+        want.rule.iter().for_each(|want| table.row("rule", &want.to_string(), &rule));
         want.reason.iter().for_each(|want| table.row("reason", want, reason));
         let bucket = bucket.map_or(String::new(), |bucket| bucket.to_string());
         want.bucket.iter().for_each(|want| table.row("bucket", &want.to_string(), &bucket));

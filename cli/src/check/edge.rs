@@ -2,8 +2,8 @@
 
 use graylane_decide::config::Accept;
 
-use super::names::{is_dns_label, is_label_key};
-use super::{Checker, instead};
+use super::Checker;
+use super::names::{is_dns_label, is_label_key, is_token};
 use crate::mesh;
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -13,12 +13,15 @@ pub fn check(checker: &mut Checker<'_>) {
             .warning(&["edge", "accept"], "`always`: anybody outside can choose a tenant")
             .help("write rules that say who may, and `accept: never`");
     }
-    for (index, rule) in document.edge.rules.iter().enumerate() {
-        if !document.tenants.contains_key(&rule.tenant) {
-            let path = ["edge", "rules", &index.to_string(), "tenant"];
+    jwt(checker);
+    for (index, name) in document.edge.remove.iter().enumerate() {
+        if !is_token(name) || ["host", "cookie", "authorization"].contains(&&*name.to_ascii_lowercase()) {
             checker
-                .error(&path, format!("`{}` is no tenant", rule.tenant))
-                .help(instead(&rule.tenant, document.tenants.keys().map(String::as_str)));
+                .error(
+                    &["edge", "remove", &index.to_string()],
+                    format!("`{name}` cannot be removed from every request"),
+                )
+                .help("write a header that only your own services set, as in `x-user-role`");
         }
     }
     let Some(gateway) = &document.edge.gateway else { return };
@@ -54,4 +57,54 @@ pub fn check(checker: &mut Checker<'_>) {
             .error_at_key(&["edge", "gateway"], format!("`edge.gateway` has no `selector`: {why}"))
             .help("add the labels of the gateway's pods, as in `selector: {istio: ingressgateway}`");
     }
+}
+
+/// A URL that a proxy or the control plane is to ask.
+fn url(checker: &mut Checker<'_>, path: &[&str], url: &str) {
+    if url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) {
+        return;
+    }
+    if url.starts_with("http://") {
+        checker
+            .warning(
+                path,
+                format!(
+                    "`{url}`: whoever sits between can put his own keys there, and then choose any tenant"
+                ),
+            )
+            .help("write `https://`, unless the way there is protected otherwise");
+    } else {
+        checker
+            .error(path, format!("`{url}` is no URL"))
+            .help("write it whole, as in `https://id.example/keys`");
+    }
+}
+
+fn jwt(checker: &mut Checker<'_>) {
+    let edge = &checker.document().edge;
+    let Some(jwt) = &edge.jwt else { return };
+    if jwt.issuer.trim().is_empty() {
+        checker
+            .error(&["edge", "jwt", "issuer"], "an issuer without a name")
+            .help("write the tokens' claim `iss`, as in `https://id.example`");
+    }
+    if let Some(keys) = &jwt.jwks_uri {
+        url(checker, &["edge", "jwt", "jwksUri"], keys);
+    }
+    if !jwt.render {
+        return;
+    }
+    let path = ["edge", "jwt", "render"];
+    if edge.gateway.is_none() {
+        checker
+            .error(&path, "a RequestAuthentication is for a gateway, and none is named")
+            .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
+        return;
+    }
+    checker
+        .warning(
+            &path,
+            format!("every other bearer token on that gateway will get 401: those that `{}` did not issue, and opaque ones", jwt.issuer),
+        )
+        .help("write `render: false` where a RequestAuthentication is there already, and add this issuer to that one");
 }

@@ -2,9 +2,16 @@
 
 use graylane_decide::plan::{NAME_RULE, is_header_name, is_name};
 
-use super::Checker;
+use super::names::{is_cookie_name, is_dns_name, is_token};
+use super::{Checker, listed};
 use crate::document::duration;
-use crate::document::model::At;
+use crate::document::model::{At, Key, Mint, SameSite};
+
+/// Cookies that servers make for a login, by parts of their names.
+const SESSIONS: [&str; 6] = ["session", "sessid", "connect.sid", "asp.net", "auth", "token"];
+
+/// Longer than that no browser keeps a cookie (RFC 6265bis, section 5.5).
+const MAX_AGE_DAYS: u64 = 400;
 
 pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
@@ -16,45 +23,26 @@ pub fn check(checker: &mut Checker<'_>) {
             .error(&["sticky", "salt"], format!("`{salt}` cannot be a salt"))
             .help(format!("a salt has {NAME_RULE}"));
     }
+    let mut minted = None;
     for (index, key) in sticky.keys.iter().enumerate() {
-        let index = index.to_string();
-        let path = ["sticky", "keys", &index];
-        match (&key.header, &key.cookie) {
-            (Some(header), None)
-                if !is_header_name(header) && header != "authorization" && header != "x-request-id" =>
-            {
-                checker
-                    .error(&path, format!("`{header}` is no header that could hold a user's key"))
-                    .help("write a header that your clients or your gateway set, as in `x-user-id`");
-            }
-            (None, Some(cookie))
-                if cookie.is_empty()
-                    || cookie.contains(|c: char| !c.is_ascii_graphic() || "=;,\"\\".contains(c)) =>
-            {
-                checker
-                    .error(&path, format!("`{cookie}` is no name of a cookie"))
-                    .help("write a name, as in `lane-id`");
-            }
-            (Some(_), None) | (None, Some(_)) => {}
-            _ => drop(
-                checker
-                    .error(&path, "a sticky key is one place")
-                    .help("write `{header: x-user-id}` or `{cookie: lane-id}`"),
-            ),
-        }
+        let number = index.to_string();
+        let path = ["sticky", "keys", &number];
+        place(checker, key, &path);
         if let Some(mint) = &key.mint {
-            if key.cookie.is_none() {
+            self::mint(checker, key, mint, &path);
+            if let Some(first) = minted.replace(index) {
+                let first = checker.project.span(&["sticky", "keys", &first.to_string()]);
                 checker
-                    .error(&path, "only a cookie can be minted")
-                    .help("write `{cookie: lane-id, mint: {maxAge: 30d}}`");
+                    .error(&path, "a second cookie to make: whoever has the first one has a key")
+                    .help("keep one `mint`")
+                    .related(first, "the first one");
             }
-            if let Some(age) = &mint.max_age
-                && duration::parse(age).is_none()
-            {
-                checker
-                    .error(&["sticky", "keys", &index, "mint", "maxAge"], format!("`{age}` is no duration"))
-                    .help(duration::EXAMPLES);
-            }
+        }
+        if document.edge.gateway.is_none() && (key.claim.is_some() || key.source || key.mint.is_some()) {
+            let what = if key.mint.is_some() { "a cookie is made" } else { "this key is seen" };
+            checker
+                .warning(&path, format!("{what} at a gateway only, and none is named"))
+                .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
         }
     }
     if sticky.at == Some(At::Edge) && document.edge.gateway.is_none() && !sticky.keys.is_empty() {
@@ -70,5 +58,133 @@ pub fn check(checker: &mut Checker<'_>) {
                 "there are rollouts but no sticky key: only one causal chain is sticky, not a user",
             )
             .help("add where a user's own value is, as in `sticky: {keys: [{header: x-user-id}]}`");
+    }
+}
+
+/// A key is in one place, which has a name.
+fn place(checker: &mut Checker<'_>, key: &Key, path: &[&str]) {
+    let given =
+        [key.header.is_some(), key.cookie.is_some(), key.query.is_some(), key.claim.is_some(), key.source];
+    if given.into_iter().filter(|given| *given).count() != 1 {
+        checker
+            .error(path, "a sticky key is one place")
+            .help("write one of `{header: x-user-id}`, `{cookie: lane-id}`, `{query: user}`, `{claim: sub}`, `{source: true}`");
+        return;
+    }
+    if let Some(header) = &key.header
+        && !is_header_name(header)
+        && header != "authorization"
+        && header != "x-request-id"
+    {
+        checker
+            .error(path, format!("`{header}` is no header that could hold a user's key"))
+            .help("write a header that your clients or your gateway set, as in `x-user-id`");
+    }
+    if let Some(claim) = &key.claim
+        && (claim.path().is_empty() || claim.path().iter().any(String::is_empty))
+    {
+        checker.error(path, "a claim without a name").help("write its name, as in `{claim: sub}`");
+    }
+    if key.query.as_ref().is_some_and(String::is_empty) {
+        checker.error(path, "a parameter without a name").help("write its name, as in `{query: user}`");
+    }
+    let Some(cookie) = &key.cookie else { return };
+    if !is_cookie_name(cookie) {
+        checker
+            .error(path, format!("`{cookie}` is no name of a cookie"))
+            .help("write a name, as in `lane-id`");
+        return;
+    }
+    let lower = cookie.to_ascii_lowercase();
+    if SESSIONS.iter().any(|part| lower.contains(part)) || lower == "sid" {
+        checker
+            .warning(
+                path,
+                format!("`{cookie}` looks like a session: users would move between versions at each login"),
+            )
+            .help("use a value that stays with the user, as in `{claim: sub}`, or a cookie of its own, as in `{cookie: lane-id, mint: {maxAge: 30d}}`");
+    }
+}
+
+/// What browsers, and RFC 6265, do not take.
+fn mint(checker: &mut Checker<'_>, key: &Key, mint: &Mint, path: &[&str]) {
+    let Some(cookie) = &key.cookie else {
+        checker
+            .error(path, "only a cookie can be minted")
+            .help("write `{cookie: lane-id, mint: {maxAge: 30d}}`");
+        return;
+    };
+    let at = |key: &'static str| [path, &["mint", key]].concat();
+    if !is_token(cookie) && is_cookie_name(cookie) {
+        checker
+            .error(path, format!("a cookie `{cookie}` cannot be made"))
+            .help("use letters, digits and `-`");
+    }
+    match mint.max_age.as_deref().map(|age| (age, duration::parse(age))) {
+        None => {
+            checker
+                .warning(&at("maxAge"), "a cookie without `maxAge` goes with the browser's session: the user moves when it is closed")
+                .help("say how long a user is to stay, as in `maxAge: 30d`");
+        }
+        Some((age, None)) => {
+            checker.error(&at("maxAge"), format!("`{age}` is no duration")).help(duration::EXAMPLES);
+        }
+        Some((age, Some(length))) if length.as_secs() > MAX_AGE_DAYS * 86_400 => {
+            checker
+                .warning(&at("maxAge"), format!("no browser keeps a cookie for `{age}`"))
+                .help(format!("write at most `{MAX_AGE_DAYS}d`"));
+        }
+        Some((age, Some(length))) if length.as_secs() == 0 => {
+            checker.error(&at("maxAge"), format!("`{age}` is gone at once")).help("write at least `1s`");
+        }
+        Some(_) => {}
+    }
+    if !mint.path.starts_with('/') || mint.path.contains(|c: char| !c.is_ascii_graphic() || c == ';') {
+        checker
+            .error(&at("path"), format!("`{}` is no path of a cookie", mint.path))
+            .help("write a prefix of paths, as in `/`");
+    }
+    if let Some(domain) = &mint.domain
+        && !is_dns_name(domain.trim_start_matches('.'))
+    {
+        checker
+            .error(&at("domain"), format!("`{domain}` is no domain"))
+            .help("write a domain that your public hosts are under, as in `example.com`");
+    }
+    secure(checker, cookie, mint, path);
+}
+
+fn secure(checker: &mut Checker<'_>, cookie: &str, mint: &Mint, path: &[&str]) {
+    let at = |key: &'static str| [path, &["mint", key]].concat();
+    let host_only = mint.path == "/" && mint.domain.is_none();
+    if cookie.starts_with("__Host-") && !(mint.secure && host_only) {
+        checker
+            .error(
+                &at("domain"),
+                "browsers refuse a cookie `__Host-…` that has a domain, a path, or no `Secure`",
+            )
+            .help("keep `path: /` and `secure: true`, without `domain`");
+        return;
+    }
+    if mint.secure {
+        return;
+    }
+    if mint.same_site == SameSite::None || cookie.starts_with("__Secure-") {
+        checker
+            .error(&at("secure"), "browsers refuse this cookie without `Secure`")
+            .help("take `secure: false` out");
+        return;
+    }
+    // A file says nothing of the Gateway's servers. Names that are for one's own machine only need no HTTPS.
+    let local =
+        |host: &str| [".test", ".localhost", ".local", ".internal"].iter().any(|end| host.ends_with(end));
+    let services = checker.document().services.values();
+    let hosts = services.filter_map(|service| service.expose.as_ref()).flat_map(|expose| &expose.hosts);
+    let public: Vec<&str> = hosts.map(String::as_str).filter(|host| !local(host)).collect();
+    if !public.is_empty() {
+        let hosts = listed(public);
+        checker
+            .warning(&at("secure"), format!("{hosts}: without `Secure` the cookie goes over plain HTTP too, where anybody can read and set it"))
+            .help("take `secure: false` out; it is for hosts that have no HTTPS");
     }
 }

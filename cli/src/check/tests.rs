@@ -1,5 +1,7 @@
 //! Everything that `check` can find, each in the smallest file that has it.
 
+mod edge;
+
 use crate::document;
 
 /// A file in order; `{}` is where a test adds something.
@@ -269,8 +271,12 @@ fn sticky_and_edge() {
     one("{header: x-user-id}", "{}", &["a sticky key is one place"]);
     one("{header: x-user-id}", "{header: a, cookie: b}", &["a sticky key is one place"]);
     one("{header: x-user-id}", "{cookie: 'a=b'}", &["`a=b` is no name of a cookie"]);
-    one("{header: x-user-id}", "{header: x-user-id, mint: {}}", &["only a cookie can be minted"]);
-    one("{header: x-user-id}", "{cookie: id, mint: {maxAge: long}}", &["`long` is no duration"]);
+    one("{header: x-user-id}", "{claim: sub}", &["Warning: this key is seen at a gateway only"]);
+    one(
+        "{header: x-user-id}",
+        "{cookie: id, mint: {maxAge: 30d}}",
+        &["Warning: a cookie is made at a gateway only"],
+    );
     one(
         "{keys: [{header: x-user-id}]}",
         "{keys: [{header: x-user-id}], at: edge}",

@@ -14,9 +14,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
-pub use edge::{Edge, Gateway, Jwt, Named, Rule, Text};
+pub use edge::{Claim, ClaimName, Condition, Edge, Gateway, Jwt, Named, Rule, Text};
 pub use service::{Expose, Fallback, Placed, Rollout, Route, Service, Share};
-pub use sticky::{At, Key, Mint, Sticky};
+pub use sticky::{At, Key, Mint, SameSite, Sticky};
 pub use worker::{FullTopic, Kafka, Topic, Worker};
 
 /// A graylane file.

@@ -101,7 +101,15 @@ impl<'a> Walker<'a> {
 
     /// Of several branches the one counts whose type the value has.
     fn branches(&mut self, node: &Node, branches: &'a [Json], place: Span) -> Option<Json> {
-        let resolved: Vec<&Json> = branches.iter().map(|branch| self.resolve(branch)).collect();
+        let resolved: Vec<&Json> = branches
+            .iter()
+            .map(|branch| self.resolve(branch))
+            // What may be missing and has several types is a branch with branches.
+            .flat_map(|branch| match branch.get("anyOf").and_then(Json::as_array) {
+                Some(inner) => inner.iter().map(|branch| self.resolve(branch)).collect(),
+                None => vec![branch],
+            })
+            .collect();
         let all_words: Option<Vec<&str>> = resolved
             .iter()
             .map(|branch| words(branch))

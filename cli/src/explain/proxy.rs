@@ -192,6 +192,15 @@ impl World for Surroundings<'_> {
     fn port(&mut self) -> Option<u16> {
         None
     }
+
+    /// A request that is written down has neither token, certificate nor address.
+    fn property(&mut self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn random(&mut self) -> Option<u64> {
+        None
+    }
 }
 
 #[derive(Default)]

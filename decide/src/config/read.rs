@@ -91,6 +91,17 @@ impl Reader {
         result
     }
 
+    /// The one key of an object that has exactly one of these.
+    #[inline(never)]
+    pub fn variant<'k>(&mut self, value: &Value, keys: &[&'k str]) -> Option<&'k str> {
+        self.refuse_others(value, keys)?;
+        let mut given = keys.iter().filter(|key| value.get(key).is_some());
+        match (given.next(), given.next()) {
+            (Some(key), None) => Some(key),
+            _ => self.mistake(["expected one of ", &keys.join(", ")].concat()),
+        }
+    }
+
     /// Reads one of several words: its place among them.
     #[inline(never)]
     pub fn word(&mut self, value: &Value, words: &[&str]) -> Option<usize> {
@@ -110,6 +121,18 @@ impl Read for u32 {
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
         let number = value.as_u64().and_then(|number| Self::try_from(number).ok());
         number.or_else(|| reader.expected("a whole number", value))
+    }
+}
+
+impl Read for f64 {
+    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
+        value.as_f64().or_else(|| reader.expected("a number", value))
+    }
+}
+
+impl<T: Read> Read for Box<T> {
+    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
+        T::read(value, reader).map(Self::new)
     }
 }
 

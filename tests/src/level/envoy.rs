@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use graylane::envoy::{Envoy, Options, config, locate};
-use graylane_decide::Role;
+use graylane_decide::{Role, names};
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 
@@ -16,6 +16,7 @@ use super::{Level, Outcome, Request};
 use crate::case::{Node, Suite};
 use crate::echo;
 use crate::host::module_path;
+use crate::token;
 
 /// Header by which a test chooses the cluster that the initial route leads to, and the route's name behind a `;`.
 const CLUSTER: &str = "x-test-cluster";
@@ -74,6 +75,10 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
         filter["config"]["vm_config"]["environment_variables"] =
             json!({"key_values": suite.node.environment});
     }
+    let cookie = json!({
+        "header": {"key": "set-cookie", "value": format!("%FILTER_STATE(wasm.{}:PLAIN)%", names::COOKIE_STATE)},
+        "append_action": "APPEND_IF_EXISTS_OR_ADD",
+    });
     let show = |(header, state): &(&str, &str)| {
         let value = format!("%FILTER_STATE(wasm.{state}:PLAIN)%");
         json!({"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
@@ -84,7 +89,7 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
             "name": name,
             "match": {"prefix": "/", "headers": [{"name": CLUSTER, "string_match": {"exact": format!("{cluster};{name}")}}]},
             "route": {"cluster": cluster},
-            "response_headers_to_add": SHOWN.iter().map(show).collect::<Vec<_>>(),
+            "response_headers_to_add": SHOWN.iter().map(show).chain([cookie.clone()]).collect::<Vec<_>>(),
         })
     };
     let routes = clusters
@@ -100,7 +105,10 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
     });
     let direction = if role == Role::Inbound { "INBOUND" } else { "OUTBOUND" };
     let filter = json!({"name": name, "typed_config": filter});
-    Ok(config::listener(&name, 0, direction, &[filter], &manager))
+    // Where tokens are sent somebody verifies them, before us, as in Istio.
+    let tokens = suite.cases.iter().any(|case| case.token.is_some()) && role == Role::Gateway;
+    let filters = tokens.then(token::filter).into_iter().chain([filter]).collect::<Vec<_>>();
+    Ok(config::listener(&name, 0, direction, &filters, &manager))
 }
 
 fn node(node: &Node) -> Json {
@@ -195,7 +203,10 @@ impl Level for InEnvoy<'_> {
         let cluster = request.cluster.map(|cluster| {
             (CLUSTER.to_owned(), format!("{cluster};{}", request.route.unwrap_or_default()).into_bytes())
         });
-        for (name, value) in plain.chain(&cluster) {
+        let token = request.token.map(|(claims, flaw)| {
+            ("authorization".to_owned(), format!("Bearer {}", token::sign(claims, flaw)).into())
+        });
+        for (name, value) in plain.chain(&cluster).chain(&token) {
             for part in [name.as_bytes(), b": ", value, b"\r\n"] {
                 head.extend_from_slice(part);
             }
@@ -219,6 +230,7 @@ impl Level for InEnvoy<'_> {
         );
         Ok(Outcome {
             headers,
+            cookie: answer.header("set-cookie"),
             lane: Some(shown).filter(|[tenant, ..]| !tenant.is_empty()),
             ..Outcome::default()
         })

@@ -12,6 +12,8 @@ use super::{Level, Outcome, Request};
 use crate::case::{Headers, Suite};
 
 const NOW: u64 = 1_700_000_000_000;
+/// Random bits that repeat.
+const RANDOM: u64 = 0x5d5c_5f5e_5958_5b5a;
 
 #[derive(Default)]
 struct Slots(BTreeMap<u32, (Vec<u8>, u32)>);
@@ -93,6 +95,14 @@ impl World for Surroundings<'_> {
     fn port(&mut self) -> Option<u16> {
         None
     }
+
+    fn property(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+        self.request.properties.iter().find(|(is, _)| is == path).map(|(_, value)| value.clone())
+    }
+
+    fn random(&mut self) -> Option<u64> {
+        Some(RANDOM)
+    }
 }
 
 fn apply(headers: &mut Headers, interest: &Interest, edits: &Edits<'_>) {
@@ -155,6 +165,8 @@ impl Level for Native {
             ]);
             let reason = decision.reason.map(graylane_decide::decision::Reason::name).unwrap_or_default();
             outcome.why = Some((text(reason), decision.bucket));
+            outcome.rule = decision.rule;
+            outcome.cookie = decision.cookie.clone().filter(|_| decision.enforce);
         }
         Ok(outcome)
     }

@@ -65,7 +65,11 @@ impl Level for Wasm {
         let (vm, plugin) = (&mut self.workers[worker], self.plugins[request.role.name()][worker]);
         let cluster = request.cluster.map(|name| ("xds.cluster_name", name.as_bytes()));
         let route = request.route.map(|name| ("xds.route_name", name.as_bytes()));
-        let properties: Vec<(&str, &[u8])> = cluster.into_iter().chain(route).collect();
+        let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+        let further: Vec<(String, &[u8])> =
+            request.properties.iter().map(|(path, value)| (text(path), value.as_slice())).collect();
+        let further = further.iter().map(|(path, value)| (path.as_str(), *value));
+        let properties: Vec<(&str, &[u8])> = cluster.into_iter().chain(route).chain(further).collect();
         let before = vm.state().metrics.clone();
         let seen = vm.request(plugin, &request.headers, &properties)?;
         let counted: Vec<String> = vm
@@ -99,7 +103,8 @@ impl Level for Wasm {
             reply: seen.reply.map(|reply| (reply.status, reply.body)),
             lane,
             counted: counted.map(|name| [tag(name, "service"), tag(name, "unit")]),
-            why: None,
+            cookie: state("cookie"),
+            ..Outcome::default()
         })
     }
 }

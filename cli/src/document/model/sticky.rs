@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::ClaimName;
+
 /// How users become sticky.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -34,14 +36,56 @@ pub struct Key {
     pub header: Option<String>,
     /// In a cookie of this name.
     pub cookie: Option<String>,
-    /// With a cookie: the gateway makes one for whoever has none.
+    /// In a parameter of the query of this name.
+    pub query: Option<String>,
+    /// In a claim of a token that Istio verified; at the gateway only.
+    pub claim: Option<ClaimName>,
+    /// `true`: the client's address; at the gateway only. All users behind one address are one.
+    pub source: bool,
+    /// With a cookie: the gateway makes one for whoever has no key at all, if he takes part in a rollout.
     pub mint: Option<Mint>,
 }
 
 /// A cookie that the gateway makes.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Mint {
     /// How long it lives, as in `30d`. Default: as long as the browser runs.
     pub max_age: Option<String>,
+    /// Under which paths it is sent.
+    pub path: String,
+    /// To which domain, and all under it. Default: only to the host that was asked.
+    pub domain: Option<String>,
+    /// Is it sent with requests that another site caused?
+    pub same_site: SameSite,
+    /// Only over HTTPS.
+    pub secure: bool,
+    /// Not for scripts.
+    pub http_only: bool,
+}
+
+impl Default for Mint {
+    fn default() -> Self {
+        Self {
+            max_age: None,
+            path: "/".to_owned(),
+            domain: None,
+            same_site: SameSite::default(),
+            secure: true,
+            http_only: true,
+        }
+    }
+}
+
+/// Is a cookie sent with requests that another site caused?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SameSite {
+    /// Only when a user follows a link.
+    #[default]
+    Lax,
+    /// Never.
+    Strict,
+    /// Always; needs `secure`.
+    None,
 }

@@ -1,0 +1,159 @@
+//! What has to be asked of the host, each at most once a request and only when it is needed.
+
+use crate::headers::Value;
+use crate::names;
+use crate::world::World;
+
+/// The properties that a plan may ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Properties {
+    paths: Vec<Box<[u8]>>,
+    /// The claim `iss`, and what it has to be for any claim to count.
+    issuer: Option<(usize, Box<[u8]>)>,
+}
+
+impl Properties {
+    /// None so far. With an issuer, no claim counts of a token that another one issued.
+    #[must_use]
+    pub fn new(issuer: Option<&str>) -> Self {
+        let mut properties = Self::default();
+        if let Some(issuer) = issuer {
+            let index = properties.claim(&["iss".to_owned()]);
+            properties.issuer = Some((index, issuer.as_bytes().into()));
+        }
+        properties
+    }
+
+    /// Registers a property by its path; the index is for [`Facts`]. The same path twice gets the same index.
+    pub fn ask(&mut self, path: &[u8]) -> usize {
+        if let Some(known) = self.paths.iter().position(|known| **known == *path) {
+            return known;
+        }
+        self.paths.push(path.into());
+        self.paths.len() - 1
+    }
+
+    /// Registers a claim.
+    pub fn claim(&mut self, path: &[String]) -> usize {
+        self.ask(&names::claim_path(path))
+    }
+}
+
+/// The surroundings of one request, and what is known of them so far.
+pub struct Facts<'w, W> {
+    properties: &'w Properties,
+    /// The surroundings themselves, for what is not a property.
+    pub world: &'w mut W,
+    /// What was asked for: its index, and the answer.
+    known: Vec<(usize, Option<Vec<u8>>)>,
+}
+
+impl<'w, W: World> Facts<'w, W> {
+    /// Nothing is known yet.
+    pub fn new(properties: &'w Properties, world: &'w mut W) -> Self {
+        Self { properties, world, known: Vec::new() }
+    }
+
+    /// A property; none where it does not exist.
+    pub fn get(&mut self, index: usize) -> Option<&[u8]> {
+        let place = self.known.iter().position(|(known, _)| *known == index);
+        let place = place.unwrap_or_else(|| {
+            let path = self.properties.paths.get(index);
+            self.known.push((index, path.and_then(|path| self.world.property(path))));
+            self.known.len() - 1
+        });
+        self.known.get(place)?.1.as_deref()
+    }
+
+    /// A claim in Envoy's wire form; none where there is none, or where the token is another issuer's.
+    pub fn claim(&mut self, index: usize) -> Option<&[u8]> {
+        self.get(index)?;
+        if let Some((at, issuer)) = &self.properties.issuer
+            && self.get(*at) != Some(issuer)
+        {
+            return None;
+        }
+        self.get(index)
+    }
+}
+
+/// Tests a claim: a list matches if one element does.
+///
+/// Wire form (`serializeValue` in envoy/source/extensions/common/wasm/context.cc): text as it is, a number as eight
+/// bytes, a boolean as one, a list as the ABI's encoding of pairs whose values are empty.
+pub fn any_of(claim: Option<&[u8]>, mut test: impl FnMut(Value<'_>) -> bool) -> bool {
+    let value = |text: &[u8]| !text.trim_ascii().is_empty();
+    let Some(claim) = claim else { return test(Value::Absent) };
+    match elements(claim) {
+        Some(list) if list.is_empty() => test(Value::Absent),
+        Some(list) => list.iter().any(|element| test(Value::One(element))),
+        None if value(claim) => test(Value::One(claim)),
+        None => test(Value::Absent),
+    }
+}
+
+/// The one value of a claim, as a sticky key: none of a list.
+pub fn one(claim: &[u8]) -> Option<&[u8]> {
+    (elements(claim).is_none() && !claim.trim_ascii().is_empty()).then_some(claim)
+}
+
+/// The elements of a list, if these bytes are exactly that: a count, then the sizes of each element and of nothing,
+/// then each element and nothing with a NUL behind them.
+fn elements(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let (count, rest) = bytes.split_first_chunk::<4>()?;
+    let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+    let (sizes, mut text) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let mut list = Vec::new();
+    for [a, b, c, d, nothing @ ..] in sizes.as_chunks::<8>().0 {
+        let size = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).ok()?;
+        let (element, rest) = text.split_at_checked(size)?;
+        text = rest.strip_prefix(b"\0\0").filter(|_| *nothing == [0; 4])?;
+        list.push(element);
+    }
+    text.is_empty().then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list as Envoy hands it over.
+    fn list(elements: &[&str]) -> Vec<u8> {
+        let size = |size: usize| u32::try_from(size).unwrap().to_le_bytes();
+        let mut bytes = size(elements.len()).to_vec();
+        elements.iter().for_each(|element| bytes.extend([size(element.len()), size(0)].concat()));
+        elements.iter().for_each(|element| bytes.extend([element.as_bytes(), b"\0\0"].concat()));
+        bytes
+    }
+
+    #[test]
+    fn a_list_matches_if_one_element_does() {
+        let employee = |claim: &[u8]| any_of(Some(claim), |value| value == Value::One(b"employee"));
+        assert!(employee(b"employee"));
+        assert!(employee(&list(&["x", "employee"])));
+        assert!(!employee(&list(&["x", "employees", ""])));
+        assert!(!employee(&list(&[])));
+        // As seen on the wire.
+        assert!(employee(b"\x02\0\0\0\x08\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0employee\0\0x\0\0"));
+    }
+
+    #[test]
+    fn nothing_is_absent_and_what_is_cut_short_is_no_list() {
+        let absent = |claim: Option<&[u8]>| any_of(claim, |value| value == Value::Absent);
+        assert!(absent(None) && absent(Some(b"")) && absent(Some(b" ")) && absent(Some(&list(&[]))));
+        let whole = list(&["employee", "x"]);
+        for length in 0..whole.len() {
+            assert_eq!(elements(&whole[..length]), None, "cut at {length}");
+        }
+        assert_eq!(elements(&[whole.as_slice(), b"x"].concat()), None);
+        assert_eq!(elements(&[0xff; 40]), None);
+        assert_eq!(elements(&7.0f64.to_le_bytes()), None);
+    }
+
+    #[test]
+    fn a_list_is_no_key() {
+        assert_eq!(one(b"alice"), Some(b"alice".as_slice()));
+        assert_eq!(one(&list(&["alice"])), None);
+        assert_eq!(one(b""), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! Tokens (JWT, RFC 7519; ES256, RFC 7518 section 3.4): signed here, verified by Envoy's jwt_authn, which stands for
+//! Istio's RequestAuthentication and is configured as istiod does it.
+
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use graylane_decide::names;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING as ES256, EcdsaKeyPair, KeyPair as _};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use crate::level::Claims;
+
+/// The issuer that files name.
+pub const ISSUER: &str = "https://id.example";
+/// Another one that the gateway verifies tokens of.
+pub const OTHER_ISSUER: &str = "https://customers.example";
+
+/// What is wrong with a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// Issued by somebody whom nobody knows.
+    UnknownIssuer,
+    /// No longer valid.
+    Expired,
+    /// `alg: none`, without a signature.
+    Unsigned,
+    /// Claims were changed after it was signed.
+    Changed,
+    /// Signed with a key that is not the issuer's.
+    StrangersKey,
+}
+
+static KEYS: LazyLock<[EcdsaKeyPair; 2]> = LazyLock::new(|| [key(), key()]);
+
+fn key() -> EcdsaKeyPair {
+    let random = SystemRandom::new();
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ES256, &random).expect("random bits");
+    EcdsaKeyPair::from_pkcs8(&ES256, pkcs8.as_ref(), &random).expect("a key that was made just now")
+}
+
+fn part(json: &Json) -> String {
+    BASE64.encode(json.to_string())
+}
+
+/// A token with these claims, of [`ISSUER`] unless they say another.
+#[must_use]
+pub fn sign(claims: &Claims, flaw: Option<Flaw>) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let mut payload = json!({"iss": ISSUER, "sub": "alice", "iat": now, "exp": now + 3600});
+    for (name, value) in claims {
+        payload[name] = value.clone();
+    }
+    match flaw {
+        Some(Flaw::UnknownIssuer) => payload["iss"] = json!("https://evil.example"),
+        Some(Flaw::Expired) => payload["exp"] = json!(now - 3600),
+        _ => {}
+    }
+    let algorithm = if flaw == Some(Flaw::Unsigned) { "none" } else { "ES256" };
+    let signed =
+        format!("{}.{}", part(&json!({"alg": algorithm, "typ": "JWT", "kid": "one"})), part(&payload));
+    if flaw == Some(Flaw::Unsigned) {
+        return signed + ".";
+    }
+    let key = &KEYS[usize::from(flaw == Some(Flaw::StrangersKey))];
+    let signature = key.sign(&SystemRandom::new(), signed.as_bytes()).expect("a signature");
+    let signature = BASE64.encode(signature.as_ref());
+    if flaw == Some(Flaw::Changed) {
+        let (head, _) = signed.split_once('.').expect("two parts");
+        payload["sub"] = json!("mallory");
+        return format!("{head}.{}.{signature}", part(&payload));
+    }
+    format!("{signed}.{signature}")
+}
+
+/// The jwt_authn filter, as Istio has it: payload in metadata, tokens forwarded, requests without one let through.
+#[must_use]
+pub fn filter() -> Json {
+    // Uncompressed (SEC 1, section 2.3.3): a 4, then both coordinates.
+    let (x, y) = KEYS[0].public_key().as_ref()[1..].split_at(32);
+    let jwks = json!({"keys": [{
+        "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "one", "x": BASE64.encode(x), "y": BASE64.encode(y),
+    }]});
+    let provider = |issuer: &str| {
+        json!({
+            "issuer": issuer,
+            "local_jwks": {"inline_string": jwks.to_string()},
+            "payload_in_metadata": "payload",
+            "forward": true,
+        })
+    };
+    let either = json!({"requires_any": {"requirements": [
+        {"provider_name": "employees"}, {"provider_name": "customers"}, {"allow_missing": {}},
+    ]}});
+    json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+            "providers": {"employees": provider(ISSUER), "customers": provider(OTHER_ISSUER)},
+            "rules": [{"match": {"prefix": "/"}, "requires": either}],
+        },
+    })
+}
+
+/// The properties that a verified token leaves behind, in Envoy's wire form.
+pub fn properties(claims: &Claims) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut all = vec![(names::claim_path(&["iss".to_owned()]), ISSUER.as_bytes().to_vec())];
+    all.push((names::claim_path(&["sub".to_owned()]), b"alice".to_vec()));
+    for (name, value) in claims {
+        walk(&mut vec![name.clone()], value, &mut all);
+    }
+    // What a case says counts, so the last one of a name comes first.
+    all.reverse();
+    all
+}
+
+fn walk(path: &mut Vec<String>, value: &Json, all: &mut Vec<(Vec<u8>, Vec<u8>)>) {
+    if let Json::Object(inner) = value {
+        for (name, value) in inner {
+            path.push(name.clone());
+            walk(path, value, all);
+            path.pop();
+        }
+    } else {
+        all.push((names::claim_path(path), wire(value)));
+    }
+}
+
+fn wire(value: &Json) -> Vec<u8> {
+    let size = |size: usize| (size as u32).to_le_bytes();
+    match value {
+        Json::String(text) => text.clone().into_bytes(),
+        Json::Number(number) => number.as_f64().unwrap_or_default().to_le_bytes().to_vec(),
+        Json::Bool(truth) => vec![u8::from(*truth)],
+        Json::Array(list) => {
+            let list: Vec<Vec<u8>> = list.iter().map(wire).collect();
+            let mut bytes = size(list.len()).to_vec();
+            list.iter().for_each(|one| bytes.extend([size(one.len()), size(0)].concat()));
+            list.iter().for_each(|one| bytes.extend([one.as_slice(), b"\0\0"].concat()));
+            bytes
+        }
+        Json::Null | Json::Object(_) => Vec::new(),
+    }
+}
