@@ -18,11 +18,8 @@ pub mod mesh;
 pub mod printer;
 pub mod prometheus;
 pub mod queries;
-<<<<<<< HEAD
-pub mod report;
-=======
 pub mod regex;
->>>>>>> a731c2e (Rules of the edge, verified claims, further sticky keys and a minted cookie)
+pub mod report;
 pub mod resources;
 pub mod routing;
 pub mod simulate;
