@@ -13,6 +13,7 @@ mod mesh_config;
 mod overlay;
 mod plugin;
 mod prometheus_rule;
+mod request_authentication;
 mod telemetry;
 mod topic;
 mod virtual_service;
@@ -304,6 +305,9 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
         all.extend(plugin::all(mesh, options, url));
     }
     all.extend(virtual_service::all(mesh, options.without_filter));
+    if !options.without_filter {
+        all.extend(request_authentication::all(mesh));
+    }
     all.extend(telemetry::all(mesh, options));
     if !options.without_filter {
         let has_alerts = mesh.document.alerts.is_some();

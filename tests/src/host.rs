@@ -139,8 +139,7 @@ impl Vm {
     ) -> Result<Seen> {
         let id = self.context(plugin.0.cast_signed())?;
         let lower = headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
-        let properties =
-            properties.iter().map(|(path, value)| (path.replace('.', "\0"), value.to_vec())).collect();
+        let properties = properties.iter().map(|(path, value)| (state::path(path), value.to_vec())).collect();
         self.state().stream = Some(Stream { headers: lower, properties, ..Stream::default() });
         self.state().calls = Calls::default();
         let count = i32::try_from(headers.len())?;

@@ -108,13 +108,15 @@ pub fn filter() -> Json {
 
 /// The properties that a verified token leaves behind, in Envoy's wire form.
 pub fn properties(claims: &Claims) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut all = vec![(names::claim_path(&["iss".to_owned()]), ISSUER.as_bytes().to_vec())];
-    all.push((names::claim_path(&["sub".to_owned()]), b"alice".to_vec()));
+    let mut all = Vec::new();
+    for (name, value) in [("iss", ISSUER), ("sub", "alice")] {
+        if !claims.contains_key(name) {
+            all.push((names::claim_path(&[name.to_owned()]), value.as_bytes().to_vec()));
+        }
+    }
     for (name, value) in claims {
         walk(&mut vec![name.clone()], value, &mut all);
     }
-    // What a case says counts, so the last one of a name comes first.
-    all.reverse();
     all
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use graylane_decide::names::{OWN_PREFIX, SUBSET_HEADER};
+use graylane_decide::names::{COOKIE_STATE, OWN_PREFIX, SUBSET_HEADER};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -62,7 +62,7 @@ pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
                 let port = service.port.filter(|_| host.is_shared());
                 rules(mesh, service, without_filter).into_iter().map(move |rule| {
                     let at = port.map(at_port);
-                    http_route(mesh, service, &rule, port, &at.into_iter().collect::<Vec<_>>(), false)
+                    http_route(mesh, service, &rule, port, &at.into_iter().collect::<Vec<_>>(), None)
                 })
             });
             let mut http: Vec<HttpRoute> = rules.collect();
@@ -78,11 +78,11 @@ pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
     all
 }
 
-/// Where a rule stands: on which port, and what has to match besides; and does a stranger get the answer?
+/// Where a rule stands: on which port, and what has to match besides; and what becomes of answers to strangers.
 struct Setting<'a> {
     port: Option<u16>,
     at: &'a [Fields],
-    edge: bool,
+    edge: Option<&'a Json>,
 }
 
 /// What a chart makes the rules of a service of: one block for each route, and one for all other requests.
@@ -113,7 +113,7 @@ pub fn host_blocks(mesh: &Mesh, name: &str, without_filter: bool) -> Option<Fiel
     let of = |service: &&Service| {
         let port = service.port.filter(|_| host.is_shared());
         let at: Vec<Fields> = port.map(at_port).into_iter().collect();
-        blocks(mesh, service, &Setting { port, at: &at, edge: false }, without_filter)
+        blocks(mesh, service, &Setting { port, at: &at, edge: None }, without_filter)
     };
     let blocks: Vec<Json> = host.services.iter().flat_map(of).collect();
     let last: Vec<HttpRoute> = host.is_shared().then(|| other_ports(host.name)).into_iter().collect();
@@ -122,9 +122,10 @@ pub fn host_blocks(mesh: &Mesh, name: &str, without_filter: bool) -> Option<Fiel
 
 /// What a chart makes the rules of a service at a public host of, for each of its paths.
 pub fn exposed_places(mesh: &Mesh, service: &Service, without_filter: bool) -> Vec<Json> {
+    let edge = answers(mesh, without_filter);
     let place = |path: &str| {
         let at: Vec<Fields> = at_path(path).into_iter().collect();
-        let setting = Setting { port: service.port, at: &at, edge: true };
+        let setting = Setting { port: service.port, at: &at, edge: Some(&edge) };
         json!({"path": path, "blocks": blocks(mesh, service, &setting, without_filter)})
     };
     paths(service).into_iter().map(place).collect()
@@ -180,6 +181,7 @@ fn exposed(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
             hosts.entry(host).or_default().extend(paths(service).into_iter().map(|path| (path, service)));
         }
     }
+    let edge = answers(mesh, without_filter);
     hosts
         .into_iter()
         .map(|(host, mut places)| {
@@ -188,7 +190,7 @@ fn exposed(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
                 let at: Vec<Fields> = at_path(path).into_iter().collect();
                 let routes = rules(mesh, service, without_filter).into_iter();
                 routes
-                    .map(move |rule| http_route(mesh, service, &rule, service.port, &at, true))
+                    .map(|rule| http_route(mesh, service, &rule, service.port, &at, Some(&edge)))
                     .collect::<Vec<_>>()
             });
             exposed_at(mesh, host, http.collect())
@@ -204,14 +206,30 @@ fn exposed_at(mesh: &Mesh, host: &str, http: Vec<HttpRoute>) -> Resource {
     Resource::new(mesh, Kind::VirtualService, Stage::Routes, &mesh.document.mesh.namespace, &name, spec)
 }
 
-/// A rule as Istio writes it. `at`: what has to match besides; `edge`: does a stranger get the answer?
+/// What becomes of answers that go to strangers: nothing internal is in them (an application may copy into its answer
+/// what it was sent), but a cookie that was made. Neither needs a callback of the filter.
+fn answers(mesh: &Mesh, without_filter: bool) -> Json {
+    let mut remove = vec![mesh.header.as_str(), SUBSET_HEADER, "baggage"];
+    if !mesh.document.telemetry.debug_header {
+        remove.push(DEBUG_HEADER);
+    }
+    let mut response = json!({"remove": remove});
+    let mints = mesh.document.sticky.keys.iter().any(|key| key.mint.is_some());
+    if mints && !without_filter && !mesh.participants().is_empty() {
+        // Left out where the state is not set: for everybody who has a key.
+        response["add"] = json!({"set-cookie": format!("%FILTER_STATE(wasm.{COOKIE_STATE}:PLAIN)%")});
+    }
+    json!({ "response": response })
+}
+
+/// A rule as Istio writes it. `at`: what has to match besides; `edge`: what becomes of answers to strangers.
 fn http_route(
     mesh: &Mesh,
     service: &Service,
     rule: &Rule<'_>,
     port: Option<u16>,
     at: &[Fields],
-    edge: bool,
+    edge: Option<&Json>,
 ) -> HttpRoute {
     let header = rule.header.as_ref().map(|(name, value)| json!({name: {"exact": value}}));
     let matches = matches(&rule.route.matches, at, header.as_ref());
@@ -252,7 +270,7 @@ fn matches(own: &[Fields], at: &[Fields], header: Option<&Json>) -> Vec<Fields> 
 }
 
 /// The fields that the file gives for every rule, and what we add to them.
-fn further(mesh: &Mesh, rule: &Rule<'_>, edge: bool) -> Fields {
+fn further(mesh: &Mesh, rule: &Rule<'_>, edge: Option<&Json>) -> Fields {
     let mut fields = rule.route.http.clone();
     let mut headers = json!({});
     if let Some(name) = rule.remove {
@@ -262,9 +280,8 @@ fn further(mesh: &Mesh, rule: &Rule<'_>, edge: bool) -> Fields {
         let state = |name: &str| format!("{name}=%FILTER_STATE(wasm.{name}:PLAIN)%");
         let value = ["tenant", "subset", "source"].map(state).join(",");
         merge(&mut headers, &json!({"response": {"set": {DEBUG_HEADER: value}}}));
-    } else if edge {
-        merge(&mut headers, &json!({"response": {"remove": [DEBUG_HEADER]}}));
     }
+    edge.iter().for_each(|edge| merge(&mut headers, edge));
     if headers.as_object().is_some_and(|headers| !headers.is_empty()) {
         let own = fields.entry("headers").or_insert_with(|| json!({}));
         merge(own, &headers);

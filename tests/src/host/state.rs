@@ -122,8 +122,7 @@ impl State {
 
     /// Sets a property of the proxy; dots part its path, labels with dots are given with NULs.
     pub fn set_property(&mut self, path: &str, value: &[u8]) {
-        let path = if path.contains('\0') { path.to_owned() } else { path.replace('.', "\0") };
-        self.properties.insert(path, value.to_vec());
+        self.properties.insert(self::path(path), value.to_vec());
     }
 
     /// A property of the stream or the proxy. While a plugin is configured there is no stream.
@@ -137,4 +136,9 @@ impl State {
     pub fn metric(&self, name: &str) -> i64 {
         self.metrics.iter().filter(|(known, _)| known.ends_with(name)).map(|(_, value)| value).sum()
     }
+}
+
+/// A property's path as the ABI has it: steps joined by NUL. Written with dots where no step has one.
+pub(super) fn path(path: &str) -> String {
+    if path.contains('\0') { path.to_owned() } else { path.replace('.', "\0") }
 }
