@@ -58,10 +58,6 @@ impl<'a> Checker<'a> {
     fn warning(&mut self, path: &[&str], message: impl Into<String>) -> &mut Finding {
         self.findings.warning(self.project.span(path), message)
     }
-
-    fn note(&mut self, path: &[&str], message: impl Into<String>) -> &mut Finding {
-        self.findings.note(self.project.key(path), message)
-    }
 }
 
 /// Words in a row: `a`, `b` and `c` in code quotes.

@@ -36,7 +36,12 @@ pub fn compile(pattern: &str, fold: bool) -> Result<config::Regex, String> {
     let whole = format!("(?:{pattern})");
     // By itself first, so that `a)(b` is no pattern, and messages show what was written.
     for text in [pattern, &whole] {
-        regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(text).map_err(short)?;
+        regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .build()
+            .parse(text)
+            .map_err(|error| short(&error))?;
     }
     let dfa = dense::Builder::new()
         .syntax(syntax::Config::new().unicode(false).utf8(false).case_insensitive(fold))
@@ -66,7 +71,7 @@ fn too_large() -> String {
 }
 
 /// The last line of a syntax error says what is wrong.
-fn short(error: regex_syntax::Error) -> String {
+fn short(error: &regex_syntax::Error) -> String {
     let text = error.to_string();
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     last.trim().trim_start_matches("error: ").to_owned()

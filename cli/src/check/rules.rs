@@ -7,6 +7,7 @@ use graylane_decide::config::Accept;
 
 use super::{Checker, instead};
 use crate::document::model::{Condition, Rule, Text};
+use crate::document::tree::Node;
 use crate::lower;
 
 /// A path of keys and indices.
@@ -25,7 +26,7 @@ pub fn check(checker: &mut Checker<'_>) {
         if rule.when == Condition::default() {
             // A condition whose key is wrong was found already.
             let node = checker.project.tree.at(&at(&path, &[]));
-            let keys = node.into_iter().flat_map(|node| node.entries()).map(|entry| entry.key.as_str());
+            let keys = node.into_iter().flat_map(Node::entries).map(|entry| entry.key.as_str());
             if keys.filter(|key| !["tenant", "mayChoose", "trusted"].contains(key)).count() == 0 {
                 checker
                     .error(&at(&path, &[]), "a rule without a condition: it is for everybody")
