@@ -19,6 +19,8 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Print a first graylane file, made of Services and Deployments that exist.
+    Init(Init),
     /// Say everything that is wrong with a file, and what to write instead.
     Check(Check),
     /// Print all files as one, with the place that each value came from.
@@ -131,6 +133,12 @@ pub struct Explain {
     /// requests and traces go on), or `everything`.
     #[arg(long, value_name = "SERVICE[=all]")]
     pub drops: Vec<String>,
+    /// The way starts with a message: this worker of the file consumes it, and makes the call.
+    #[arg(long, value_name = "WORKER", requires = "tenant")]
+    pub worker: Option<String>,
+    /// Whose message it is.
+    #[arg(long, value_name = "TENANT", requires = "worker")]
+    pub tenant: Option<String>,
     /// Which of a service's own routes the request is of.
     #[arg(long, value_name = "SERVICE=ROUTE")]
     pub route: Vec<String>,
@@ -267,6 +275,20 @@ pub struct Diff {
     /// How to print the changes.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// YAML files or folders, or `-`, as in `kubectl get deploy,sts,svc -n shop -o yaml | graylane init`.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub files: Vec<PathBuf>,
+    /// What to call the tenant of live users.
+    #[arg(long, value_name = "NAME", default_value = "green")]
+    pub default: String,
+    /// What to call the mesh; default: as most Services' namespace.
+    #[arg(long, value_name = "NAME")]
+    pub mesh: Option<String>,
 }
 
 /// Arguments of `import`.

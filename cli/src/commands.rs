@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod image;
 mod import;
+mod init;
 mod plugin_config;
 mod render;
 mod report;
@@ -35,6 +36,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Render(args) => render::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
+        Command::Init(args) => init::run(&args, printer),
         Command::Import(args) => import::run(&args, printer),
         Command::Package(args) => image::package(&args, printer),
         Command::Push(args) => image::push(&args, printer),

@@ -13,13 +13,15 @@ mod proxy;
 mod request;
 mod table;
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use graylane_decide::decision::{Reason, Rejection};
 use serde::Serialize;
 
 use crate::document::Project;
+use crate::document::model::FullTopic;
 use crate::document::source::{Sources, Span};
 use crate::mesh::{Mesh, Service};
+use crate::workers::{in_kubernetes, topic_of};
 
 use proxy::{Outcome, Proxy, Target};
 pub use request::{Drops, GATEWAY, Headers, Request, header, unknown};
@@ -72,9 +74,15 @@ pub struct Rejected {
 pub fn explain(project: &Project, sources: &Sources, mesh: &Mesh, request: &Request) -> Result<Vec<Hop>> {
     let (from_outside, services) = request.check(mesh)?;
     let mut headers = request.headers.clone();
-    let mut caller = if from_outside { Proxy::gateway(mesh)? } else { Proxy::sidecar(mesh, None, 0)? };
-    let mut by = if from_outside { GATEWAY } else { "pod" }.to_owned();
     let mut hops: Vec<Hop> = Vec::new();
+    let (mut caller, mut by) = match &request.worker {
+        Some((worker, tenant)) => {
+            let (proxy, pod) = message(project, sources, mesh, (worker, tenant), &mut hops)?;
+            (proxy, pod)
+        }
+        None if from_outside => (Proxy::gateway(mesh)?, GATEWAY.to_owned()),
+        None => (Proxy::sidecar(mesh, None, 0)?, "pod".to_owned()),
+    };
     for to in services {
         let service = mesh.service(to);
         let route = request.routes.get(to).map(String::as_str);
@@ -96,6 +104,44 @@ pub fn explain(project: &Project, sources: &Sources, mesh: &Mesh, request: &Requ
         (caller, by) = (pod, to.clone());
     }
     Ok(hops)
+}
+
+/// The asynchronous hop: a message goes through the tenant's topics to the worker's deployment that consumes them.
+fn message(
+    project: &Project,
+    sources: &Sources,
+    mesh: &Mesh,
+    (name, tenant): (&str, &str),
+    hops: &mut Vec<Hop>,
+) -> Result<(Proxy, String)> {
+    let Some(worker) = mesh.workers.iter().find(|worker| worker.name == name) else {
+        let names: Vec<&str> = mesh.workers.iter().map(|worker| &*worker.name).collect();
+        bail!("--worker: the file has no worker `{name}`; it has {}", names.join(", "));
+    };
+    ensure!(
+        mesh.tenants.iter().any(|known| known == tenant),
+        "--tenant: the file has no tenant `{tenant}`; it has {}",
+        mesh.tenants.join(", ")
+    );
+    let own = worker.tenants.iter().any(|known| known == tenant).then_some(tenant);
+    let topic = |topic: &FullTopic| match own {
+        Some(tenant) => topic_of(&mesh.document.kafka, &topic.name, tenant),
+        None => topic.name.clone(),
+    };
+    let pod = own.map_or_else(|| name.to_owned(), |tenant| format!("{name}-{}", in_kubernetes(tenant)));
+    let key = if own.is_some() { "tenants" } else { "topics" };
+    let place = project.key(&["workers", name, key]);
+    hops.push(Hop {
+        service: pod.clone(),
+        by: worker.topics.iter().map(topic).collect::<Vec<_>>().join(", "),
+        tenant: Some(tenant.to_owned()),
+        source: Some("topic"),
+        reason: Some("worker"),
+        file: place.map(|place| sources.name(place.file).to_owned()),
+        line: place.map(|place| place.line),
+        ..Hop::default()
+    });
+    Ok((Proxy::worker(mesh, worker, own)?, pod))
 }
 
 fn target(to: &str, service: Option<&Service>, route: Option<&str>) -> Target {

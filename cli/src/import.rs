@@ -4,11 +4,13 @@
 //! |-|-|
 //! | `read` | resources out of YAML, also of `kubectl get -o yaml` |
 //! | `rules` | rules of a VirtualService, brought to pins, rollouts and routes |
+//! | `workloads` | a first file, from Services and Deployments |
 //! | `file` | the graylane file, as it is written |
 
 mod file;
 mod read;
 mod rules;
+mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +19,7 @@ use serde_json::Value as Json;
 
 pub use file::File;
 pub use read::{Found, Resource, read};
+pub use workloads::init;
 
 use file::{EdgeOut, Expose, GatewayOut, MeshOut, ServiceOut, TenantOut};
 use rules::{Group, Rule};

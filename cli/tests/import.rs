@@ -130,3 +130,15 @@ fn what_is_no_resource_is_a_finding() {
     import::read(&[path], &mut sources, &mut findings).unwrap();
     assert_eq!(findings.iter().count(), 2);
 }
+
+#[test]
+fn what_init_proposes_passes_check() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/init/cluster.yaml");
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let found = import::read(&[path], &mut sources, &mut findings).unwrap();
+    let choices = Choices { default_tenant: "green".to_owned(), ..Choices::default() };
+    let (file, _) = import::init(&found, &choices);
+    let mut loaded = document::load_text("graylane.yaml", &file.yaml().unwrap()).unwrap();
+    graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
+    assert_eq!(loaded.findings.iter().count(), 0, "{:?}", loaded.findings);
+}

@@ -20,6 +20,7 @@ pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     let mut request = Request { path: args.path.clone(), headers: args.header.clone(), ..Request::default() };
+    request.worker = args.worker.clone().zip(args.tenant.clone());
     for text in &args.drops {
         request.drop(text)?;
     }

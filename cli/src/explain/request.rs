@@ -56,6 +56,8 @@ pub struct Request {
     pub drops: BTreeMap<String, Drops>,
     /// Which of a service's routes the request is of, by service.
     pub routes: BTreeMap<String, String>,
+    /// The worker that makes the first call, and the tenant whose message it consumed.
+    pub worker: Option<(String, String)>,
 }
 
 /// Reads a header as curl's `-H` does: `name: value`.
@@ -110,6 +112,10 @@ impl Request {
             Some((first, rest)) if first == GATEWAY => (true, rest),
             _ => (false, &self.path[..]),
         };
+        ensure!(
+            !from_outside || self.worker.is_none(),
+            "--path: a worker's call does not come in through the gateway: leave `{GATEWAY}` out"
+        );
         ensure!(!services.is_empty(), "--path names no service: write the way, as in `gateway,api,orders`");
         for (index, name) in services.iter().enumerate() {
             let is_host = name.contains('.') && index + 1 == services.len();

@@ -22,6 +22,12 @@ pub struct File {
 }
 
 impl File {
+    /// Has it no service?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
     /// As YAML.
     ///
     /// # Errors

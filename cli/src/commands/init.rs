@@ -1,0 +1,29 @@
+//! `graylane init`: a first file, from what runs.
+
+use anyhow::Result;
+
+use crate::args::Init;
+use crate::document::finding::Findings;
+use crate::document::source::Sources;
+use crate::import::{self, Choices};
+use crate::printer::{Outcome, Printer, summary};
+
+/// Runs it.
+pub fn run(args: &Init, printer: Printer) -> Result<Outcome> {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let found = import::read(&args.files, &mut sources, &mut findings)?;
+    printer.findings(&findings, &sources);
+    if findings.has_errors() {
+        printer.say(&summary(&findings));
+        return Ok(Outcome::Findings);
+    }
+    let choices = Choices { header: None, default_tenant: args.default.clone(), mesh: args.mesh.clone() };
+    let (file, notes) = import::init(&found, &choices);
+    if file.is_empty() {
+        printer.say("error: no Service with a Deployment\nhelp: pipe in what there is, as in `kubectl get deploy,sts,svc -n shop -o yaml | graylane init`");
+        return Ok(Outcome::Findings);
+    }
+    printer.data(&file.yaml()?)?;
+    notes.iter().for_each(|note| printer.say(&format!("note: {note}")));
+    Ok(Outcome::Ok)
+}
