@@ -47,6 +47,9 @@ e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the 
 	@export HELM=$$(.ci/go-tool tests/helm helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm)
 	cargo test --quiet --package graylane --test helm -- --ignored
 
+e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each
+	@python3 examples/eighty/measure.py target/release/graylane
+
 vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small host, and in node
 	@cargo build --quiet --release --target wasm32-wasip1 --package graylane-vectors
 	@cargo run --quiet --package graylane-tests --bin run-export -- target/wasm32-wasip1/release/graylane_vectors.wasm graylane_vectors
@@ -79,4 +82,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-registry docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-size e2e-registry docs lint deny

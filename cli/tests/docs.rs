@@ -25,7 +25,7 @@ fn root() -> PathBuf {
 /// Pages that show files of the checkout: a comment with the path, then a block with what is in it.
 #[test]
 fn files_that_pages_show() {
-    for page in ["README.md", "examples/events/README.md"] {
+    for page in ["README.md", "examples/events/README.md", "examples/eighty/README.md"] {
         let text = std::fs::read_to_string(root().join(page)).unwrap();
         let mut shown = String::new();
         let mut lines = text.lines();

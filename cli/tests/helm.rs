@@ -102,7 +102,7 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
     let mut count = 0;
     for entry in std::fs::read_dir(example("")).unwrap() {
         let path = entry.unwrap().path();
-        if !path.join("rendered").is_dir() {
+        if !path.is_dir() || path.ends_with("mistakes") {
             continue;
         }
         let image = image();

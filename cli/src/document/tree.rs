@@ -165,6 +165,12 @@ pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Nod
     let mut options = serde_saphyr::Options::default();
     // Seen by ourselves, to report all of them.
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    // What is rendered for a thousand services is more than a thousand documents. Aliases keep their own limits.
+    if let Some(budget) = options.budget.as_mut() {
+        budget.max_documents = 100_000;
+        budget.max_nodes = 4_000_000;
+        budget.max_events = 16_000_000;
+    }
     // `no` is text, as in YAML 1.2, and `030` and `1_000` are nobody's numbers.
     options.strict_booleans = true;
     options.leading_zero_numbers_as_strings = true;
@@ -378,6 +384,12 @@ mod tests {
         assert_eq!(nodes[0].json(), serde_json::json!({"no": "yes", "port": "030"}));
         assert_eq!(nodes[1].json(), serde_json::json!({"1": {}}));
         assert_eq!(findings, ["3:key `no` stands twice in this map", "4:key `no` stands twice in this map"]);
+    }
+
+    #[test]
+    fn many_documents_are_read() {
+        let (nodes, findings) = read(&"---\na: [1, 2]\n".repeat(5_000));
+        assert_eq!((nodes.len(), findings), (5_000, Vec::new()));
     }
 
     #[test]

@@ -76,18 +76,18 @@ impl Proxy {
     /// The sidecar of a pod in a namespace; none: the mesh's.
     pub fn sidecar(mesh: &Mesh, namespace: Option<&str>, place: usize) -> Result<Self> {
         let namespace = namespace.unwrap_or(&mesh.document.mesh.namespace);
-        Self::at(mesh, Node { namespace: Some(namespace.to_owned()), ..Node::default() }, place)
+        Self::at(mesh, &Node { namespace: Some(namespace.to_owned()), ..Node::default() }, place)
     }
 
     /// The sidecar of a worker's pod, labelled as a tenant's where that has a deployment of its own.
     pub fn worker(mesh: &Mesh, worker: &Worker, tenant: Option<&str>) -> Result<Self> {
         let labels = tenant.map(|tenant| (names::TENANT_LABEL.to_owned(), tenant.to_owned()));
         let namespace = Some(worker.namespace.clone());
-        Self::at(mesh, Node { namespace, labels: labels.into_iter().collect(), ..Node::default() }, 0)
+        Self::at(mesh, &Node { namespace, labels: labels.into_iter().collect(), ..Node::default() }, 0)
     }
 
-    fn at(mesh: &Mesh, node: Node, place: usize) -> Result<Self> {
-        Ok(Self::new(Some(plan(mesh, Role::Inbound, &node)?), plan(mesh, Role::Outbound, &node)?, place))
+    fn at(mesh: &Mesh, node: &Node, place: usize) -> Result<Self> {
+        Ok(Self::new(Some(plan(mesh, Role::Inbound, node)?), plan(mesh, Role::Outbound, node)?, place))
     }
 
     fn new(inbound: Option<Plan>, outbound: Plan, place: usize) -> Self {
