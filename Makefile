@@ -67,6 +67,10 @@ e2e-registry: programs ## What `push` sends to a real registry, pulled back by s
 	@.ci/debian docker-registry=docker-registry skopeo=skopeo
 	@target/debug/e2e-registry target/debug/graylane
 
+e2e-ramp: programs envoy ## Rollouts judged by a real Prometheus that scrapes real Envoys: promoted, aborted, held
+	@.ci/debian prometheus=prometheus
+	@target/debug/e2e-ramp target/debug/graylane
+
 docs: ## The generated part of docs/
 	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render
 
@@ -82,4 +86,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-size e2e-registry docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-size e2e-registry e2e-ramp docs lint deny

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod edge;
+mod guards;
 mod istio;
 mod names;
 mod policy;

@@ -10,6 +10,8 @@ mod image;
 mod import;
 mod init;
 mod plugin_config;
+mod ramp;
+pub(crate) mod ramp_run;
 mod render;
 mod report;
 mod simulate;
@@ -33,6 +35,8 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Config(args) => config::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
+        Command::Ramp(args) => ramp::run(&args, printer),
+        Command::Status(args) => ramp_run::status(&args, printer),
         Command::Render(args) => render::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),

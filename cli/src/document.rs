@@ -10,6 +10,7 @@ pub mod source;
 pub mod tree;
 pub mod variables;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -59,6 +60,16 @@ impl Project {
 /// When one cannot be read at all.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
     let mut loaded = Loaded::default();
+    let layers = layers::read(paths, &mut loaded)?;
+    finish(loaded, layers)
+}
+
+/// As [`load`], with these texts instead of what lies on disk: what files would be after an edit.
+///
+/// # Errors
+/// When one cannot be read at all.
+pub fn load_edited(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> Result<Loaded> {
+    let mut loaded = Loaded { sources: Sources::edited(texts.clone()), ..Loaded::default() };
     let layers = layers::read(paths, &mut loaded)?;
     finish(loaded, layers)
 }

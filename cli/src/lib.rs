@@ -18,6 +18,7 @@ pub mod mesh;
 pub mod printer;
 pub mod prometheus;
 pub mod queries;
+pub mod ramp;
 pub mod regex;
 pub mod report;
 pub mod resources;

@@ -152,6 +152,12 @@ impl<'a> Queries<'a> {
         format!("histogram_quantile(0.99, sum by (le) ({buckets}))")
     }
 
+    /// How many requests took no longer than each bound of the histogram (label `le`, in milliseconds), in the window.
+    #[must_use]
+    pub fn latencies(&self, to: impl Into<To>, part: Part<'_>, window: &str) -> String {
+        format!("sum by (le) ({})", self.timed(&to.into(), part).over("increase", window))
+    }
+
     /// Requests a second, each subset or tenant for itself.
     #[must_use]
     pub fn requests_by(&self, to: impl Into<To>, by: By, window: &str) -> String {

@@ -186,6 +186,7 @@ fn choices(
             checker.error(&at, format!("`{salt}` cannot be a salt")).help(format!("a salt has {NAME_RULE}"));
         }
         steps(checker, &path, rollout);
+        super::guards::check(checker, &path, pins, rollout);
     }
 }
 

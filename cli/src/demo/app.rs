@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -62,7 +63,16 @@ pub struct Orders {
     /// Services that call the next one only after they have answered, parted by commas.
     #[serde(default)]
     pub late: String,
+    /// `service:subset` that answers 500.
+    #[serde(default)]
+    pub fail: String,
+    /// `service:subset` that takes [`SLOW`].
+    #[serde(default)]
+    pub slow: String,
 }
+
+/// How long an application takes that is told to be slow.
+const SLOW: Duration = Duration::from_millis(400);
 
 impl Orders {
     fn rest(&self) -> &str {
@@ -202,6 +212,13 @@ async fn answer(
     };
     wiring.journal.note(&orders.run, |happened| happened.visits.push(visit));
     let text = format!("{} {}\n", wiring.service, wiring.subset);
+    let own = format!("{}:{}", wiring.service, wiring.subset);
+    if orders.slow == own {
+        tokio::time::sleep(SLOW).await;
+    }
+    if orders.fail == own {
+        return (StatusCode::INTERNAL_SERVER_ERROR, text);
+    }
     if orders.next().is_none() {
         return (StatusCode::OK, text);
     }

@@ -72,6 +72,7 @@ impl Journey {
             path: self.path.join(","),
             forward: forward.join(","),
             late: self.late.join(","),
+            ..Orders::default()
         };
         let first = self.path.first().map_or("", String::as_str);
         let (address, authority): (SocketAddr, &str) = match self.entry {

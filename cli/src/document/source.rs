@@ -1,5 +1,6 @@
 //! The files that a document was read from, and places in them.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -33,9 +34,17 @@ struct File {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<File>,
+    /// Texts that count instead of what lies on disk.
+    edited: BTreeMap<PathBuf, String>,
 }
 
 impl Sources {
+    /// None yet; these texts will be read instead of the files of these paths.
+    #[must_use]
+    pub fn edited(texts: BTreeMap<PathBuf, String>) -> Self {
+        Self { edited: texts, ..Self::default() }
+    }
+
     /// Adds a text under a name.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> usize {
         self.files.push(File { name: name.into(), text: text.into() });
@@ -48,6 +57,10 @@ impl Sources {
     /// When it is not there, too large or not UTF-8.
     pub fn read(&mut self, path: &Path) -> Result<usize> {
         let name = path.display().to_string();
+        if let Some(text) = self.edited.get(path) {
+            let text = text.clone();
+            return Ok(self.add(name, text));
+        }
         let mut bytes = Vec::new();
         if name == "-" {
             std::io::stdin()

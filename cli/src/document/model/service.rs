@@ -90,8 +90,27 @@ pub struct Rollout {
     /// The percentages on the way up.
     #[serde(default)]
     pub steps: Vec<f64>,
-    /// How long each step is watched.
+    /// How long each step is watched. Default: `10m`.
     pub hold: Option<String>,
+    /// A tenant whose requests are judged before the first live user is moved.
+    pub gate: Option<String>,
+    /// What has to hold besides errors and latency, which are always judged (see `alerts`).
+    #[serde(default)]
+    pub guards: Vec<Guard>,
+}
+
+/// A number of the owner's own that a rollout is judged by.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// What it is called in verdicts.
+    pub name: String,
+    /// PromQL with one series as its result.
+    pub query: String,
+    /// Above this the rollout is aborted.
+    pub max: Option<f64>,
+    /// Below this the rollout is aborted.
+    pub min: Option<f64>,
 }
 
 /// A canary's share.

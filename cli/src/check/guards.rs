@@ -1,0 +1,44 @@
+//! What a rollout is judged by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Checker, instead};
+use crate::document::model::Rollout;
+
+pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, String>, rollout: &Rollout) {
+    if let Some(gate) = &rollout.gate {
+        let at = [path, &["gate"]].concat();
+        let document = checker.document();
+        if !document.tenants.contains_key(gate) {
+            checker
+                .error(&at, format!("`{gate}` is no tenant"))
+                .help(instead(gate, document.tenants.keys().map(String::as_str)));
+        } else if !pins.get(gate).is_some_and(|subset| rollout.weights.contains_key(subset)) {
+            checker
+                .warning(&at, format!("`{gate}` is pinned to no canary of this rollout, so it tries none"))
+                .help(format!(
+                    "before the next rollout pin it, as in `pins: {{{gate}: canary}}`, or leave `gate` out"
+                ));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (index, guard) in rollout.guards.iter().enumerate() {
+        let number = index.to_string();
+        let at = |key| [path, &["guards", &number, key]].concat();
+        if guard.name.trim().is_empty() || !names.insert(&guard.name) {
+            checker
+                .error(&at("name"), format!("`{}` is no name of its own", guard.name))
+                .help("give every guard a name, as in `payments`; verdicts call it so");
+        }
+        if guard.query.trim().is_empty() {
+            checker
+                .error(&at("query"), "an empty query")
+                .help("write PromQL that has one series as its result");
+        }
+        if guard.max.is_none() && guard.min.is_none() {
+            checker
+                .error(&[path, &["guards", &number]].concat(), format!("guard `{}` has no limit", guard.name))
+                .help("add `max:` or `min:`");
+        }
+    }
+}

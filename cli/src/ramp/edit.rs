@@ -1,0 +1,127 @@
+//! Bytes of files: what to replace, and where something can be put in.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::document::source::{Sources, Span};
+use crate::document::tree::{Node, Value};
+
+/// Bytes of one file that are replaced; where both ends are the same, something is put in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    file: usize,
+    start: usize,
+    end: usize,
+    text: String,
+}
+
+/// Replaces a value or a key.
+///
+/// # Errors
+/// When it was written with a variable, an anchor or an alias: it is not the file's own then.
+pub fn replace(sources: &Sources, span: Span, text: String) -> Result<Edit> {
+    let written = sources.text(span.file).get(span.start..span.end).unwrap_or_default();
+    let own = !written.is_empty() && !written.starts_with(['*', '&', '!']) && !written.contains('$');
+    ensure!(
+        own,
+        "{}:{}: `{written}` is not written out here, so it cannot be edited: write its value",
+        sources.name(span.file),
+        span.line
+    );
+    Ok(Edit { file: span.file, start: span.start, end: span.end, text })
+}
+
+/// Puts an entry behind the last one of a map that has some, in its own style.
+///
+/// # Errors
+/// When the map has none.
+pub fn insert(sources: &Sources, map: &Node, key: &str, value: &str) -> Result<Edit> {
+    let last = map.entries().last().context("there is no entry to put another one behind")?;
+    let file = last.key_span.file;
+    let text = sources.text(file);
+    let end = if last.node.span.file == file { end_of(&last.node, text) } else { last.key_span.end };
+    let end = end.max(last.key_span.end);
+    let before = text.get(..last.key_span.start).unwrap_or_default();
+    if before.trim_end().ends_with(['{', ',']) {
+        return Ok(Edit { file, start: end, end, text: format!(", {key}: {value}") });
+    }
+    // Behind the line, so that a comment at its end stays where it is.
+    let indent = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+    let indent: String = indent.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let rest = text.get(end..).unwrap_or_default();
+    let at = end + rest.find('\n').unwrap_or(rest.len());
+    let (at, line) = if text[..at].ends_with('\r') { (at - 1, "\r\n") } else { (at, "\n") };
+    Ok(Edit { file, start: at, end: at, text: format!("{line}{indent}{key}: {value}") })
+}
+
+/// The byte behind a value.
+fn end_of(node: &Node, text: &str) -> usize {
+    let last = match &node.value {
+        Value::Map(entries) => entries.last().map(|entry| end_of(&entry.node, text).max(entry.key_span.end)),
+        Value::List(elements) => elements.last().map(|element| end_of(element, text)),
+        _ => return node.span.end,
+    };
+    let inside = last.unwrap_or(node.span.start + 1);
+    let closes = match text.as_bytes().get(node.span.start) {
+        Some(b'{') => '}',
+        Some(b'[') => ']',
+        _ => return inside,
+    };
+    text.get(inside..).and_then(|rest| rest.find(closes)).map_or(inside, |at| inside + at + 1)
+}
+
+/// A name as a YAML scalar: in quotes where it would be read as anything but text.
+#[must_use]
+pub fn scalar(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+            .contains(&&*name.to_ascii_lowercase());
+    if plain { name.to_owned() } else { format!("\"{name}\"") }
+}
+
+/// The texts of all files that edits touch.
+///
+/// # Errors
+/// When the text is that of standard input, which nobody can write.
+pub fn apply(sources: &Sources, mut edits: Vec<Edit>) -> Result<BTreeMap<PathBuf, String>> {
+    // From the end, so that places before stay what they are.
+    edits.sort_by_key(|edit| std::cmp::Reverse((edit.file, edit.start)));
+    let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
+    for edit in edits {
+        let name = sources.name(edit.file);
+        ensure!(name != "<stdin>", "what comes from standard input cannot be edited: name the file");
+        let text = texts.entry(PathBuf::from(name)).or_insert_with(|| sources.text(edit.file).to_owned());
+        text.replace_range(edit.start..edit.end, &edit.text);
+    }
+    Ok(texts)
+}
+
+/// Writes files, each whole or not at all, unless somebody else changed one meanwhile.
+///
+/// # Errors
+/// When somebody did, or one cannot be written.
+pub fn write(sources: &Sources, texts: &BTreeMap<PathBuf, String>) -> Result<()> {
+    let was = |path: &Path| {
+        (0..sources.len())
+            .find(|file| Path::new(sources.name(*file)) == path)
+            .map_or("", |file| sources.text(file))
+    };
+    for (path, text) in texts {
+        let name = path.display();
+        let is = std::fs::read_to_string(path).with_context(|| format!("cannot read `{name}`"))?;
+        ensure!(is == was(path), "`{name}` was changed meanwhile: nothing is written, try again");
+        let failed = || format!("cannot write `{name}`");
+        // A link stays a link: what it leads to is replaced.
+        let target = path.canonicalize().with_context(failed)?;
+        let folder = target.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+        file.write_all(text.as_bytes()).with_context(failed)?;
+        file.as_file().set_permissions(std::fs::metadata(&target)?.permissions()).with_context(failed)?;
+        file.as_file().sync_all().with_context(failed)?;
+        file.persist(&target).with_context(failed)?;
+    }
+    Ok(())
+}

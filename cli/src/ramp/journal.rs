@@ -1,0 +1,192 @@
+//! The log of a rollout: a JSON object a line, appended, never rewritten. What was killed goes on from here and from the
+//! file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::judge::{Finding, Sample, Verdict};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// A weight was written and applied; pods may not run it yet.
+    Applied,
+    /// Every pod runs it: the step begins.
+    Step,
+    /// The canary was judged.
+    Look,
+    /// It was decided to abort.
+    Abort,
+    /// The weight 0 is applied.
+    Aborted,
+    /// It was decided to promote.
+    Promote,
+    /// The promotion is applied.
+    Promoted,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// When, RFC 3339 in UTC.
+    pub time: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The service.
+    pub service: String,
+    /// The canary.
+    pub canary: String,
+    /// Its weight in percent.
+    pub weight: f64,
+    /// What happened.
+    pub event: Event,
+    /// The revision that pods are to run.
+    pub revision: String,
+    /// Of a look: the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Of a look: what each guard found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Finding>,
+    /// Of a look: what was counted of the canary, or of the gate's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Sample>,
+    /// Of a look: what was counted of the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Sample>,
+}
+
+/// The log, held by one run at a time.
+pub struct Journal {
+    file: File,
+    /// What it says of one service.
+    pub records: Vec<Record>,
+}
+
+impl Journal {
+    /// Opens or makes it.
+    ///
+    /// # Errors
+    /// When it cannot be, or another run has it.
+    pub fn open(path: &Path, service: &str) -> Result<Self> {
+        let name = path.display();
+        let mut options = OpenOptions::new();
+        let file = options.read(true).append(true).create(true).open(path);
+        let mut file = file.with_context(|| format!("cannot open the log `{name}`"))?;
+        ensure!(file.try_lock().is_ok(), "another `graylane ramp run` writes `{name}`");
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.read_to_end(&mut bytes).with_context(|| format!("cannot read the log `{name}`"))?;
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+            // Half a line is what a run left that was killed while it wrote.
+            file.write_all(b"\n")?;
+        }
+        let records = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+        let records = records.filter(|record: &Record| record.service == service).collect();
+        Ok(Self { file, records })
+    }
+
+    /// Adds a line, and sees to it that it stays.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add(&mut self, record: Record) -> Result<()> {
+        let line = serde_json::to_string(&record)? + "\n";
+        self.file
+            .write_all(line.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .context("cannot write the log")?;
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// The last line that is no look.
+    #[must_use]
+    pub fn last(&self) -> Option<&Record> {
+        self.records.iter().rev().find(|record| record.event != Event::Look)
+    }
+
+    /// What was last counted of the baseline while it still had requests of its own.
+    #[must_use]
+    pub fn last_baseline(&self, canary: &str, requests: f64) -> Option<&Sample> {
+        let fits = |record: &&Record| record.canary == canary && record.weight < 100.0;
+        let looks = self.records.iter().rev().filter(fits);
+        looks.filter_map(|record| record.baseline.as_ref()).find(|sample| sample.requests >= requests)
+    }
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// Seconds since 1970 as RFC 3339 in UTC. The date is counted as in Howard Hinnant's `civil_from_days`.
+#[must_use]
+pub fn rfc3339(at: u64) -> String {
+    let (days, second) = (at / 86_400 + 719_468, at % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * day + 2) / 153;
+    let (day, month) =
+        (day - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let cases = [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_709_164_800, "2024-02-29T00:00:00Z"),
+            (4_102_444_799, "2099-12-31T23:59:59Z"),
+        ];
+        for (at, text) in cases {
+            assert_eq!(rfc3339(at), text);
+        }
+    }
+
+    #[test]
+    fn half_a_line_is_passed_over_and_what_follows_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ramp.jsonl");
+        let record = Record {
+            time: rfc3339(1),
+            at: 1,
+            service: "api".into(),
+            canary: "canary".into(),
+            weight: 5.0,
+            event: Event::Step,
+            revision: "0".into(),
+            verdict: None,
+            guards: Vec::new(),
+            figures: None,
+            baseline: None,
+        };
+        Journal::open(&path, "api").unwrap().add(record.clone()).unwrap();
+        let half = std::fs::read_to_string(&path).unwrap() + "{\"time\":\"1970";
+        std::fs::write(&path, half).unwrap();
+        let mut journal = Journal::open(&path, "api").unwrap();
+        assert!(Journal::open(&path, "api").is_err(), "one run at a time");
+        journal.add(Record { weight: 25.0, ..record.clone() }).unwrap();
+        drop(journal);
+        let weights: Vec<f64> =
+            Journal::open(&path, "api").unwrap().records.iter().map(|record| record.weight).collect();
+        assert_eq!(weights, [5.0, 25.0]);
+        assert!(Journal::open(&path, "orders").unwrap().records.is_empty());
+    }
+}
