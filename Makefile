@@ -71,6 +71,10 @@ e2e-ramp: programs envoy ## Rollouts judged by a real Prometheus that scrapes re
 	@.ci/debian prometheus=prometheus
 	@target/debug/e2e-ramp target/debug/graylane
 
+e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with real Prometheus and Chromium
+	@.ci/debian prometheus=prometheus promtool=prometheus chromium=chromium
+	@target/debug/e2e-metrics target/debug/graylane
+
 docs: ## The generated part of docs/
 	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render
 
@@ -86,4 +90,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-size e2e-registry e2e-ramp docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny

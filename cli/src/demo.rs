@@ -23,6 +23,8 @@ mod scenarios;
 mod table;
 mod town;
 
+pub use app::Forward;
+pub use journey::{Entry, Journey};
 pub use live::{Live, keep_moving};
 pub use scenarios::{Cast, Row, Stop, run};
 pub use table::render;

@@ -102,11 +102,20 @@ fn kept_it_prints_addresses_that_answer() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let gateway = lines.map(|line| line.unwrap()).find(|line| line.ends_with(" the gateway")).unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    let page = lines.find_map(|line| Some(line.split_once("live: ")?.1.to_owned())).unwrap();
+    let gateway = lines.find(|line| line.ends_with(" the gateway")).unwrap();
     let address = gateway.split_whitespace().next().unwrap().to_owned();
     let answer = tokio::runtime::Runtime::new().unwrap().block_on(async {
         let client = graylane::http::direct().build().unwrap();
+        let get = async |url: String| client.get(url).send().await.unwrap().text().await.unwrap();
+        assert!(get(page.clone()).await.contains("<title>Lanes of bank</title>"));
+        // Somebody comes all the time, so every box appears.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while get(format!("{page}content")).await.matches(r#"class="name""#).count() < 5 {
+            assert!(Instant::now() < deadline, "the page does not move");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         let request =
             client.get(format!("{address}/?run=mine&path=api,ledger,orders")).header("tenant", "gray-v1");
         request.send().await.unwrap().text().await.unwrap()

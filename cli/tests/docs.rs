@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use graylane::args::Cli;
+use graylane::document;
 use graylane::document::shape::SCHEMA;
+use graylane::mesh::Mesh;
+use graylane::report::{Decision, LaneMap, picture};
 use serde_json::Value as Json;
 
 fn current(file: &str, text: &str) {
@@ -166,4 +169,50 @@ fn reference_of_the_commands() {
     }
     let trimmed: Vec<&str> = text.lines().map(str::trim_end).collect();
     current("docs/commands.md", &(trimmed.join("\n") + "\n"));
+}
+
+/// The picture in the README: what `graylane report` draws of these requests.
+#[test]
+fn picture_of_the_lanes() {
+    let bank = include_str!("../../examples/observability/graylane.yaml");
+    let mesh = Mesh::of(&document::load_text("graylane.yaml", bank).unwrap().project.unwrap());
+    // Workload, direction, tenant, subset, source, service, requests a minute.
+    let rows = [
+        ("gateway", "gateway", "gray-v1", "canary", "claim", "api", 84),
+        ("gateway", "gateway", "green", "canary", "default", "api", 310),
+        ("gateway", "gateway", "green", "stable", "default", "api", 930),
+        ("invoice-mailer", "outbound", "gray-v1", "canary", "workload", "api", 36),
+        ("api-v2", "inbound", "gray-v1", "canary", "header", "", 120),
+        ("api-v2", "inbound", "green", "canary", "header", "", 310),
+        ("api-v1", "inbound", "green", "stable", "header", "", 930),
+        ("api-v2", "outbound", "gray-v1", "canary", "header", "orders", 120),
+        ("api-v1", "outbound", "green", "stable", "header", "orders", 1240),
+        ("orders-v2", "inbound", "gray-v1", "canary", "header", "", 120),
+        ("orders-v1", "inbound", "green", "stable", "header", "", 1240),
+        ("orders-v2", "outbound", "gray-v1", "stable", "memory", "ledger", 95),
+        ("orders-v1", "outbound", "green", "stable", "header", "ledger", 1100),
+        ("ledger", "inbound", "gray-v1", "stable", "header", "", 95),
+        ("ledger", "inbound", "green", "stable", "header", "", 1100),
+    ];
+    let decisions = rows.map(|(workload, direction, tenant, subset, source, service, count)| {
+        let text = ToOwned::to_owned;
+        let decision = Decision {
+            namespace: "bank".to_owned(),
+            workload: text(workload),
+            direction: text(direction),
+            tenant: text(tenant),
+            subset: text(subset),
+            source: text(source),
+            service: text(service),
+        };
+        (decision, f64::from(count))
+    });
+    let map = LaneMap::of(&mesh, &decisions.into(), 1.0);
+    assert_eq!(map.breaks.len(), 1);
+    assert_eq!(
+        map.breaks[0].says,
+        "orders receives 120 gray-v1 requests a minute, none of its 95 gray-v1 calls to ledger carry the tenant; \
+         95 were restored from the request id or trace id."
+    );
+    current("docs/lanes.svg", &picture(&map));
 }

@@ -29,6 +29,16 @@ pub fn live_page(map: &LaneMap) -> String {
     document(map, &format!("<script>{SCRIPT}</script>\n"))
 }
 
+/// The drawing alone, as a file of its own.
+#[must_use]
+pub fn picture(map: &LaneMap) -> String {
+    let drawing = svg(map);
+    let (open, rest) = drawing.split_once('\n').unwrap_or_default();
+    let open = open.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1);
+    let ground = "<rect class=\"ground\" width=\"100%\" height=\"100%\" rx=\"14\"/>";
+    format!("{open}\n<style>\n{STYLE}</style>\n<defs>{}</defs>\n{ground}\n{rest}", tips())
+}
+
 fn document(map: &LaneMap, script: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
