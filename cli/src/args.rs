@@ -90,6 +90,10 @@ pub struct Check {
     /// `kubectl get deploy,sts -A -o yaml | graylane check --workloads -`.
     #[arg(long, value_name = "PATH")]
     pub workloads: Option<PathBuf>,
+    /// The file or folder as it was: whoever leaves a canary whose weight does not fall is a finding. As in
+    /// `git show main:graylane.yaml | graylane check --was -`.
+    #[arg(long, value_name = "PATH")]
+    pub was: Option<PathBuf>,
     /// How to print the findings.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -135,6 +139,9 @@ pub struct Explain {
     /// A header of the request, as for curl.
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = crate::explain::header)]
     pub header: Vec<(String, Vec<u8>)>,
+    /// A claim of a verified token; given several times, the claim is a list. Steps into a claim are parted by dots.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub claim: Vec<String>,
     /// A service whose application does not pass headers on: `tenant`, `baggage`, `all` (both; ids of
     /// requests and traces go on), or `everything`.
     #[arg(long, value_name = "SERVICE[=all]")]
@@ -192,7 +199,7 @@ pub enum Ramp {
     /// Make a canary that has 100 % the baseline; nobody moves.
     Promote(RampPromote),
     /// Take all steps: write, apply, wait, judge; then the next one, or back. Exit 0: promoted; 1: aborted.
-    Run(RampRun),
+    Run(Box<RampRun>),
 }
 
 /// Arguments of `ramp status`.

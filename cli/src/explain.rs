@@ -56,6 +56,18 @@ pub struct Hop {
     pub file: Option<String>,
     /// The line that decided, from 1.
     pub line: Option<usize>,
+    /// The rule of the edge that gave the tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Line>,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
 }
 
 /// A request that is turned away.
@@ -80,7 +92,7 @@ pub fn explain(project: &Project, sources: &Sources, mesh: &Mesh, request: &Requ
             let (proxy, pod) = message(project, sources, mesh, (worker, tenant), &mut hops)?;
             (proxy, pod)
         }
-        None if from_outside => (Proxy::gateway(mesh)?, GATEWAY.to_owned()),
+        None if from_outside => (Proxy::gateway(mesh, request.properties(mesh))?, GATEWAY.to_owned()),
         None => (Proxy::sidecar(mesh, None, 0)?, "pod".to_owned()),
     };
     for to in services {
@@ -89,7 +101,9 @@ pub fn explain(project: &Project, sources: &Sources, mesh: &Mesh, request: &Requ
         let outcome = caller.send(&target(to, service, route), &mut headers);
         let place = outcome.as_ref().and_then(|outcome| place::of(project, service, route, outcome));
         let rejection = outcome.as_ref().and_then(|outcome| outcome.rejection);
-        hops.push(hop(to, &by, outcome, place, sources));
+        let rule = outcome.as_ref().and_then(|outcome| place::rule(project, outcome.rule?));
+        let rule = rule.map(|span| Line { file: sources.name(span.file).to_owned(), line: span.line });
+        hops.push(Hop { rule, ..hop(to, &by, outcome, place, sources) });
         let (Some(service), None) = (service, rejection) else { break };
         let mut pod = Proxy::sidecar(mesh, Some(&service.namespace), hops.len())?;
         if let Some(rejection) = pod.receive(&mut headers)
@@ -181,6 +195,7 @@ fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, source
             rejected: outcome.rejection.map(rejected),
             file,
             line,
+            rule: None,
         },
     }
 }

@@ -1,10 +1,11 @@
 //! `graylane check`: everything that is wrong with a file.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::args::{Check, Format};
 use crate::document::{self, finding};
 use crate::import;
+use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer, summary};
 
 /// Runs it.
@@ -16,6 +17,17 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     if let (Some(path), Some(project)) = (&args.workloads, &loaded.project) {
         let found = import::read(std::slice::from_ref(path), &mut loaded.sources, &mut loaded.findings)?;
         crate::check::check_workloads(project, &found, &mut loaded.findings);
+    }
+    if let (Some(project), Some(was)) = (&loaded.project, &args.was) {
+        let before = crate::document::load(std::slice::from_ref(was))?;
+        ensure!(
+            !before.findings.has_errors(),
+            "`{}` is not in order itself: `graylane check -f {0}` says why",
+            was.display()
+        );
+        if let Some(before) = before.project.filter(|_| !loaded.findings.has_errors()) {
+            crate::ramp::against(&Mesh::of(&before), project, &Mesh::of(project), &mut loaded.findings);
+        }
     }
     loaded.findings.sort();
     match args.output {

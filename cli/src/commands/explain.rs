@@ -21,6 +21,9 @@ pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
     };
     let mut request = Request { path: args.path.clone(), headers: args.header.clone(), ..Request::default() };
     request.worker = args.worker.clone().zip(args.tenant.clone());
+    for text in &args.claim {
+        request.claim(text)?;
+    }
     for text in &args.drops {
         request.drop(text)?;
     }

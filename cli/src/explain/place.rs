@@ -55,3 +55,8 @@ pub fn of(
         },
     }
 }
+
+/// The line of a rule of the edge.
+pub fn rule(project: &Project, index: u16) -> Option<Span> {
+    project.span(&["edge", "rules", &index.to_string()])
+}

@@ -14,6 +14,9 @@ use crate::lower;
 use crate::mesh::Mesh;
 use crate::workers::Worker;
 
+/// Properties by their paths, in Envoy's wire form.
+pub type Properties = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// Time stands still: a request is through before anything is forgotten.
 const NOW: u64 = 0;
 
@@ -38,6 +41,8 @@ pub struct Outcome {
     pub bucket: Option<u16>,
     pub subset: Option<String>,
     pub reason: Option<Reason>,
+    /// The rule of the edge that gave the tenant: its place among the rules.
+    pub rule: Option<u16>,
     /// The request goes no further; never where the mode is observe.
     pub rejection: Option<Rejection>,
 }
@@ -52,6 +57,7 @@ impl Outcome {
             bucket: decision.bucket,
             subset: decision.subset.map(ToOwned::to_owned),
             reason: decision.reason,
+            rule: decision.rule,
             rejection: decision.rejection.filter(|_| decision.enforce),
         }
     }
@@ -63,14 +69,17 @@ pub struct Proxy {
     outbound: Plan,
     memory: Memory,
     slots: Slots,
+    /// Properties of the request, at the gateway.
+    properties: Properties,
     /// Its place on the way: each proxy makes ids of its own, the same ones in every run.
     place: usize,
 }
 
 impl Proxy {
     /// The ingress gateway.
-    pub fn gateway(mesh: &Mesh) -> Result<Self> {
-        Ok(Self::new(None, plan(mesh, Role::Gateway, &Node::default())?, 0))
+    pub fn gateway(mesh: &Mesh, properties: Properties) -> Result<Self> {
+        let plan = plan(mesh, Role::Gateway, &Node::default())?;
+        Ok(Self { properties, ..Self::new(None, plan, 0) })
     }
 
     /// The sidecar of a pod in a namespace; none: the mesh's.
@@ -91,7 +100,8 @@ impl Proxy {
     }
 
     fn new(inbound: Option<Plan>, outbound: Plan, place: usize) -> Self {
-        Self { inbound, outbound, memory: Memory::new(0), slots: Slots::default(), place }
+        let (memory, slots) = (Memory::new(0), Slots::default());
+        Self { inbound, outbound, memory, slots, properties: Properties::new(), place }
     }
 
     /// A request of this pod, or through this gateway. None: the filter leaves it alone.
@@ -109,7 +119,12 @@ impl Proxy {
         as_envoy(headers, self.place);
         let before = headers.clone();
         let seen = Seen::walk(&self.outbound.interest, pairs(&before));
-        let mut world = Surroundings { memory: &self.memory, slots: &mut self.slots, target };
+        let mut world = Surroundings {
+            memory: &self.memory,
+            slots: &mut self.slots,
+            target,
+            properties: &self.properties,
+        };
         let decision = self.outbound.decide(&seen, &mut world)?;
         if decision.enforce {
             apply(headers, &self.outbound, &decision.edits);
@@ -185,6 +200,7 @@ struct Surroundings<'a> {
     memory: &'a Memory,
     slots: &'a mut Slots,
     target: &'a Target,
+    properties: &'a Properties,
 }
 
 impl World for Surroundings<'_> {
@@ -204,9 +220,9 @@ impl World for Surroundings<'_> {
         None
     }
 
-    /// A request that is written down has neither token, certificate nor address.
-    fn property(&mut self, _: &[u8]) -> Option<Vec<u8>> {
-        None
+    /// A request that is written down has a token at most, neither certificate nor address.
+    fn property(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+        self.properties.get(path).cloned()
     }
 
     fn random(&mut self) -> Option<u64> {

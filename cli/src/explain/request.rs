@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
+use graylane_decide::names::claim_path;
 
 use crate::document::shape::nearest;
 use crate::mesh::Mesh;
@@ -52,6 +53,8 @@ pub struct Request {
     pub path: Vec<String>,
     /// The headers it starts with.
     pub headers: Headers,
+    /// Claims of the verified token that it comes with: their values by name.
+    pub claims: BTreeMap<String, Vec<String>>,
     /// What applications drop, by service.
     pub drops: BTreeMap<String, Drops>,
     /// Which of a service's routes the request is of, by service.
@@ -92,6 +95,36 @@ impl Request {
         };
         self.drops.insert(service.to_owned(), *drops);
         Ok(())
+    }
+
+    /// Reads `--claim NAME=VALUE`.
+    ///
+    /// # Errors
+    /// When it does not say both.
+    pub fn claim(&mut self, text: &str) -> Result<()> {
+        let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            bail!("--claim {text}: write a name and a value, as in `role=employee`");
+        };
+        self.claims.entry(name.to_owned()).or_default().push(value.to_owned());
+        Ok(())
+    }
+
+    /// The claims as Envoy hands them over: the property's path, and text as it is or a list. The token is one of the
+    /// issuer that the file names, unless it says another.
+    pub(super) fn properties(&self, mesh: &Mesh) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let issuer = mesh.document.edge.jwt.as_ref().map(|jwt| ("iss".to_owned(), vec![jwt.issuer.clone()]));
+        let mut claims: BTreeMap<String, Vec<String>> =
+            issuer.into_iter().filter(|_| !self.claims.is_empty()).collect();
+        claims.extend(self.claims.clone());
+        let mut properties = BTreeMap::new();
+        for (name, values) in &claims {
+            let steps: Vec<String> = name.split('.').map(ToOwned::to_owned).collect();
+            // A claim may have a dot in its own name, as those that are URLs.
+            for path in [steps, vec![name.clone()]] {
+                properties.insert(claim_path(&path), wire(values));
+            }
+        }
+        properties
     }
 
     /// Reads `--route SERVICE=ROUTE`.
@@ -140,6 +173,22 @@ impl Request {
         }
         Ok((from_outside, services))
     }
+}
+
+/// One value as it is, several as the ABI's pairs with nothing as their second half (see `graylane_decide::edge`).
+fn wire(values: &[String]) -> Vec<u8> {
+    let [_, _, ..] = values else { return values.concat().into_bytes() };
+    let size = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = size(values.len()).to_vec();
+    for value in values {
+        bytes.extend(size(value.len()));
+        bytes.extend(size(0));
+    }
+    for value in values {
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend([0, 0]);
+    }
+    bytes
 }
 
 /// What to say of a name that is no service of the file.

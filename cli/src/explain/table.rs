@@ -33,7 +33,10 @@ fn row(hop: &Hop) -> [String; 9] {
     [
         format!("{} → {}", hop.by, hop.service),
         text(hop.tenant.as_deref()),
-        text(hop.source),
+        match (hop.source, &hop.rule) {
+            (Some(source), Some(rule)) => format!("{source} (line {})", rule.line),
+            (source, _) => text(source),
+        },
         text(hop.unit.as_deref()),
         text(hop.unit_source),
         hop.bucket.map_or_else(|| "-".to_owned(), |bucket| bucket.to_string()),

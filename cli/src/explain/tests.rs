@@ -107,3 +107,30 @@ fn what_is_not_in_the_file_is_an_error_with_the_nearest_word() {
     assert_eq!(header(":path: /a:b").unwrap().0, ":path");
     assert_eq!(header("Host: a.example").unwrap().0, ":authority");
 }
+
+#[test]
+fn a_claim_of_a_verified_token_gives_a_tenant_and_the_rules_line_is_said() {
+    let text = BANK.replace(
+        "  accept: always",
+        "  jwt: {issuer: 'https://id.example'}\n  rules:\n    - {tenant: gray-v1, claim: {name: role, exact: employee}}\n  accept: never",
+    );
+    let loaded = document::load_text("graylane.yaml", &text).unwrap();
+    assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+    let project = loaded.project.unwrap();
+    let lane = |claims: &[&str]| {
+        let path = ["gateway", "api"].map(ToOwned::to_owned).to_vec();
+        let mut request = Request { path, ..Request::default() };
+        claims.iter().for_each(|claim| request.claim(claim).unwrap());
+        let hops = explain(&project, &loaded.sources, &Mesh::of(&project), &request).unwrap();
+        (hops[0].tenant.clone().unwrap(), hops[0].rule.as_ref().map(|rule| rule.line))
+    };
+    let line = text.lines().position(|line| line.contains("role")).unwrap() + 1;
+    let gray = ("gray-v1".to_owned(), Some(line));
+    let green = ("green".to_owned(), None);
+    assert_eq!(lane(&["role=employee"]), gray);
+    assert_eq!(lane(&["role=guest", "role=employee"]), gray);
+    assert_eq!(lane(&["role=guest"]), green);
+    assert_eq!(lane(&["role=employee", "iss=https://evil.example"]), green);
+    assert_eq!(lane(&[]), green);
+    assert!(Request::default().claim("role").is_err());
+}

@@ -15,7 +15,7 @@ use crate::mesh::{Mesh, Rollout, Service};
 use crate::simulate::{self, Layout, Moves, Setting, percent};
 
 /// One user in every bucket.
-pub(super) const EVERYBODY: [u64; 10_000] = [1; 10_000];
+pub(super) static EVERYBODY: [u64; 10_000] = [1; 10_000];
 
 /// The files of a rollout, as they are.
 #[derive(Clone)]

@@ -60,9 +60,9 @@ impl Desk {
             edits.push(replace(&self.sources, share.span, "0".to_owned())?);
             let mut json = entry.node.json();
             if json.is_object() {
-                json["percent"] = json!(0)
+                json["percent"] = json!(0);
             } else {
-                json = json!(0)
+                json = json!(0);
             }
             if let Some(map) = weights.iter().try_fold(&mut expected, |json, step| step_into(json, step)) {
                 map.as_object_mut().and_then(|map| map.remove(canary));
