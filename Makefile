@@ -9,6 +9,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CURDIR)=/graylane
 WASM_BINDGEN = $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 CARGO_DENY := 0.20.2
+CARGO_FUZZ := 0.13.1
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -75,6 +76,10 @@ e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with
 	@.ci/debian prometheus=prometheus promtool=prometheus chromium=chromium
 	@target/debug/e2e-metrics target/debug/graylane
 
+fuzz: ## The edge's decision, for a minute (FUZZ_SECONDS): no input gets a tenant that no rule gave; needs nightly
+	@fuzz=$$(.ci/tool cargo-fuzz $(CARGO_FUZZ) cargo-fuzz)
+	@$$fuzz run --fuzz-dir fuzz edge -- -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=4096
+
 docs: ## The generated part of docs/
 	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render
 
@@ -90,4 +95,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors programs e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny

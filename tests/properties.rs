@@ -84,6 +84,54 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// A line of `fuzz`: a header, a claim, or the client's address, with values that rules look for and others.
+fn edge_line() -> impl Strategy<Value = Vec<u8>> {
+    const NAMES: &[&str] = &[
+        "tenant",
+        "x-tester",
+        ":authority",
+        ":path",
+        "cookie",
+        "baggage",
+        "@iss",
+        "@iss[]",
+        "@role",
+        "@role[]",
+        "@realm_access.roles",
+        "@realm_access.roles[]",
+        "@realm_access",
+        "@sub",
+        "@",
+    ];
+    const VALUES: &[&str] = &[
+        "gray-v1",
+        " gray-v1 ",
+        "partner-acme",
+        "green",
+        "https://id.example",
+        "https://customers.example",
+        "employee",
+        "x,employee",
+        "tester,y",
+        "Tester",
+        "alice-7f3a9c",
+        "bob-51d20e ",
+        "alice-7f3a9c,bob-51d20e",
+        "shop.acme.example",
+        "SHOP.Acme.example.:443",
+        "acme.example",
+        "shop.acme.example:99999",
+        "lane-id=bob",
+        "10.0.0.1:80",
+        "",
+    ];
+    let value = prop_oneof![
+        8 => prop::sample::select(VALUES).prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    (prop::sample::select(NAMES), value).prop_map(|(name, value)| [name.as_bytes(), b":", &value].concat())
+}
+
 fn headers() -> impl Strategy<Value = Headers> {
     prop::collection::vec((name(), value()), 0..12)
 }
@@ -168,6 +216,18 @@ proptest! {
             let mut ours = forged.filter(|name| name.starts_with("x-graylane-"));
             prop_assert!(ours.all(|name| name == "x-graylane-subset"));
         }
+    }
+
+    /// No input at the edge gets a tenant that no rule gave: two readings of the same rules agree (`src/fuzz.rs`).
+    #[test]
+    fn the_edge_gives_what_its_rules_give(lines in prop::collection::vec(edge_line(), 0..10)) {
+        graylane_tests::fuzz::edge(&lines.join(&b'\n'));
+    }
+
+    /// Nor do bytes that mean nothing, and none of them panics.
+    #[test]
+    fn the_edge_takes_any_bytes(data in prop::collection::vec(any::<u8>(), 0..200)) {
+        graylane_tests::fuzz::edge(&data);
     }
 
     /// Deciding twice changes nothing more: what a sidecar wrote, the next one finds right.

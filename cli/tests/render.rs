@@ -216,6 +216,47 @@ fn services_that_share_a_public_host_share_its_virtual_service() {
 }
 
 #[test]
+fn answers_to_strangers_carry_nothing_of_ours() {
+    let mesh = mesh(&root().join("examples/edge"));
+    let shown = http(&mesh, "shop-host-shop.example.com", &Options::default());
+    let cookie = "%FILTER_STATE(wasm.cookie:PLAIN)%";
+    for rule in &shown {
+        let response = &rule["headers"]["response"];
+        let removed: Vec<&str> =
+            response["remove"].as_array().unwrap().iter().filter_map(Json::as_str).collect();
+        assert_eq!(removed, ["tenant", "x-graylane-subset", "baggage", "x-graylane-debug"]);
+        assert_eq!(response["add"]["set-cookie"], cookie);
+    }
+    let inside = http(&mesh, "shop-web", &Options::default());
+    assert!(inside.iter().all(|rule| rule["headers"]["response"].is_null()), "inside nobody is a stranger");
+    let plain =
+        http(&mesh, "shop-host-shop.example.com", &Options { without_filter: true, ..Options::default() });
+    assert!(!serde_json::to_string(&plain).unwrap().contains(cookie), "nobody would make it");
+}
+
+#[test]
+fn a_request_authentication_is_written_where_the_file_asks() {
+    let text = std::fs::read_to_string(root().join("examples/edge/graylane.yaml")).unwrap();
+    let render = "{render: true, issuer: https://id.example, jwksUri: https://id.example/keys}";
+    let text = text.replace("{issuer: https://id.example}", render);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("graylane.yaml"), text).unwrap();
+    let all = resources(&self::mesh(folder.path()), &Options::default());
+    let written: Vec<&Resource> =
+        all.iter().filter(|resource| resource.kind() == Kind::RequestAuthentication).collect();
+    let [one] = written[..] else { panic!("{written:?}") };
+    let json = one.json().unwrap();
+    assert_eq!(one.metadata.namespace, "istio-system");
+    let rules = serde_json::json!([{
+        "issuer": "https://id.example", "jwksUri": "https://id.example/keys", "forwardOriginalToken": true,
+    }]);
+    assert_eq!(json["spec"]["jwtRules"], rules);
+    assert_eq!(json["spec"]["selector"]["matchLabels"]["istio"], "ingressgateway");
+    let validator = jsonschema::validator_for(istio::schema("RequestAuthentication").unwrap()).unwrap();
+    assert_eq!(validator.iter_errors(&json).count(), 0);
+}
+
+#[test]
 fn eighty_services_are_as_many_lines_as_its_readme_says() {
     let folder = root().join("examples/eighty");
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());

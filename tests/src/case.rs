@@ -18,6 +18,8 @@ pub struct Suite {
     /// The graylane file.
     #[serde(default)]
     pub document: serde_json::Map<String, serde_json::Value>,
+    /// Instead: the file of an example, by the name of its folder.
+    pub example: Option<String>,
     /// Instead of a file: the plugin's configuration, whatever it is.
     pub plugin_config: Option<String>,
     /// The plugin's name, where it is not the role's.
@@ -242,8 +244,16 @@ impl Suite {
     /// # Errors
     /// When the document is not in order.
     pub fn mesh(&self) -> Result<Mesh> {
-        let text = serde_json::to_string_pretty(&self.document)?;
-        let mut loaded = graylane::document::load_text(&self.name, &text)?;
+        let mut loaded = match &self.example {
+            Some(name) => {
+                let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+                graylane::document::load(&[examples.join(name).join("graylane.yaml")])?
+            }
+            None => {
+                let text = serde_json::to_string_pretty(&self.document)?;
+                graylane::document::load_text(&self.name, &text)?
+            }
+        };
         if let Some(project) = &loaded.project {
             graylane::check::check(project, &mut loaded.findings);
         }

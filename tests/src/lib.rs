@@ -5,6 +5,7 @@
 
 pub mod case;
 pub mod echo;
+pub mod fuzz;
 pub mod host;
 pub mod level;
 pub mod prometheus;
