@@ -43,6 +43,14 @@ test: ## All tests, with the time of each stage
 	@.ci/timed tests cargo test --quiet --workspace
 	@.ci/timed vectors $(MAKE) --no-print-directory vectors
 
+e2e-events: programs envoy ## examples/events with a real Kafka broker and real Envoys
+	@.ci/debian java=openjdk-17-jdk-headless javac=openjdk-17-jdk-headless mvn=maven
+	@jars=$$(tests/events/get-kafka)
+	classes=$$(mktemp -d)
+	trap 'rm -rf "$$classes"' EXIT
+	javac -cp "$$jars/*" -d "$$classes" tests/events/Events.java
+	target/debug/e2e-events "$$jars" "$$classes"
+
 e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML
 	@.ci/debian go=golang-go
 	@export HELM=$$(.ci/go-tool tests/helm helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm)
@@ -95,4 +103,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny

@@ -264,12 +264,24 @@ fn eighty_services_are_as_many_lines_as_its_readme_says() {
     let lines: usize = files.map(|path| std::fs::read_to_string(path).unwrap().lines().count()).sum();
     let all = resources(&mesh(&folder), &Options { url: url(), ..Options::default() });
     let yaml = stream(&all).unwrap().lines().count();
-    let row = format!("| 80 | {lines} | {},{:03} |", yaml / 1000, yaml % 1000);
-    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
-    assert!(readme.contains(&row), "write in examples/eighty/README.md: {row}");
-    let begin = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let said = format!("{lines} lines instead of {},{:03}", yaml / 1000, yaml % 1000);
-    assert!(begin.contains(&said), "write in README.md: {said}");
+    let yaml = format!("{},{:03}", yaml / 1000, yaml % 1000);
+    current_line("examples/eighty/README.md", "| 80 | ", &format!("| 80 | {lines} | {yaml} |"));
+    let said = format!(
+        "A folder with one file for each team is read as one: {lines} lines instead of {yaml} of YAML, checked as a whole"
+    );
+    current_line("README.md", "A folder with one file for each team", &said);
+}
+
+/// A line of a page that starts so; written anew with GRAYLANE_DOCS=write.
+fn current_line(page: &str, start: &str, wanted: &str) {
+    let path = root().join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let line = text.lines().find(|line| line.starts_with(start)).unwrap();
+    if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
+        std::fs::write(&path, text.replace(line, wanted)).unwrap();
+    } else {
+        assert_eq!(line, wanted, "{page} is not current: run `make docs`");
+    }
 }
 
 #[test]

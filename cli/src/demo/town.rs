@@ -70,6 +70,8 @@ pub struct Town {
     gateway_envoy: Envoy,
     worker_envoy: Envoy,
     _outside: App,
+    binary: PathBuf,
+    clusters: Clusters,
 }
 
 /// An Envoy, as somebody sees it who asks what it counted.
@@ -161,9 +163,26 @@ impl Town {
             gateway_envoy,
             worker_envoy,
             _outside: outside,
+            binary,
+            clusters,
         };
         town.wait_for_plugins().await?;
         Ok(town)
+    }
+
+    /// One more pod that makes calls of its own, and where these go; labelled as a tenant's, or not.
+    ///
+    /// # Errors
+    /// When its Envoy does not start.
+    pub async fn another_worker(&self, name: &str, tenant: Option<&str>) -> Result<(Envoy, SocketAddr)> {
+        let labels = tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
+        let node = config::node("sidecar", name, &self.mesh.document.mesh.namespace, &labels);
+        let options = Options { concurrency: CONCURRENCY };
+        let envoy = Envoy::start(&self.binary, name, &sidecar(&node, &self.clusters, None), options).await?;
+        let said = format!("graylane: outbound runs revision {}", lower::revision(&self.mesh));
+        envoy.wait_for_log(&said, CONCURRENCY as usize + 1).await?;
+        let address = envoy.listener(Role::Outbound.name()).await?;
+        Ok((envoy, address))
     }
 
     /// All Envoys and their names.

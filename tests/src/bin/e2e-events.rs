@@ -1,0 +1,237 @@
+//! `make e2e-events`: examples/events with a real Kafka broker and real Envoys. A gray request goes through the gateway to
+//! api, its message through the gray topic to the gray worker, and that worker's call to ledger's gray subset; of 1,000
+//! orders of both tenants in one mix none crosses.
+//!
+//! `e2e-events JARS FOLDER-OF-CLASSES`, in the root of the checkout.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use graylane::demo::{Setup, Town};
+use graylane::document;
+use graylane::envoy::{dies_with_us, locate};
+use graylane::mesh::Mesh;
+use graylane::resources::{Kind, Options, overlays, resources};
+use graylane::{check, wasm};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+const ORDERS: usize = 1000;
+const GRAY: &str = "gray-v1";
+/// How long everything may take that is waited for.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A process that ends with this one.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already, which is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The Java programs: the broker and the applications.
+struct Java {
+    jars: PathBuf,
+    classes: PathBuf,
+    folder: TempDir,
+    broker: String,
+}
+
+impl Java {
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn log_end(&self) -> String {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    fn command(&self, class: &str) -> Result<Command> {
+        let mut command = Command::new("java");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
+        command
+            .args([
+                "-Xmx384m",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-Djdk.httpclient.allowRestrictedHeaders=host",
+            ])
+            .arg("-cp")
+            .arg(format!("{}:{}/*", self.classes.display(), self.jars.display()))
+            .arg(class)
+            .env("BROKER", &self.broker)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        dies_with_us(&mut command);
+        Ok(command)
+    }
+
+    /// Runs an application to its end.
+    fn run(&self, args: &[String]) -> Result<()> {
+        let status = self.command("Events")?.args(args).status().context("cannot start java")?;
+        ensure!(status.success(), "{args:?}: {status}");
+        Ok(())
+    }
+
+    /// A broker in KRaft mode: its own controller, on free ports of loopback.
+    fn start_broker(&self) -> Result<Process> {
+        let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+        let controller = TcpListener::bind(("127.0.0.1", 0))?;
+        let (data, broker, controller) = (self.folder.path().join("data"), &self.broker, port(&controller)?);
+        let settings = format!(
+            "process.roles=broker,controller\nnode.id=1\nlisteners=PLAINTEXT://{broker},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://{broker}\ncontroller.listener.names=CONTROLLER\n\
+             controller.quorum.voters=1@127.0.0.1:{controller}\nlog.dirs={}\nauto.create.topics.enable=false\n\
+             offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\ntransaction.state.log.replication.factor=1\n\
+             transaction.state.log.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n",
+            data.display()
+        );
+        let file = self.folder.path().join("server.properties");
+        std::fs::write(&file, settings)?;
+        // Any 16 bytes in base64url.
+        let id = "Z3JheWxhbmUtZXZlbnRzMA";
+        let mut format = self.command("kafka.tools.StorageTool")?;
+        let status = format.args(["format", "--cluster-id", id, "--config"]).arg(&file).status()?;
+        ensure!(status.success(), "the broker's storage cannot be formatted: {status}");
+        Ok(Process(self.command("kafka.Kafka")?.arg(&file).spawn().context("cannot start the broker")?))
+    }
+}
+
+fn mesh() -> Result<Mesh> {
+    let files = ["examples/events", "tests/events/edge.yaml"].map(PathBuf::from);
+    let mut loaded = document::load(&files)?;
+    let project = loaded.project.as_ref().context("examples/events is not in order")?;
+    check::check(project, &mut loaded.findings);
+    ensure!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+    Ok(Mesh::of(project))
+}
+
+/// The topics of tenants, as they are rendered.
+fn topics(mesh: &Mesh) -> Result<Vec<String>> {
+    let all = resources(mesh, &Options::default());
+    let topic = |json: Json| {
+        let (name, partitions) = (json["spec"]["topicName"].clone(), json["spec"]["partitions"].clone());
+        let name = name.as_str().unwrap_or_default().to_owned();
+        partitions.as_u64().map_or(name.clone(), |partitions| format!("{name}={partitions}"))
+    };
+    let of_kind = all.iter().filter(|resource| resource.kind() == Kind::KafkaTopic);
+    of_kind.map(|resource| Ok(topic(resource.json()?))).collect()
+}
+
+/// The environment of the gray worker, as its overlay says.
+fn environment(mesh: &Mesh) -> Result<BTreeMap<String, String>> {
+    let files = overlays(mesh)?;
+    let values: Json = serde_saphyr::from_str(&files["workers/invoice-mailer/gray-v1/values.yaml"])?;
+    ensure!(values["podLabels"]["graylane.dev/tenant"] == GRAY, "{values}");
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let pairs = values["env"].as_array().into_iter().flatten();
+    Ok(pairs.map(|pair| (text(&pair["name"]), text(&pair["value"]))).collect())
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [jars, classes] = &arguments[..] else { bail!("usage: e2e-events JARS CLASSES") };
+    let free = TcpListener::bind(("127.0.0.1", 0))?;
+    let broker = format!("127.0.0.1:{}", free.local_addr()?.port());
+    drop(free);
+    let folder = tempfile::Builder::new().prefix("graylane-kafka-").tempdir()?;
+    let java = Java { jars: jars.clone(), classes: classes.clone(), folder, broker };
+    let result = tokio::runtime::Runtime::new()?.block_on(run(&java));
+    result.with_context(|| format!("what Java said:\n{}", java.log_end()))
+}
+
+async fn run(java: &Java) -> Result<()> {
+    let begin = Instant::now();
+    let mesh = mesh()?;
+    let _broker = java.start_broker()?;
+    let setup = Setup {
+        envoy: locate()?,
+        module: wasm::module()?,
+        mesh: mesh.clone(),
+        entry: "api".to_owned(),
+        worker_tenant: Some(GRAY.to_owned()),
+    };
+    let town = Town::start(setup, |_| {}).await?;
+    let (_green_envoy, green_sidecar) = town.another_worker("invoice-mailer", None).await?;
+    java.run(&[vec!["topics".to_owned(), "orders".to_owned()], topics(&mesh)?].concat())?;
+
+    let ledger = &town.authorities["ledger"];
+    let work = |sidecar: String, environment: &BTreeMap<String, String>| -> Result<Process> {
+        let mut command = java.command("Events")?;
+        let args = ["work".to_owned(), sidecar, ledger.clone()];
+        Ok(Process(command.args(args).envs(environment).spawn()?))
+    };
+    let green = [("TOPIC_ORDERS", "orders"), ("CONSUMER_GROUP", "invoice-mailer")];
+    let green = green.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let _workers =
+        [work(town.worker.to_string(), &environment(&mesh)?)?, work(green_sidecar.to_string(), &green)?];
+
+    let gray_topic = &environment(&mesh)?["TOPIC_ORDERS"];
+    let mut command = java.command("Events")?;
+    command.arg("produce").env("TOPICS_ORDERS", format!("{GRAY}={gray_topic}")).stdin(Stdio::piped());
+    let mut producer = Process(command.spawn()?);
+    let mut lines = producer.0.stdin.take().context("the producer has no stdin")?;
+    let client = graylane::http::direct().build()?;
+    // A fixed mix, neither one after the other nor in halves.
+    let is_gray = |id: usize| id.wrapping_mul(2_654_435_761) >> 4 & 1 == 0;
+    for id in 0..ORDERS {
+        let url = format!("http://{}/?path=api&run=order-{id}", town.gateway);
+        let mut request = client.get(url).header("host", "bank.example.com");
+        if is_gray(id) {
+            request = request.header("tenant", GRAY);
+        }
+        request.send().await?.error_for_status()?;
+        let visits = town.journal.read(&format!("order-{id}")).visits;
+        let visit = visits.first().context("api saw nothing")?;
+        let wanted = if is_gray(id) { (GRAY, "canary") } else { ("green", "stable") };
+        let seen = (visit.headers.get("tenant").map_or("", String::as_str), visit.subset.as_str());
+        ensure!(seen == wanted, "order {id}: api saw {seen:?}, not {wanted:?}");
+        writeln!(lines, "{} {id}", seen.0)?;
+    }
+    drop(lines);
+    ensure!(producer.0.wait()?.success(), "the producer failed");
+
+    let deadline = Instant::now() + LIMIT;
+    let (mut gray, mut green) = (0, 0);
+    for id in 0..ORDERS {
+        let visits = loop {
+            let visits = town.journal.read(&format!("invoice-{id}")).visits;
+            if !visits.is_empty() {
+                break visits;
+            }
+            ensure!(Instant::now() < deadline, "order {id}: no worker called ledger about it");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        let wanted = if is_gray(id) { (GRAY, "canary") } else { ("green", "stable") };
+        for visit in &visits {
+            let seen = (visit.headers.get("tenant").map_or("", String::as_str), visit.subset.as_str());
+            ensure!(seen == wanted, "order {id} crossed: ledger saw {seen:?}, not {wanted:?}");
+        }
+        *(if is_gray(id) { &mut gray } else { &mut green }) += 1;
+    }
+    ensure!(gray > 300 && green > 300, "no mix: {gray} gray, {green} green");
+
+    // A gray worker may call green on purpose: what it says wins over its label.
+    let url = format!("http://{}/?path=ledger&run=on-purpose", town.worker);
+    let request = client.get(url).header("host", ledger).header("tenant", "green");
+    request.send().await?.error_for_status()?;
+    let visits = town.journal.read("on-purpose").visits;
+    ensure!(visits.first().is_some_and(|visit| visit.subset == "stable"), "{visits:?}");
+    println!(
+        "{ORDERS} orders through {} Envoys and a broker: {gray} gray, {green} green, 0 crossed, in {:.0} s",
+        town.envoys().count() + 1,
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
