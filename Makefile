@@ -88,6 +88,10 @@ fuzz: ## The edge's decision, for a minute (FUZZ_SECONDS): no input gets a tenan
 	@fuzz=$$(.ci/tool cargo-fuzz $(CARGO_FUZZ) cargo-fuzz)
 	@$$fuzz run --fuzz-dir fuzz edge -- -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=4096
 
+e2e-istio: programs envoy ## Rendered examples in a real Istio, without containers; some: make e2e-istio ONLY=sticky
+	@.ci/debian ip=iproute2 openssl=openssl
+	@.ci/e2e-istio $(ONLY)
+
 docs: ## The generated part of docs/
 	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render
 
@@ -95,7 +99,12 @@ lint: toolchain ## Formatting, clippy, licences and sources of dependencies, gen
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
 	@.ci/timed docs cargo test --quiet --package graylane --test docs --test render
+	@.ci/timed shell $(MAKE) --no-print-directory shell
 	@.ci/timed deny $(MAKE) --no-print-directory deny
+
+shell:
+	@.ci/debian shellcheck=shellcheck
+	@shellcheck .ci/* tests/kind/run.sh
 
 deny:
 	@deny=$$(.ci/tool cargo-deny $(CARGO_DENY) cargo-deny)
@@ -103,4 +112,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny
+.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell

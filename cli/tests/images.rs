@@ -95,6 +95,15 @@ async fn what_may_pass_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_registry_that_does_not_say_where_things_are_has_them_nevertheless() {
+    let registry = Registry::start(&[rule(Method::PUT, "/team/", usize::MAX, Fault::Nowhere)]).await;
+    let said = push(&registry).await;
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(registry.manifest("1").is_some());
+    assert_eq!(registry.answered("PUT /v2/team/graylane/blobs/"), 2, "each blob is sent once");
+}
+
+#[tokio::test]
 async fn what_does_not_pass_is_said_and_leaves_no_tag() {
     let uploads = "/blobs/uploads/";
     for (method, path, fault, want) in [

@@ -36,7 +36,7 @@ fn mesh(path: &Path) -> Mesh {
 
 fn url() -> Option<String> {
     // All digits, which YAML would take for a number if nobody quoted it.
-    Some(format!("registry.example/graylane@sha256:{}", "0".repeat(64)))
+    Some(format!("oci://registry.example/graylane@sha256:{}", "0".repeat(64)))
 }
 
 fn variants() -> Vec<Options> {
@@ -478,4 +478,34 @@ fn alerts_bring_rules_receivers_and_a_dashboard() {
     let ids: Vec<u64> =
         dashboard["panels"].as_array().unwrap().iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
+}
+
+/// The table in the README that says how many lines a file has, and how many what it becomes.
+fn lines() -> String {
+    let mut table = "| | the file | what `render` makes of it |\n|-|-|-|\n".to_owned();
+    for (name, mesh) in examples() {
+        let file = root().join("examples").join(&name).join("graylane.yaml");
+        // A folder of several files is no example of how short one is.
+        let Ok(file) = std::fs::read_to_string(file) else { continue };
+        let file = file.lines().count();
+        let options = Options { url: url(), ..Options::default() };
+        let all = stream(&resources(&mesh, &options)).unwrap().lines().count();
+        table += &format!(
+            "| [{name}](examples/{name}/graylane.yaml) | {file} lines | [{all} lines](examples/{name}/rendered/all.yaml) |\n"
+        );
+    }
+    table
+}
+
+#[test]
+fn the_readme_counts_lines_right() {
+    let path = root().join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let (head, rest) = readme.split_once("<!-- lines -->\n").unwrap();
+    let (is, tail) = rest.split_once("<!-- /lines -->").unwrap();
+    if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
+        std::fs::write(&path, format!("{head}<!-- lines -->\n{}<!-- /lines -->{tail}", lines())).unwrap();
+        return;
+    }
+    assert_eq!(is, lines(), "run `make docs`");
 }

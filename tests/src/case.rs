@@ -32,6 +32,8 @@ pub struct Suite {
     pub node: Node,
     /// The cluster that routes lead to, unless a case says another.
     pub cluster: Option<String>,
+    /// Why none of it runs in a real Istio.
+    pub not_in_istio: Option<String>,
     /// The cases.
     pub cases: Vec<Case>,
     /// The file's name, without its ending.
@@ -83,6 +85,8 @@ pub struct Case {
     pub want: Want,
     /// Why it does not run in Envoy.
     pub not_in_envoy: Option<String>,
+    /// Why it does not run in a real Istio.
+    pub not_in_istio: Option<String>,
 }
 
 /// A header: `name: value`, or a map for values that YAML cannot write.

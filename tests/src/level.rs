@@ -1,6 +1,7 @@
 //! The levels that a case runs at.
 
 pub mod envoy;
+pub mod istio;
 pub mod native;
 pub mod wasm;
 
@@ -35,6 +36,22 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn new(role: Role, headers: Headers, cluster: Option<&'a str>) -> Self {
         Self { role, headers, cluster, route: None, token: None, properties: Vec::new() }
+    }
+}
+
+impl Request<'_> {
+    /// The bytes of its head, with these headers behind its own.
+    #[must_use]
+    pub fn head(&self, further: &[(String, Vec<u8>)]) -> Vec<u8> {
+        let pseudo =
+            |name: &str| self.headers.iter().find(|(is, _)| is == name).map(|(_, value)| value.as_slice());
+        let (path, authority) = (pseudo(":path").unwrap_or(b"/"), pseudo(":authority").unwrap_or(b"nobody"));
+        let mut head = [b"GET ", path, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"].concat();
+        for (name, value) in self.headers.iter().filter(|(name, _)| !name.starts_with(':')).chain(further) {
+            head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        head.extend_from_slice(b"\r\n");
+        head
     }
 }
 

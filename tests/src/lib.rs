@@ -7,6 +7,7 @@ pub mod case;
 pub mod echo;
 pub mod fuzz;
 pub mod host;
+pub mod istio;
 pub mod level;
 pub mod prometheus;
 pub mod run;

@@ -21,6 +21,9 @@ const TRAFFIC_EXTENSION_SINCE: u32 = 30;
 /// The first one whose tags of spans can be made of more than headers.
 const FORMATTED_TAGS_SINCE: u32 = 29;
 
+/// What the URL of an image starts with.
+const OCI: &str = "oci://";
+
 /// Runs it.
 pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     let options = options(args, printer)?;
@@ -99,7 +102,11 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         "--dashboards json writes a file: pass --out DIR as well"
     );
     let url = match (&args.image, &args.wasm_url) {
-        (Some(image), None) => Some(pinned(args, image, printer)?),
+        // Istio takes a reference without `oci://`, too, but not one whose registry has a port.
+        (Some(image), None) => {
+            let image = image.strip_prefix(OCI).unwrap_or(image);
+            Some(format!("{OCI}{}", pinned(args, image, printer)?))
+        }
         (None, url) => url.clone(),
         (Some(_), Some(_)) => bail!("pass --image or --wasm-url, not both"),
     };

@@ -193,6 +193,12 @@ pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Nod
                 .filter(|(head, _)| head.contains("line "))
                 .map_or(&*message, |(_, tail)| tail);
             let line = span.and_then(|span| text.lines().nth(span.line - 1)).unwrap_or_default();
+            if message.starts_with("budget breached") {
+                findings
+                    .error(span, "this file stands for more than it may: it may be a bomb of aliases")
+                    .help("write what the aliases stand for, or split the file");
+                return Vec::new();
+            }
             let finding = findings.error(span, format!("this is not YAML: {message}"));
             if line.contains("${") {
                 finding.help("between `{}` or `[]` write a variable in quotes, as in `\"${NAME}\"`");
@@ -407,7 +413,12 @@ mod tests {
                 .map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(",")))
                 .collect::<String>()
         );
-        let (_, findings) = read(&bomb);
-        assert_eq!(findings.len(), 1, "{findings:?}");
+        let many = format!("a: &a {{version: v1}}\nb: [{}]\n", vec!["*a"; 3_500_000].join(","));
+        assert!(many.len() > 10_000_000);
+        for text in [bomb, many] {
+            let (_, findings) = read(&text);
+            assert_eq!(findings.len(), 1, "{findings:?}");
+            assert!(findings[0].contains("stands for more than it may"), "{findings:?}");
+        }
     }
 }

@@ -165,7 +165,15 @@ pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) ->
             if client.blob_exists(reference, &digest).await? {
                 return Ok(());
             }
-            client.push_blob(reference, bytes.clone(), &digest).await.map(drop)
+            match client.push_blob(reference, bytes.clone(), &digest).await {
+                // Some registries take it and do not say where it is, though they have to.
+                Err(OciDistributionError::RegistryNoLocationError)
+                    if client.blob_exists(reference, &digest).await? =>
+                {
+                    Ok(())
+                }
+                result => result.map(drop),
+            }
         })
         .await?;
         step(name);

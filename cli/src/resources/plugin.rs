@@ -166,7 +166,7 @@ fn resource(
         url: url.to_owned(),
         image_pull_policy: "IfNotPresent",
         plugin_name: role.name(),
-        // Plain Istio is a good second best for a sidecar; a gateway must never stop to strip (docs/decisions/09).
+        // Plain Istio is a good second best for a sidecar; a gateway must never stop to strip (docs/decisions/09-plugins.md).
         fail_strategy: if is_gateway { "FAIL_RELOAD" } else { "FAIL_OPEN" },
         vm_config: is_gateway.then(|| VmConfig { env: vec![header] }),
         plugin_config: lower::config(mesh, role),

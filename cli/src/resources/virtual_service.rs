@@ -65,11 +65,9 @@ pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
                     http_route(mesh, service, &rule, port, &at.into_iter().collect::<Vec<_>>(), None)
                 })
             });
-            let mut http: Vec<HttpRoute> = rules.collect();
-            if host.is_shared() {
-                http.push(other_ports(host.name));
-            }
-            let spec = Spec { hosts: vec![host.name.to_owned()], gateways: Vec::new(), http };
+            // A port that no rule is about is as if there were no VirtualService: Istio makes its routes port by port.
+            let spec =
+                Spec { hosts: vec![host.name.to_owned()], gateways: Vec::new(), http: rules.collect() };
             let spec = super::Spec::VirtualService(spec);
             Resource::new(mesh, Kind::VirtualService, Stage::Routes, host.namespace(), host.title(), spec)
         })
@@ -116,8 +114,7 @@ pub fn host_blocks(mesh: &Mesh, name: &str, without_filter: bool) -> Option<Fiel
         blocks(mesh, service, &Setting { port, at: &at, edge: None }, without_filter)
     };
     let blocks: Vec<Json> = host.services.iter().flat_map(of).collect();
-    let last: Vec<HttpRoute> = host.is_shared().then(|| other_ports(host.name)).into_iter().collect();
-    Some(Fields::from_iter([("blocks".to_owned(), json!(blocks)), ("last".to_owned(), json!(last))]))
+    Some(Fields::from_iter([("blocks".to_owned(), json!(blocks))]))
 }
 
 /// What a chart makes the rules of a service at a public host of, for each of its paths.
@@ -160,17 +157,6 @@ fn rules<'a>(mesh: &Mesh, service: &'a Service, without_filter: bool) -> Vec<Rul
         rules.iter_mut().for_each(|rule| rule.remove = None);
     }
     rules
-}
-
-/// Ports of a shared host that no service of the file means: as if there were no VirtualService.
-fn other_ports(host: &str) -> HttpRoute {
-    let target = Target { host: host.to_owned(), subset: None, port: None };
-    HttpRoute {
-        name: "other-ports".to_owned(),
-        matches: Vec::new(),
-        route: vec![Destination { destination: target, weight: None }],
-        further: Fields::new(),
-    }
 }
 
 /// The services of every public host; the longest path first, and services in byte order.

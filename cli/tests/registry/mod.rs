@@ -22,6 +22,8 @@ pub enum Fault {
     Lie,
     /// With other bytes than those asked for, and the digest of these.
     Mismatch,
+    /// Well, but without the address that it has to give.
+    Nowhere,
 }
 
 const LIE: Bytes = Bytes::from_static(br#"{"schemaVersion":2}"#);
@@ -119,6 +121,11 @@ async fn answer(State(registry): State<Registry>, request: Request) -> Response 
             let mut cut = Response::from_parts(parts, Body::from_stream(stream::iter(pieces)));
             cut.headers_mut().insert(header::CONTENT_LENGTH, whole.len().into());
             cut
+        }
+        Some(Fault::Nowhere) => {
+            let mut honest = honest;
+            honest.headers_mut().remove(header::LOCATION);
+            honest
         }
         None => honest,
     };

@@ -187,31 +187,13 @@ impl Level for InEnvoy<'_> {
     fn send(&mut self, request: &Request<'_>) -> Result<Outcome> {
         let name = listener_name(self.suite, request.role);
         let address = *self.fleet.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
-        let pseudo =
-            |name: &str| request.headers.iter().find(|(is, _)| is == name).map(|(_, value)| value.as_slice());
-        let mut head = Vec::new();
-        for part in [
-            b"GET ",
-            pseudo(":path").unwrap_or(b"/"),
-            b" HTTP/1.1\r\nhost: ",
-            pseudo(":authority").unwrap_or(b"nobody"),
-            b"\r\n",
-        ] {
-            head.extend_from_slice(part);
-        }
-        let plain = request.headers.iter().filter(|(name, _)| !name.starts_with(':'));
         let cluster = request.cluster.map(|cluster| {
             (CLUSTER.to_owned(), format!("{cluster};{}", request.route.unwrap_or_default()).into_bytes())
         });
         let token = request.token.map(|(claims, flaw)| {
             ("authorization".to_owned(), format!("Bearer {}", token::sign(claims, flaw)).into())
         });
-        for (name, value) in plain.chain(&cluster).chain(&token) {
-            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-                head.extend_from_slice(part);
-            }
-        }
-        head.extend_from_slice(b"\r\n");
+        let head = request.head(&cluster.into_iter().chain(token).collect::<Vec<_>>());
         let answer = echo::send(address, &head)?;
         if answer.status != 200 {
             return Ok(Outcome {

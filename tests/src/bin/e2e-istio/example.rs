@@ -1,0 +1,247 @@
+//! An example of `examples/` as a mesh: what `graylane render` writes of its file, and a pod for every version in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use graylane::mesh::{Mesh as Meaning, Service as Meant};
+use graylane_decide::Role;
+use graylane_tests::case::{Node, Suite};
+use graylane_tests::host::module_path;
+use graylane_tests::istio::{ControlPlane, Mesh, Pod, Service};
+use serde_json::json;
+
+/// The pod from which services are called: a sidecar, and an application that forgets what it is told to forget.
+pub const CALLER: &str = "caller";
+/// Its own service, and port.
+pub const CALLER_HOST: &str = "caller:8081";
+/// The port of its pod.
+pub const CALLER_PORT: u16 = 9081;
+/// The gateway's pod.
+pub const INGRESS: &str = "ingress";
+/// The port of the gateway's pod; it listens on all addresses, so nobody else may.
+pub const INGRESS_PORT: u16 = 15080;
+/// The port of a service that names none: inside the cluster, and outside of it.
+const PORTS: [u16; 2] = [8080, 80];
+/// A port of hosts with several that no service of a file is about.
+pub const OTHER_PORT: u16 = 7070;
+/// Groups of kinds that Kafka's and Prometheus' operators bring.
+const OPERATORS: [&str; 2] = ["kafka.strimzi.io", "monitoring.coreos.com"];
+/// What a pod's port is more than its service's.
+const TO_TARGET: u16 = 1000;
+
+/// An example.
+pub struct Example {
+    /// Its folder's name.
+    pub name: String,
+    /// What its file means.
+    pub meaning: Meaning,
+    document: serde_json::Map<String, serde_json::Value>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}
+
+impl Example {
+    /// All whose files are in order, by name.
+    pub fn all() -> Result<Vec<Self>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder())? {
+            let path = entry?.path();
+            if path.join("graylane.yaml").is_file() && !path.ends_with("mistakes") {
+                names.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+        names.iter().map(|name| Self::load(name)).collect()
+    }
+
+    /// One by its name.
+    pub fn load(name: &str) -> Result<Self> {
+        let path = folder().join(name).join("graylane.yaml");
+        let document = serde_saphyr::from_str(&std::fs::read_to_string(path)?)?;
+        let suite = Suite { name: name.to_owned(), document, ..empty_suite() };
+        Ok(Self { name: name.to_owned(), meaning: suite.mesh()?, document: suite.document })
+    }
+
+    /// Its file as the setup of cases, seen from the caller or from the gateway.
+    pub fn suite(&self, role: Role) -> Suite {
+        let gateway = self.meaning.document.edge.gateway.as_ref();
+        let namespace = match gateway.filter(|_| role == Role::Gateway) {
+            Some(gateway) => gateway.namespace.clone(),
+            None => self.namespace().to_owned(),
+        };
+        let node = Node { namespace: Some(namespace), router: role == Role::Gateway, ..Node::default() };
+        let (name, document) = (self.name.clone(), self.document.clone());
+        Suite { name, document, role, node, ..empty_suite() }
+    }
+
+    /// The namespace of services that name none, and of the caller.
+    pub fn namespace(&self) -> &str {
+        &self.meaning.document.mesh.namespace
+    }
+
+    /// What the program writes of it, with these arguments; without what is for operators that are not here.
+    pub async fn render(&self, arguments: &[&str]) -> Result<String> {
+        let folder = folder().join(&self.name);
+        let file = folder.to_str().context("a path that is no text")?;
+        let all = graylane(&[&["render", "-f", file], arguments].concat()).await?;
+        let is_foreign =
+            |one: &&str| OPERATORS.iter().any(|group| one.contains(&format!("apiVersion: {group}/")));
+        let here = all.split("---\n").filter(|one| !one.is_empty() && !is_foreign(one));
+        Ok(here.map(|one| format!("---\n{one}")).collect())
+    }
+
+    /// The same with the plugins in it, whose module Envoy reads from the file that `make wasm` built.
+    pub async fn render_with_filter(&self, arguments: &[&str]) -> Result<String> {
+        let url = format!("file://{}", module_path().display());
+        self.render(&[&["--wasm-url", &url], arguments].concat()).await
+    }
+
+    /// Its pods as a mesh: one for every version of every service, the caller, and the gateway if there is one. What
+    /// people have besides graylane's resources is applied: the Gateway, and hosts outside of the cluster.
+    pub async fn create<'p>(&self, plane: &'p ControlPlane, caller: Pod) -> Result<Mesh<'p>> {
+        let mut plan = plane.mesh(self.namespace());
+        for (host, services) in self.hosts() {
+            let app = services[0].name.as_str();
+            let namespace = self.namespace_of(host).unwrap_or_else(|| self.namespace());
+            let mut ports: BTreeSet<u16> = services.iter().map(|service| self.port(service)).collect();
+            if services.len() > 1 {
+                ports.insert(OTHER_PORT);
+            }
+            let name = if self.namespace_of(host).is_some() { services[0].short_host() } else { app };
+            let service = Service::new(name).selector(&[("app", app)]);
+            let service = ports.iter().fold(service, |service, port| service.port(*port, port + TO_TARGET));
+            plan = plan.namespace(namespace).service(service);
+            let versions: BTreeSet<&BTreeMap<String, String>> =
+                services.iter().flat_map(|service| service.subsets.values()).collect();
+            for labels in versions {
+                plan = plan.pod(version(&pod_name(app, labels), app, labels));
+            }
+        }
+        let own = Service::new(CALLER).port(8081, CALLER_PORT).selector(&[("app", CALLER)]);
+        plan = plan.namespace(self.namespace()).service(own).pod(caller.labels(&[("app", CALLER)]));
+        if let Some(gateway) = &self.meaning.document.edge.gateway {
+            let labels: Vec<(&str, &str)> =
+                gateway.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            ensure!(!labels.is_empty(), "{}: the gateway has no selector to find its pod by", self.name);
+            let service = Service::new("istio-ingressgateway").port(80, INGRESS_PORT).selector(&labels);
+            plan = plan
+                .namespace(&gateway.namespace)
+                .service(service)
+                .pod(Pod::gateway(INGRESS).labels(&labels));
+        }
+        let mesh = plan.create().await?;
+        let around = self.around(&mesh);
+        if !around.is_empty() {
+            plane.apply(&around).await?;
+        }
+        Ok(mesh)
+    }
+
+    /// The Gateway that its file names, and a ServiceEntry for every host that is not the cluster's, as JSON in YAML.
+    fn around(&self, mesh: &Mesh<'_>) -> String {
+        let mut objects = Vec::new();
+        let exposed: BTreeSet<&String> =
+            self.meaning.services.iter().flat_map(|service| &service.expose.hosts).collect();
+        let gateway = self.meaning.document.edge.gateway.as_ref();
+        let named = gateway.and_then(|gateway| Some((gateway, gateway.name.as_deref()?.split_once('/')?)));
+        if let Some((gateway, (namespace, name))) = named
+            && !exposed.is_empty()
+        {
+            objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+            objects.push(json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "Gateway",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {"selector": gateway.selector, "servers": [
+                    {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": exposed},
+                ]},
+            }));
+        }
+        for (host, services) in self.hosts().into_iter().filter(|(host, _)| self.namespace_of(host).is_none())
+        {
+            let number = self.port(services[0]);
+            let endpoint = |labels: &BTreeMap<String, String>| {
+                let pod = mesh.pod(&pod_name(&services[0].name, labels));
+                json!({"address": pod.address, "labels": labels, "ports": {"http": number + TO_TARGET}})
+            };
+            objects.push(json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+                "metadata": {"name": services[0].name, "namespace": self.namespace()},
+                "spec": {
+                    "hosts": [host], "location": "MESH_EXTERNAL", "resolution": "STATIC",
+                    "ports": [{"number": number, "name": "http", "protocol": "HTTP"}],
+                    "endpoints": services[0].subsets.values().map(endpoint).collect::<Vec<_>>(),
+                },
+            }));
+        }
+        objects.iter().map(|object| format!("---\n{object}\n")).collect()
+    }
+
+    /// Its services by host.
+    pub fn hosts(&self) -> BTreeMap<&str, Vec<&Meant>> {
+        let mut hosts: BTreeMap<&str, Vec<&Meant>> = BTreeMap::new();
+        for service in &self.meaning.services {
+            hosts.entry(&service.host).or_default().push(service);
+        }
+        hosts
+    }
+
+    /// The namespace of a host of the cluster.
+    fn namespace_of<'a>(&self, host: &'a str) -> Option<&'a str> {
+        let name = host.strip_suffix(&self.meaning.document.mesh.cluster_domain)?.strip_suffix(".svc.")?;
+        Some(name.split_once('.')?.1)
+    }
+
+    /// The port by which a service is called.
+    pub fn port(&self, service: &Meant) -> u16 {
+        service.port.unwrap_or(PORTS[usize::from(self.namespace_of(&service.host).is_none())])
+    }
+
+    /// The pod that serves a subset.
+    pub fn pod_of(&self, service: &Meant, subset: &str) -> Result<String> {
+        let labels =
+            service.subsets.get(subset).with_context(|| format!("{} has no `{subset}`", service.name))?;
+        let first = self.hosts()[service.host.as_str()][0];
+        Ok(pod_name(&first.name, labels))
+    }
+}
+
+/// A pod of a version.
+pub fn version(name: &str, app: &str, labels: &BTreeMap<String, String>) -> Pod {
+    let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    Pod::plain(name).labels(&labels.chain([("app", app)]).collect::<Vec<_>>())
+}
+
+fn pod_name(app: &str, labels: &BTreeMap<String, String>) -> String {
+    labels.values().fold(app.to_owned(), |name, value| format!("{name}-{}", value.to_ascii_lowercase()))
+}
+
+fn empty_suite() -> Suite {
+    Suite {
+        about: String::new(),
+        document: serde_json::Map::new(),
+        example: None,
+        plugin_config: None,
+        root_id: None,
+        role: Role::Outbound,
+        node: Node::default(),
+        cluster: None,
+        not_in_istio: None,
+        cases: Vec::new(),
+        name: String::new(),
+    }
+}
+
+/// Runs the program, which was built beside this one; its output.
+pub async fn graylane(arguments: &[&str]) -> Result<String> {
+    let program = std::env::current_exe()?.with_file_name("graylane");
+    let mut command = tokio::process::Command::new(program);
+    let output = command.args(arguments).kill_on_drop(true).output().await?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("graylane {} ends with {}: {said}", arguments.join(" "), output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -1,0 +1,82 @@
+//! Every example, as people use it: its rendered resources are applied to plain Istio, every request goes where the core
+//! says, and when the filter is taken away again, tenants still go by header and weights still split.
+
+use anyhow::{Context, Result, ensure};
+use graylane::lower;
+use graylane_tests::istio::{ControlPlane, Mesh, Pod};
+
+use crate::compare::{Way, places, with_core, with_routes_alone};
+use crate::example::{CALLER, Example, INGRESS, OTHER_PORT};
+
+/// Users of each tenant that call each route.
+const USERS: usize = 12;
+
+/// Runs one.
+pub async fn run(plane: &ControlPlane, name: &str) -> Result<()> {
+    let example = Example::load(name)?;
+    let mesh = example.create(plane, Pod::sidecar(CALLER)).await?;
+    let rendered = example.render_with_filter(&[]).await?;
+    plane.apply(&rendered).await?;
+    has_filter(&example, &mesh).await?;
+    let mut sent = 0;
+    for place in places(&example) {
+        sent += with_core(&example, &mesh, &place, Way::Caller, USERS).await?;
+        for host in place.service.expose.hosts.iter().filter(|_| has_gateway(&example)) {
+            sent += with_core(&example, &mesh, &place, Way::Gateway(host), USERS).await?;
+        }
+    }
+    for (host, _) in example.hosts().iter().filter(|(_, services)| services.len() > 1) {
+        let answer = mesh.pod(CALLER).call(&format!("{host}:{OTHER_PORT}")).send().await?;
+        ensure!(answer.status == 200, "a port that the file says nothing about still works: {answer:?}");
+    }
+    ensure!(sent > 0, "the example has no service that could be called");
+    is_accepted(plane, &rendered).await?;
+
+    without_filter(plane, &example, &mesh).await
+}
+
+/// Waits until the caller and the gateway have their plugins.
+pub async fn has_filter(example: &Example, mesh: &Mesh<'_>) -> Result<()> {
+    let revision = lower::revision(&example.meaning);
+    for role in ["inbound", "outbound"] {
+        mesh.proxy(CALLER).wait_for_plugin(role, &revision).await?;
+    }
+    if has_gateway(example) {
+        mesh.proxy(INGRESS).wait_for_plugin("gateway", &revision).await?;
+    }
+    Ok(())
+}
+
+fn has_gateway(example: &Example) -> bool {
+    example.meaning.document.edge.gateway.is_some()
+}
+
+/// The kill switch, in the order in which it is to be thrown: plain routes, then the plugins.
+async fn without_filter(plane: &ControlPlane, example: &Example, mesh: &Mesh<'_>) -> Result<()> {
+    plane.apply(&example.render(&["--without-filter"]).await?).await?;
+    plane.delete(&example.render_with_filter(&["--only", "WasmPlugin"]).await?).await?;
+    ensure!(mesh.proxy(CALLER).plugins().await?.is_empty(), "the plugins are gone");
+    for place in places(example) {
+        with_routes_alone(example, mesh, &place, Way::Caller, USERS).await?;
+    }
+    Ok(())
+}
+
+/// What kubectl and istioctl say about resources that were applied: nothing.
+async fn is_accepted(plane: &ControlPlane, rendered: &str) -> Result<()> {
+    let rendered = format!("---\n{rendered}");
+    plane
+        .kube
+        .kubectl(&["diff", "--filename", "-"], &rendered)
+        .await
+        .context("they differ from what was applied")?;
+    // The harness' own: nobody injects a sidecar here, and an EnvoyFilter tells how far a push has got.
+    let mut arguments = vec!["analyze", "--all-namespaces"];
+    for own in ["IST0102=Namespace *", "IST0103=Pod *", "IST0133=EnvoyFilter istio-system/graylane-*"] {
+        arguments.extend(["--suppress", own]);
+    }
+    let said = plane.kube.istioctl(&arguments).await?;
+    // It is content on stderr; every finding is on stdout.
+    ensure!(said.trim().is_empty(), "istioctl analyze: {said}");
+    Ok(())
+}

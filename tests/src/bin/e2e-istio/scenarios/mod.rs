@@ -1,0 +1,41 @@
+//! The scenarios.
+
+mod cases;
+mod examples;
+mod fallback;
+mod image;
+mod kind;
+mod outside;
+mod restore;
+mod sticky;
+
+use anyhow::Result;
+use futures_util::FutureExt as _;
+
+use super::Scenario;
+use crate::example::Example;
+
+/// All of them, in the order in which they run.
+pub fn all() -> Result<Vec<Scenario>> {
+    let mut all = Vec::new();
+    for Example { name, .. } in Example::all()? {
+        let title = format!("example {name}");
+        all.push(Scenario::new(&title, move |plane| {
+            let name = name.clone();
+            async move { examples::run(plane, &name).await }.boxed_local()
+        }));
+    }
+    all.extend([
+        Scenario::new("sticky", |plane| sticky::run(plane).boxed_local()),
+        Scenario::new("outside", |plane| outside::run(plane).boxed_local()),
+        Scenario::new("restore wasm-plugin", |plane| restore::run(plane, "wasm-plugin").boxed_local()),
+        Scenario::new("restore traffic-extension", |plane| {
+            restore::run(plane, "traffic-extension").boxed_local()
+        }),
+        Scenario::new("image", |plane| image::run(plane).boxed_local()),
+        Scenario::new("fallback", |plane| fallback::run(plane).boxed_local()),
+        Scenario::new("kind", |plane| kind::run(plane).boxed_local()),
+        Scenario::new("cases", |plane| cases::run(plane).boxed_local()),
+    ]);
+    Ok(all)
+}

@@ -1,0 +1,132 @@
+//! How a mesh comes up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures_util::future::try_join_all;
+use serde_json::Value as Json;
+
+use super::super::declare::{Kind, Pod};
+use super::super::network::pod_address;
+use super::super::objects;
+use super::super::wait::{Look, until};
+use super::{Mesh, PodHandle};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Mesh<'_> {
+    pub(super) async fn create(&mut self, pods: Vec<(String, Pod)>) -> Result<()> {
+        let namespaces = self.services.iter().map(|(namespace, _)| namespace);
+        let namespaces: Vec<String> =
+            namespaces.chain(pods.iter().map(|(namespace, _)| namespace)).cloned().collect();
+        for namespace in namespaces {
+            self.plane.kept(&namespace);
+            self.plane.kube.apply(&objects::namespace(&namespace)).await?;
+        }
+        for (namespace, service) in &self.services {
+            self.plane.kube.apply(&objects::service(namespace, service)).await?;
+        }
+        self.add_pods(pods).await
+    }
+
+    /// Adds pods: first what Kubernetes says about them, then their processes.
+    pub(super) async fn add_pods(&mut self, pods: Vec<(String, Pod)>) -> Result<()> {
+        let names: Vec<String> = pods.iter().map(|(_, pod)| pod.name.clone()).collect();
+        for (namespace, pod) in pods {
+            let name = pod.name.clone();
+            let address = self.plane.next_address().map(pod_address)?;
+            let mut handle = PodHandle { namespace, address, pod, app: None, proxy: None };
+            let ports: Vec<u16> =
+                self.ports_of(&handle.namespace, &handle.pod).iter().map(|port| port.target).collect();
+            handle.start_app(&ports).await?;
+            ensure!(self.pods.insert(name.clone(), handle).is_none(), "there are two pods `{name}`");
+        }
+        self.ensure_gateway_ports_are_free()?;
+        try_join_all(names.iter().map(|name| self.describe(name))).await?;
+        self.publish_endpoints().await?;
+        // Side by side: each takes most of a second, waiting. They are started by this thread, which lasts.
+        let plane = self.plane;
+        let new = self.pods.values_mut().filter(|pod| names.contains(&pod.pod.name));
+        try_join_all(new.map(|pod| pod.start_proxy(plane))).await?;
+        plane.push().await
+    }
+
+    /// Creates a pod and its Sidecar resource in Kubernetes.
+    async fn describe(&self, name: &str) -> Result<()> {
+        let PodHandle { namespace, address, pod, app, .. } = self.pod(name);
+        let kube = &self.plane.kube;
+        let object = objects::pod(namespace, pod);
+        kube.apply(&object).await?;
+        kube.set_status(&object, &objects::pod_status(*address, pod.ready)).await?;
+        if matches!(pod.kind, Kind::Sidecar | Kind::Agent) {
+            let inbound = self.ports_of(namespace, pod);
+            let outbound: Vec<u16> = self.outbound.iter().copied().collect();
+            let app = app.as_ref().map_or(0, |app| app.port);
+            kube.apply(&objects::sidecar(namespace, pod, *address, &outbound, &inbound, app)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down which pods serve which service, and waits until istiod knows.
+    pub(super) async fn publish_endpoints(&self) -> Result<()> {
+        let mut wanted = BTreeMap::new();
+        for (namespace, service) in &self.services {
+            let of_service = |pod: &&PodHandle| &pod.namespace == namespace && service.selects(&pod.pod);
+            let pods: Vec<_> = self
+                .pods
+                .values()
+                .filter(of_service)
+                .map(|pod| (pod.name(), pod.address, pod.pod.ready))
+                .collect();
+            self.plane.kube.apply(&objects::endpoint_slice(namespace, service, &pods)).await?;
+            let ready = pods.iter().filter(|(.., ready)| *ready).map(|(_, address, _)| address.to_string());
+            let ready: Vec<String> = ready.collect();
+            wanted.insert((namespace.clone(), service.name.clone()), ready);
+        }
+        until("istiod knows the endpoints", LIMIT, async || {
+            let known: Json = serde_json::from_str(&self.plane.debug("/debug/endpointShardz").await?)?;
+            let missing = wanted.iter().find_map(|((namespace, service), ready)| {
+                let mut wanted = ready.clone();
+                wanted.sort();
+                let host = format!("{service}.{namespace}.svc.cluster.local");
+                let known = ready_addresses(&known[&host][namespace]);
+                (known != wanted).then(|| format!("of {host} it knows {known:?}, not {wanted:?}"))
+            });
+            Ok(Look::whether(missing.is_none(), || missing.unwrap_or_default()))
+        })
+        .await
+    }
+
+    /// A gateway listens on all addresses, whatever its own is: the port has to be nobody else's.
+    fn ensure_gateway_ports_are_free(&self) -> Result<()> {
+        let ports = |pod: &PodHandle| -> Vec<u16> {
+            self.ports_of(&pod.namespace, &pod.pod).iter().map(|port| port.target).collect()
+        };
+        for gateway in self.pods.values().filter(|pod| pod.pod.kind == Kind::Gateway) {
+            let others = self.pods.values().filter(|pod| pod.name() != gateway.name()).flat_map(ports);
+            let others: Vec<u16> = others.chain(self.outbound.iter().copied()).collect();
+            let taken = ports(gateway).into_iter().find(|port| others.contains(port));
+            ensure!(
+                taken.is_none(),
+                "gateway `{}` listens on port {} of all addresses, which others use too: give its service another target port",
+                gateway.name(),
+                taken.unwrap_or_default()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The addresses of a service that istiod takes for ready, in order.
+fn ready_addresses(shards: &Json) -> Vec<String> {
+    let shards = shards["Shards"].as_object().into_iter().flat_map(|shards| shards.values());
+    let endpoints = shards.filter_map(Json::as_array).flatten();
+    // 1 is healthy; those that are not ready may be in it or not, which depends on Istio's settings.
+    let ready = endpoints.filter(|endpoint| endpoint["HealthStatus"] == 1);
+    let addresses = ready.filter_map(|endpoint| endpoint["Addresses"][0].as_str());
+    let mut addresses: Vec<String> = addresses.map(str::to_owned).collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}

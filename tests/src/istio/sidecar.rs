@@ -1,0 +1,71 @@
+//! An Envoy that asks istiod itself, without Istio's agent: a sidecar or a gateway.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+use graylane::envoy::{Envoy, Options, config};
+use reqwest::Client;
+use serde_json::{Value as Json, json};
+
+use super::control_plane::{ControlPlane, DISCOVERY};
+use super::declare::{Kind, Pod};
+use super::objects::labels;
+use super::proxy::{Proxy, Running};
+
+/// Two, so that inbound and outbound of one chain of calls meet on different ones now and then.
+const WORKERS: u32 = 2;
+/// Name of istiod's cluster.
+const ISTIOD: &str = "xds-grpc";
+
+/// Starts it, and waits until it has everything that istiod has for it.
+///
+/// # Errors
+/// When it does not come up; with the end of its log.
+pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ipv4Addr) -> Result<Proxy> {
+    let bootstrap = bootstrap(&node(namespace, pod, address), DISCOVERY);
+    let options = Options { concurrency: WORKERS };
+    let envoy = Envoy::start(&plane.tools.envoy, &pod.name, &bootstrap, options).await?;
+    let (admin, client): (SocketAddr, Client) = (envoy.admin, plane.client.clone());
+    Ok(Proxy::new(&pod.name, admin, client, Running::Envoy(envoy)))
+}
+
+/// What Istio's agent says about its pod.
+fn node(namespace: &str, pod: &Pod, address: Ipv4Addr) -> Json {
+    let kind = if pod.kind == Kind::Gateway { "router" } else { "sidecar" };
+    let name = &pod.name;
+    json!({
+        "id": format!("{kind}~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"),
+        "cluster": format!("{name}.{namespace}"),
+        "metadata": {
+            "NAME": name,
+            "NAMESPACE": namespace,
+            "LABELS": labels(pod),
+            "INSTANCE_IPS": address,
+            "CLUSTER_ID": "Kubernetes",
+            "INTERCEPTION_MODE": "NONE",
+        },
+    })
+}
+
+fn bootstrap(node: &Json, discovery: SocketAddr) -> Json {
+    let mut istiod = config::cluster(ISTIOD, &[discovery]);
+    istiod["typed_extension_protocol_options"] = json!({
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        },
+    });
+    let ads = json!({"ads": {}, "resource_api_version": "V3"});
+    let mut bootstrap = config::bootstrap(node, &[], &[istiod]);
+    bootstrap["dynamic_resources"] = json!({
+        "cds_config": ads,
+        "lds_config": ads,
+        "ads_config": {
+            "api_type": "DELTA_GRPC",
+            "transport_api_version": "V3",
+            "set_node_on_first_message_only": true,
+            "grpc_services": [{"envoy_grpc": {"cluster_name": ISTIOD}}],
+        },
+    });
+    bootstrap
+}
