@@ -4,6 +4,7 @@
 //! A stream's end is no entry point, or every request would pay for one more way into the VM; see [`crate::contexts`].
 
 use crate::active;
+use crate::bytes;
 use crate::contexts;
 use crate::host;
 use crate::request;
@@ -33,7 +34,7 @@ pub extern "C" fn _initialize() {
 /// A place for bytes that the host is about to return. It calls this from within our calls to it.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
-    host::allocate(size)
+    bytes::allocate(size)
 }
 
 /// A plugin (without a parent) or one of its streams.

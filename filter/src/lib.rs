@@ -5,6 +5,7 @@
 //! | `host` | the only one that talks to the host |
 //! | `abi` | the entry points: what the host calls |
 //! | `contexts` | which plan a stream runs with |
+//! | `bytes` | memory for what the host returns |
 //! | `pairs` | header pairs, walked in place |
 //! | `active` | what a plugin runs with: a plan, or what is left without one |
 //! | `request` | a request comes in |
@@ -17,6 +18,7 @@
 
 mod abi;
 mod active;
+mod bytes;
 mod contexts;
 mod counters;
 mod host;

@@ -1,0 +1,113 @@
+//! `make bench`: what graylane costs in real Envoy, as docs/performance.md.
+//!
+//! | file | its subject |
+//! |-|-|
+//! | `machine` | cores, CPU time, memory |
+//! | `client` | the load |
+//! | `scenario` | what is sent |
+//! | `variant` | what is compared |
+//! | `stage` | Envoys |
+//! | `paths` | CPU time and latency of requests |
+//! | `life` | start, memory, large configurations, ten million ids |
+//! | `report` | the tables, and the targets |
+
+mod client;
+mod life;
+mod machine;
+mod paths;
+mod report;
+mod scenario;
+mod stage;
+mod variant;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use paths::Effort;
+use report::Measured;
+use stage::Workshop;
+use variant::Modules;
+
+const USAGE: &str = "usage: graylane-bench [--smoke] [--only TEXT] [--check] [--other MODULE]
+  --smoke         once through everything, in seconds: does the bench still run? Writes nothing
+  --only TEXT     the paths with this in their name, and nothing else; writes nothing
+  --check         fail if a target is missed
+  --other MODULE  compare with another build of the filter as well; writes nothing";
+
+struct Arguments {
+    smoke: bool,
+    only: Option<String>,
+    check: bool,
+    other: Option<PathBuf>,
+}
+
+fn arguments() -> Result<Arguments> {
+    let mut arguments = Arguments { smoke: false, only: None, check: false, other: None };
+    let mut rest = std::env::args().skip(1);
+    while let Some(argument) = rest.next() {
+        match &*argument {
+            "--smoke" => arguments.smoke = true,
+            "--only" => arguments.only = Some(rest.next().context(USAGE)?),
+            "--check" => arguments.check = true,
+            "--other" => arguments.other = Some(rest.next().context(USAGE)?.into()),
+            _ => bail!("{USAGE}"),
+        }
+    }
+    Ok(arguments)
+}
+
+fn bar(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:24} {bar:40} {percent:>3} %  {elapsed}");
+    let bar = ProgressBar::no_length().with_message(what);
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}
+
+fn main() -> Result<()> {
+    let arguments = arguments()?;
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let built = root.join("target/wasm32-wasip1/wasm");
+    let modules = Modules {
+        graylane: root.join("dist/graylane.wasm"),
+        noop: built.join("graylane_bench_noop.wasm"),
+        naive: built.join("graylane_bench_naive.wasm"),
+        other: arguments.other,
+    };
+    for module in [&modules.graylane, &modules.noop, &modules.naive] {
+        ensure!(module.is_file(), "{} is not there: run `make bench`", module.display());
+    }
+    let effort = if arguments.smoke {
+        Effort { sittings: 1, rounds: 1, bursts: 4, paced: 64, ids: 0.02, starts: 1 }
+    } else {
+        Effort { sittings: 4, rounds: 12, bursts: 16, paced: 7_000, ids: 10.0, starts: 3 }
+    };
+    let writes = !arguments.smoke && modules.other.is_none();
+    let size = usize::try_from(std::fs::metadata(&modules.graylane)?.len())?;
+    let shop = Workshop::new(modules, scenario::BODY)?;
+    let machine = machine::describe(&shop.envoy, size);
+    let progress = bar("paths");
+    let rounds = paths::measure(&shop, &effort, arguments.only.as_deref(), &progress)?;
+    progress.finish_and_clear();
+    if arguments.only.is_some() {
+        let text = report::paths(&rounds, paths::minimum) + &report::paths(&rounds, paths::median);
+        std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
+        return Ok(());
+    }
+    let latencies = paths::latencies(&shop, &effort)?;
+    let starts = life::starts(&shop, &effort)?;
+    let loads = life::loads(&shop, &effort)?;
+    let progress = bar("ids");
+    let ids = life::ids(&shop, &effort, &progress)?;
+    progress.finish_and_clear();
+    let measured = Measured { machine, effort, rounds, latencies, starts, loads, ids };
+    let tables = report::tables(&measured);
+    // The one thing for stdout.
+    std::io::Write::write_all(&mut std::io::stdout(), tables.as_bytes())?;
+    if writes {
+        report::write(&root, &measured, &tables)?;
+    }
+    let missed = report::missed(&measured);
+    ensure!(!arguments.check || missed.is_empty(), "missed: {}", missed.join("; "));
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! The tables, and the targets that they are held against.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::life::{Ids, Load, Start};
+use crate::paths::{Effort, RATE, Rounds, median, minimum};
+use crate::scenario::{
+    BODIES, FEW, INBOUND_DEFAULT, INBOUND_GRAY, MANY, OUTBOUND_LOST, OUTBOUND_RIGHT, OUTBOUND_STICKY,
+    SCENARIOS,
+};
+use crate::variant::Variant;
+
+/// Everything that a run found out.
+pub struct Measured {
+    /// Machine and versions.
+    pub machine: Vec<(&'static str, String)>,
+    /// How much was measured.
+    pub effort: Effort,
+    /// CPU time.
+    pub rounds: Rounds,
+    /// p50, p99, p99.9 in microseconds.
+    pub latencies: Vec<(Variant, [f64; 3])>,
+    /// Start and memory.
+    pub starts: Vec<Start>,
+    /// Large configurations.
+    pub loads: Vec<Load>,
+    /// Memory as ids pass through.
+    pub ids: Ids,
+}
+
+impl Measured {
+    fn ratio(&self, title: &'static str, to: Variant) -> Option<f64> {
+        let overhead = |variant| overhead(&self.rounds, title, variant, minimum);
+        Some(overhead(Variant::Graylane)? / overhead(to)?)
+    }
+}
+
+fn cell(rounds: &Rounds, title: &'static str, variant: Variant, of: fn(&[f64]) -> f64) -> Option<f64> {
+    rounds.get(&(title, variant)).map(|values| of(values))
+}
+
+/// Microseconds above no filter.
+fn overhead(rounds: &Rounds, title: &'static str, variant: Variant, of: fn(&[f64]) -> f64) -> Option<f64> {
+    Some(cell(rounds, title, variant, of)? - cell(rounds, title, Variant::Nothing, of)?)
+}
+
+struct Target {
+    what: String,
+    limit: f64,
+    is: f64,
+    unit: &'static str,
+}
+
+fn targets(measured: &Measured) -> Vec<Target> {
+    const RATIOS: [(&str, Option<f64>, Option<f64>, f64); 6] = [
+        (INBOUND_DEFAULT, Some(1.7), Some(1.1), 0.5),
+        ("inbound, absent", None, None, 0.5),
+        (OUTBOUND_RIGHT, Some(1.7), Some(1.1), 0.5),
+        (INBOUND_GRAY, Some(3.6), Some(0.75), 0.6),
+        (OUTBOUND_LOST, Some(3.0), None, 0.6),
+        (OUTBOUND_STICKY, Some(2.3), Some(0.9), 0.5),
+    ];
+    let mut targets = Vec::new();
+    for (title, noop, lua, naive) in RATIOS {
+        let limits = [(Variant::Noop, noop), (Variant::LuaMetadata, lua), (Variant::Naive, Some(naive))];
+        for (variant, limit) in limits {
+            if let (Some(limit), Some(is)) = (limit, measured.ratio(title, variant)) {
+                targets.push(Target { what: format!("{title}: × {}", variant.name()), limit, is, unit: "" });
+            }
+        }
+    }
+    let of = |title| cell(&measured.rounds, title, Variant::Graylane, minimum).unwrap_or(f64::NAN);
+    let more = (of(MANY) / of(FEW) - 1.0) * 100.0;
+    let what = "a request with 5,000 services more than with 10".to_owned();
+    targets.push(Target { what, limit: 5.0, is: more, unit: " %" });
+    if let Some(load) = measured.loads.last() {
+        let what = "5,000 services loaded by a worker".to_owned();
+        targets.push(Target { what, limit: 150.0, is: load.cpu, unit: " ms" });
+    }
+    let what = format!("memory after {} million unique ids, growth", measured.effort.ids);
+    targets.push(Target { what, limit: 8.0, is: measured.ids.growth(), unit: " MiB" });
+    targets
+}
+
+/// The targets that were missed, in words.
+pub fn missed(measured: &Measured) -> Vec<String> {
+    let missed =
+        targets(measured).into_iter().filter(|target| target.is.is_nan() || target.is > target.limit);
+    missed
+        .map(|target| format!("{}: {:.2}{u} of {}{u}", target.what, target.is, target.limit, u = target.unit))
+        .collect()
+}
+
+fn row(to: &mut String, cells: impl IntoIterator<Item = String>) {
+    let cells: Vec<String> = cells.into_iter().collect();
+    let _ = writeln!(to, "| {} |", cells.join(" | "));
+}
+
+fn head(to: &mut String, cells: impl IntoIterator<Item = String>) {
+    let cells: Vec<String> = cells.into_iter().collect();
+    let rule = "|-".repeat(cells.len()) + "|";
+    row(to, cells);
+    let _ = writeln!(to, "{rule}");
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.2}"))
+}
+
+/// Paths of requests, as overhead above no filter.
+pub fn paths(rounds: &Rounds, of: fn(&[f64]) -> f64) -> String {
+    let mut text = String::new();
+    let shown = |variant: &Variant| rounds.keys().any(|(_, is)| is == variant);
+    let variants: Vec<Variant> = Variant::ALL.into_iter().filter(shown).collect();
+    head(
+        &mut text,
+        ["µs a request".to_owned()]
+            .into_iter()
+            .chain(variants.iter().map(|variant| variant.name().to_owned())),
+    );
+    let titles = SCENARIOS.iter().chain(&BODIES).map(|scenario| scenario.title);
+    for title in titles.filter(|title| rounds.contains_key(&(*title, Variant::Nothing))) {
+        let cell = |variant: &Variant| match variant {
+            Variant::Nothing => number(cell(rounds, title, *variant, of)),
+            _ => {
+                overhead(rounds, title, *variant, of).map_or_else(String::new, |value| format!("{value:+.2}"))
+            }
+        };
+        row(&mut text, [title.to_owned()].into_iter().chain(variants.iter().map(cell)));
+    }
+    text
+}
+
+/// All tables.
+pub fn tables(measured: &Measured) -> String {
+    let mut text = String::new();
+    let effort = &measured.effort;
+    head(&mut text, ["".to_owned(), "".to_owned()]);
+    for (what, is) in &measured.machine {
+        row(&mut text, [(*what).to_owned(), is.clone()]);
+    }
+    let rounds = effort.sittings * effort.rounds;
+    let requests = effort.bursts * crate::client::CONNECTIONS as u64;
+    let _ = write!(
+        text,
+        "\n## Targets\n\nRatios are of overheads above no filter, minima of {rounds} rounds of {requests} requests in {} Envoys.\n\n",
+        effort.sittings
+    );
+    head(&mut text, ["", "at most", "is", ""].map(str::to_owned));
+    for target in targets(measured) {
+        let met = if target.is <= target.limit { "met" } else { "**missed**" };
+        let value = |value: f64| format!("{value:.2}{}", target.unit);
+        row(&mut text, [target.what.clone(), value(target.limit), value(target.is), met.to_owned()]);
+    }
+    let _ =
+        write!(text, "\n## Paths: CPU time, minimum of the rounds\n\n{}", paths(&measured.rounds, minimum));
+    let _ = write!(text, "\n## Paths: CPU time, median of the rounds\n\n{}", paths(&measured.rounds, median));
+    let _ = write!(
+        text,
+        "\n## Latency at {RATE} requests a second\n\nOutbound, right already; a direct response; from the time that a request was due.\n\n"
+    );
+    head(&mut text, ["µs", "p50", "p99", "p99.9"].map(str::to_owned));
+    for (variant, times) in &measured.latencies {
+        row(&mut text, [variant.name().to_owned()].into_iter().chain(times.map(|time| format!("{time:.0}"))));
+    }
+    let _ = write!(
+        text,
+        "\n## Start and memory\n\nA sidecar's two listeners; memory after 4,000 requests; the lowest of {}.\n\n",
+        effort.starts
+    );
+    head(&mut text, ["workers", "filter", "RSS, MiB", "start to ready, ms"].map(str::to_owned));
+    for start in &measured.starts {
+        row(
+            &mut text,
+            [
+                start.workers.to_string(),
+                start.variant.name().to_owned(),
+                format!("{:.1}", start.rss),
+                format!("{:.0}", start.ready),
+            ],
+        );
+    }
+    let _ = write!(
+        text,
+        "\n## Large configurations\n\nMore than with one service; the main thread reads each configuration as well.\n\n"
+    );
+    head(
+        &mut text,
+        ["services", "configuration, KiB", "CPU time of a worker, ms", "RSS, MiB"].map(str::to_owned),
+    );
+    for load in &measured.loads {
+        row(
+            &mut text,
+            [
+                load.services.to_string(),
+                format!("{:.0}", load.size),
+                format!("{:.1}", load.cpu),
+                format!("{:.1}", load.rss),
+            ],
+        );
+    }
+    let _ = write!(
+        text,
+        "\n## Memory while unique ids pass through\n\nGray requests, each with a request id and a trace id of its own.\n\n"
+    );
+    head(&mut text, ["ids", "RSS, MiB"].map(str::to_owned));
+    for (ids, rss) in &measured.ids.points {
+        row(&mut text, [ids.to_string(), format!("{rss:.1}")]);
+    }
+    text
+}
+
+/// Writes docs/performance.md, and the figures that the README quotes.
+///
+/// # Errors
+/// When a file cannot be written, or has lost its place for the figures.
+pub fn write(root: &Path, measured: &Measured, tables: &str) -> Result<()> {
+    let text = include_str!("../performance.md").replace("TABLES\n", tables);
+    std::fs::write(root.join("docs/performance.md"), text)?;
+    let path = root.join("README.md");
+    let readme = std::fs::read_to_string(&path)?;
+    std::fs::write(
+        &path,
+        quoted(&readme, &figures(measured)).context("README.md has no place for figures")?,
+    )?;
+    Ok(())
+}
+
+/// Three figures.
+fn figures(measured: &Measured) -> String {
+    let above = |title, variant| overhead(&measured.rounds, title, variant, minimum).unwrap_or(f64::NAN);
+    let line = |what: &str, title, wherefore: &str| {
+        let [ours, noop, lua] =
+            [Variant::Graylane, Variant::Noop, Variant::LuaMetadata].map(|variant| above(title, variant));
+        let lua = if lua.is_nan() { "cannot".to_owned() } else { format!("{lua:.1}") };
+        format!("| {what}{wherefore} | **{ours:.1}** | {noop:.1} | {lua} |\n")
+    };
+    let mut text = "| µs of CPU time a request, above no filter | graylane | a filter on the Rust SDK that does nothing | Lua |\n|-|-|-|-|\n".to_owned();
+    text += &line("a request that is right already", OUTBOUND_RIGHT, "");
+    text += &line("a live user's version chosen", OUTBOUND_STICKY, "");
+    text += &line("a lost header restored", OUTBOUND_LOST, "");
+    text
+}
+
+const BEGIN: &str = "<!-- figures of `make bench` -->\n";
+const END: &str = "<!-- end of figures -->\n";
+
+fn quoted(readme: &str, figures: &str) -> Option<String> {
+    let (before, rest) = readme.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{figures}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_replaced_and_the_rest_stays() {
+        let readme = format!("a\n{BEGIN}old\n{END}b\n");
+        assert_eq!(quoted(&readme, "new\n").unwrap(), format!("a\n{BEGIN}new\n{END}b\n"));
+        assert_eq!(quoted("a", "new"), None);
+    }
+
+    #[test]
+    fn the_middle_and_the_lowest() {
+        assert_eq!((minimum(&[3.0, 1.0, 2.0]), median(&[3.0, 1.0, 2.0])), (1.0, 2.0));
+        assert!(median(&[]).is_nan());
+    }
+}
