@@ -51,6 +51,20 @@ e2e-events: programs envoy ## examples/events with a real Kafka broker and real 
 	javac -cp "$$jars/*" -d "$$classes" tests/events/Events.java
 	target/debug/e2e-events "$$jars" "$$classes"
 
+bench: build envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed
+	@# With real-time priority, where that is allowed, neighbours do not take turns with what is measured.
+	realtime=$$(chrt -r 1 true 2>/dev/null && echo chrt -r 1 || true)
+	$$realtime target/release/graylane-bench $(if $(CHECK),--check)
+
+bench-native: ## The core alone, natively: decision, baggage, memory, load
+	@cargo bench --quiet --package graylane-bench
+
+e2e-bench: build envoy bench-modules ## The bench once through, in seconds, so that it does not rot; writes nothing
+	@target/release/graylane-bench --smoke >/dev/null
+
+bench-modules: toolchain
+	@cargo build --quiet --profile wasm --target wasm32-wasip1 --package graylane-bench-noop --package graylane-bench-naive
+
 e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML
 	@.ci/debian go=golang-go
 	@export HELM=$$(.ci/go-tool tests/helm helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm)
@@ -112,4 +126,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell
+.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules

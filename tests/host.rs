@@ -96,6 +96,26 @@ fn header(seen: &Seen, name: &str) -> Option<String> {
 
 const TRACE: &str = "traceparent= 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+/// The module as it ships: an export more is an entry into the VM for every stream, a kilobyte more is loaded by every
+/// pod. What fills it is in docs/performance.md.
+#[test]
+fn the_module_exports_what_is_needed_and_stays_small() {
+    let module = std::fs::read(graylane_tests::host::module_path()).unwrap();
+    let mut about = graylane::image::inspect(&module).unwrap();
+    about.exports.sort_unstable();
+    let exports = [
+        "_initialize",
+        "memory",
+        "proxy_abi_version_0_2_1",
+        "proxy_on_configure",
+        "proxy_on_context_create",
+        "proxy_on_memory_allocate",
+        "proxy_on_request_headers",
+    ];
+    assert_eq!(about.exports, exports);
+    assert!(about.size <= 190_000, "{} bytes", about.size);
+}
+
 /// The budget of host calls, in calls that return bytes and calls that do not: one metric included, filter state off.
 /// Where the memory is used, the clock is one more.
 #[test]

@@ -91,34 +91,12 @@ mod sys {
     }
 }
 
-/// Elsewhere there is no host: the workspace builds natively, and every call is refused.
 #[cfg(not(target_arch = "wasm32"))]
-mod sys {
-    macro_rules! refused {
-        ($($name:ident($($kind:ty),*) -> $result:ty;)*) => {
-            $(#[allow(clippy::too_many_arguments)] pub unsafe fn $name($(_: $kind),*) -> $result { 10 })*
-        };
-    }
-    type Out = *mut *mut u8;
-    refused! {
-        proxy_log(u32, *const u8, usize) -> u32;
-        proxy_get_current_time_nanoseconds(*mut u64) -> u32;
-        proxy_set_effective_context(u32) -> u32;
-        proxy_get_buffer_bytes(u32, usize, usize, Out, *mut usize) -> u32;
-        proxy_get_header_map_pairs(u32, Out, *mut usize) -> u32;
-        proxy_replace_header_map_value(u32, *const u8, usize, *const u8, usize) -> u32;
-        proxy_remove_header_map_value(u32, *const u8, usize) -> u32;
-        proxy_get_property(*const u8, usize, Out, *mut usize) -> u32;
-        proxy_set_property(*const u8, usize, *const u8, usize) -> u32;
-        proxy_get_shared_data(*const u8, usize, Out, *mut usize, *mut u32) -> u32;
-        proxy_set_shared_data(*const u8, usize, *const u8, usize, u32) -> u32;
-        proxy_define_metric(u32, *const u8, usize, *mut u32) -> u32;
-        proxy_increment_metric(u32, i64) -> u32;
-        proxy_record_metric(u32, u64) -> u32;
-        proxy_send_local_response(u32, *const u8, usize, *const u8, usize, *const u8, usize, i32) -> u32;
-        random_get(*mut u8, usize) -> u16;
-    }
-}
+#[path = "native.rs"]
+mod sys;
+
+#[cfg(test)]
+pub use sys::HEADERS;
 
 /// What the host has put into our memory, at a place that it got from [`crate::bytes::allocate`].
 fn owned(status: u32, data: *mut u8, size: usize) -> Option<Bytes> {

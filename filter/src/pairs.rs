@@ -39,21 +39,23 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
+/// The encoding, for tests.
+#[cfg(test)]
+pub fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
+    for size in pairs.iter().flat_map(|(name, value)| [name.len(), value.len()]) {
+        bytes.extend(u32::try_from(size).unwrap().to_le_bytes());
+    }
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
-        let mut bytes = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
-        for size in pairs.iter().flat_map(|(name, value)| [name.len(), value.len()]) {
-            bytes.extend(u32::try_from(size).unwrap().to_le_bytes());
-        }
-        for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-            bytes.extend(text.as_bytes());
-            bytes.push(0);
-        }
-        bytes
-    }
 
     #[test]
     fn pairs_come_back_as_they_were_and_broken_ones_end_the_walk() {

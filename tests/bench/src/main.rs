@@ -30,8 +30,10 @@ use report::Measured;
 use stage::Workshop;
 use variant::Modules;
 
-const USAGE: &str = "usage: graylane-bench [--smoke] [--only TEXT] [--check] [--other MODULE]
+const USAGE: &str =
+    "usage: graylane-bench [--smoke] [--ids MILLIONS] [--only TEXT] [--check] [--other MODULE]
   --smoke         once through everything, in seconds: does the bench still run? Writes nothing
+  --ids MILLIONS  how many unique ids are to pass through; 10 unless said
   --only TEXT     the paths with this in their name, and nothing else; writes nothing
   --check         fail if a target is missed
   --other MODULE  compare with another build of the filter as well; writes nothing";
@@ -39,16 +41,18 @@ const USAGE: &str = "usage: graylane-bench [--smoke] [--only TEXT] [--check] [--
 struct Arguments {
     smoke: bool,
     only: Option<String>,
+    ids: f64,
     check: bool,
     other: Option<PathBuf>,
 }
 
 fn arguments() -> Result<Arguments> {
-    let mut arguments = Arguments { smoke: false, only: None, check: false, other: None };
+    let mut arguments = Arguments { smoke: false, only: None, ids: 10.0, check: false, other: None };
     let mut rest = std::env::args().skip(1);
     while let Some(argument) = rest.next() {
         match &*argument {
             "--smoke" => arguments.smoke = true,
+            "--ids" => arguments.ids = rest.next().and_then(|text| text.parse().ok()).context(USAGE)?,
             "--only" => arguments.only = Some(rest.next().context(USAGE)?),
             "--check" => arguments.check = true,
             "--other" => arguments.other = Some(rest.next().context(USAGE)?.into()),
@@ -80,7 +84,7 @@ fn main() -> Result<()> {
     let effort = if arguments.smoke {
         Effort { sittings: 1, rounds: 1, bursts: 4, paced: 64, ids: 0.02, starts: 1 }
     } else {
-        Effort { sittings: 4, rounds: 12, bursts: 16, paced: 7_000, ids: 10.0, starts: 3 }
+        Effort { sittings: 3, rounds: 4, bursts: 16, paced: 7_000, ids: arguments.ids, starts: 2 }
     };
     let writes = !arguments.smoke && modules.other.is_none();
     let size = usize::try_from(std::fs::metadata(&modules.graylane)?.len())?;
