@@ -1,0 +1,46 @@
+//! Arguments of what makes and sends the image.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Format;
+
+/// Arguments of `package`.
+#[derive(Debug, Args)]
+pub struct Package {
+    /// Another module than the one in this program.
+    #[arg(long, value_name = "FILE")]
+    pub wasm: Option<PathBuf>,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `push`.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// Where to: registry, repository and tag. Default tag: the version of this program.
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// An image that `graylane package` wrote, instead of the filter in this program.
+    #[arg(long, value_name = "DIR")]
+    pub layout: Option<PathBuf>,
+    /// Over plain HTTP.
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A module, an image layout, or a reference.
+    #[arg(value_name = "FILE|DIR|REF")]
+    pub what: String,
+    /// Over plain HTTP.
+    #[arg(long)]
+    pub insecure: bool,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}

@@ -1,0 +1,151 @@
+//! Arguments of what writes and reads Istio's resources.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Files, Format};
+
+/// Through which API plugins are applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Extension {
+    /// WasmPlugin.
+    #[default]
+    WasmPlugin,
+    /// TrafficExtension, its successor since Istio 1.30.
+    TrafficExtension,
+}
+
+/// As what resources are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// YAML, as it is applied; a folder of it is a kustomization too.
+    #[default]
+    Yaml,
+    /// A Helm chart; its values are what environments change.
+    Helm,
+}
+
+/// What carries the mesh's traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DataPlane {
+    /// A sidecar in every pod.
+    #[default]
+    Sidecar,
+    /// Waypoints.
+    Ambient,
+}
+
+/// How a dashboard is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Dashboards {
+    /// As a ConfigMap that the sidecar of Grafana's Helm chart loads.
+    Configmap,
+    /// As `dashboards/<mesh>-lanes.json`.
+    Json,
+    /// Not at all.
+    None,
+}
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// Write into this folder: one file a resource and a kustomization.yaml, or a chart.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Output,
+    /// Through which API plugins are applied.
+    #[arg(long, value_enum, default_value_t)]
+    pub extension: Extension,
+    /// The mesh's version of Istio.
+    #[arg(long, value_name = "1.28…1.31", value_parser = istio, default_value = "1.31")]
+    pub istio: u32,
+    /// What carries the mesh's traffic.
+    #[arg(long, value_enum, default_value_t)]
+    pub data_plane: DataPlane,
+    /// The filter's image. With a digest it is written as it is; without one the registry is asked for it.
+    #[arg(long, value_name = "REF[@sha256:…]")]
+    pub image: Option<String>,
+    /// Write a reference without digest as it is, and ask no registry.
+    #[arg(long)]
+    pub no_pin: bool,
+    /// Ask the registry over plain HTTP.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Where the filter is, if not in a registry; written as it is.
+    #[arg(long, value_name = "URL")]
+    pub wasm_url: Option<String>,
+    /// Merge our Telemetry into those in this file or folder, or `-`: of a namespace Istio heeds one only.
+    #[arg(long, value_name = "PATH")]
+    pub merge_telemetry: Option<PathBuf>,
+    /// A Grafana dashboard, in the stream or as a plain file (with --out); default: in the stream, if the file has alerts.
+    #[arg(long, value_enum)]
+    pub dashboards: Option<Dashboards>,
+    /// Print what no resource can carry, the fields of Istio's mesh configuration, and nothing else.
+    #[arg(long)]
+    pub mesh_config: bool,
+    /// Only these kinds.
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Plain routing: no plugin, and no rule that only the filter makes sense of.
+    #[arg(long)]
+    pub without_filter: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// How it would be rendered.
+    #[command(flatten)]
+    pub render: Render,
+    /// What is there: a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml | graylane diff --against -`.
+    #[arg(long, value_name = "PATH")]
+    pub against: PathBuf,
+    /// How to print the changes.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// YAML files or folders, or `-`, as in `kubectl get deploy,sts,svc -n shop -o yaml | graylane init`.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub files: Vec<PathBuf>,
+    /// What to call the tenant of live users.
+    #[arg(long, value_name = "NAME", default_value = "green")]
+    pub default: String,
+    /// What to call the mesh; default: as most Services' namespace.
+    #[arg(long, value_name = "NAME")]
+    pub mesh: Option<String>,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// YAML files or folders with VirtualServices and DestinationRules, or `-`.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The tenant header; default: the header that most rules match.
+    #[arg(long, value_name = "NAME")]
+    pub header: Option<String>,
+    /// What to call the tenant of live users, whom no rule names.
+    #[arg(long, value_name = "NAME", default_value = "green")]
+    pub default: String,
+    /// What to call the mesh; default: as most resources' namespace.
+    #[arg(long, value_name = "NAME")]
+    pub mesh: Option<String>,
+}
+
+/// The minor version of Istio 1.
+fn istio(version: &str) -> Result<u32, String> {
+    let minor = version.strip_prefix("1.").and_then(|minor| minor.split('.').next()?.parse().ok());
+    minor
+        .filter(|minor| (28..=31).contains(minor))
+        .ok_or_else(|| "write a version from 1.28 to 1.31".to_owned())
+}

@@ -1,0 +1,206 @@
+//! Arguments of what looks at a rollout and takes it on.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::{Files, Format, Render};
+use crate::simulate::Setting;
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// The way: services by their names in the file, `gateway` first for a request from outside. The last one may be
+    /// any host.
+    #[arg(long, value_name = "SERVICE,…", value_delimiter = ',', required = true)]
+    pub path: Vec<String>,
+    /// A header of the request, as for curl.
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = crate::explain::header)]
+    pub header: Vec<(String, Vec<u8>)>,
+    /// A claim of a verified token; given several times, the claim is a list. Steps into a claim are parted by dots.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub claim: Vec<String>,
+    /// A service whose application does not pass headers on: `tenant`, `baggage`, `all` (both; ids of
+    /// requests and traces go on), or `everything`.
+    #[arg(long, value_name = "SERVICE[=all]")]
+    pub drops: Vec<String>,
+    /// The way starts with a message: this worker of the file consumes it, and makes the call.
+    #[arg(long, value_name = "WORKER", requires = "tenant")]
+    pub worker: Option<String>,
+    /// Whose message it is.
+    #[arg(long, value_name = "TENANT", requires = "worker")]
+    pub tenant: Option<String>,
+    /// Which of a service's own routes the request is of.
+    #[arg(long, value_name = "SERVICE=ROUTE")]
+    pub route: Vec<String>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The service.
+    pub service: String,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// The weights after: a canary and percent, with `@top` or `@bottom` for an end of its own.
+    #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings, required = true)]
+    pub to: Vec<Setting>,
+    /// The weights before; default: the file's.
+    #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings)]
+    pub from: Vec<Setting>,
+    /// So many made users: `user-0`, `user-1` and so on.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub users: u64,
+    /// Real users: a file with a sticky key a line, or `-`.
+    #[arg(long, value_name = "FILE", conflicts_with = "users")]
+    pub users_file: Option<PathBuf>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// What to do with a rollout.
+#[derive(Debug, Subcommand)]
+pub enum Ramp {
+    /// Say where a rollout stands.
+    Status(RampStatus),
+    /// Raise the canary to the next declared step.
+    Next(RampEdit),
+    /// Set weights.
+    Set(RampSet),
+    /// Set the canary to 0; the entry stays.
+    Abort(RampEdit),
+    /// Make a canary that has 100 % the baseline; nobody moves.
+    Promote(RampPromote),
+    /// Take all steps: write, apply, wait, judge; then the next one, or back. Exit 0: promoted; 1: aborted.
+    Run(Box<RampRun>),
+}
+
+/// Arguments of `ramp status`.
+#[derive(Debug, Args)]
+pub struct RampStatus {
+    /// The service.
+    pub service: String,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `ramp next` and `ramp abort`.
+#[derive(Debug, Args)]
+pub struct RampEdit {
+    /// The service.
+    pub service: String,
+    /// Which canary, where there are several.
+    #[arg(long, value_name = "SUBSET")]
+    pub canary: Option<String>,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// How to print what moves.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `ramp set`.
+#[derive(Debug, Args)]
+pub struct RampSet {
+    /// The service.
+    pub service: String,
+    /// The weights: percent, or a canary and percent.
+    #[arg(value_name = "[CANARY=]PERCENT", value_parser = crate::simulate::settings, required = true)]
+    pub weights: Vec<Setting>,
+    /// Leave out declared steps, and move users of other canaries.
+    #[arg(long)]
+    pub force: bool,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// How to print what moves.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `ramp promote`.
+#[derive(Debug, Args)]
+pub struct RampPromote {
+    /// The service.
+    pub service: String,
+    /// Which canary, where there are several.
+    #[arg(long, value_name = "SUBSET")]
+    pub canary: Option<String>,
+    /// Write this salt for the next rollout too.
+    #[arg(long, value_name = "NAME")]
+    pub salt: Option<String>,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+}
+
+/// Arguments of `ramp run`.
+#[derive(Debug, Args)]
+pub struct RampRun {
+    /// The service.
+    pub service: String,
+    /// Which canary, where there are several.
+    #[arg(long, value_name = "SUBSET")]
+    pub canary: Option<String>,
+    /// What is asked for figures. Away, or without data, the rollout holds.
+    #[arg(long, value_name = "URL")]
+    pub prometheus: String,
+    /// A command of the shell that applies the YAML it is given, stage by stage; default: only the file is edited.
+    #[arg(long, value_name = "COMMAND")]
+    pub apply: Option<String>,
+    /// How long each step is watched; default: as the file says, or 10m.
+    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span)]
+    pub hold: Option<Duration>,
+    /// How long to wait between two looks.
+    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "15s")]
+    pub interval: Duration,
+    /// How long to wait between two stages of resources.
+    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "5s")]
+    pub settle: Duration,
+    /// No verdict before canary and baseline have so many requests each.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub min_requests: u32,
+    /// One look, and what follows from it: for a CronJob, or a step of a pipeline.
+    #[arg(long)]
+    pub once: bool,
+    /// Begin again from 0 what was aborted or promoted; without it only a person does, with `ramp next` or `ramp set`.
+    #[arg(long)]
+    pub anew: bool,
+    /// Where verdicts are written, a JSON object a line; default: `graylane-ramp-<service>.jsonl` beside the file.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// How it is rendered.
+    #[command(flatten)]
+    pub render: Render,
+    /// How to print verdicts.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// What is asked.
+    #[arg(long, value_name = "URL")]
+    pub prometheus: String,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
