@@ -100,7 +100,7 @@ e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with
 
 fuzz: ## The edge's decision, for a minute (FUZZ_SECONDS): no input gets a tenant that no rule gave; needs nightly
 	@fuzz=$$(.ci/tool cargo-fuzz $(CARGO_FUZZ) cargo-fuzz)
-	@$$fuzz run --fuzz-dir fuzz edge -- -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=4096
+	@RUSTUP_TOOLCHAIN=nightly $$fuzz run --fuzz-dir fuzz --debug-assertions edge -- -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=4096
 
 e2e-istio: programs envoy ## Rendered examples in a real Istio, without containers; some: make e2e-istio ONLY=sticky
 	@.ci/debian ip=iproute2 openssl=openssl

@@ -84,6 +84,15 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+thread_local! {
+    /// The gateway of examples/edge.
+    static EDGE: graylane_decide::Plan = {
+        let suite = r#"{"about": "", "role": "gateway", "example": "edge", "cases": []}"#;
+        let suite: Suite = serde_json::from_str(suite).unwrap();
+        graylane_tests::fuzz::plan(suite.configuration(Role::Gateway).unwrap().as_bytes())
+    };
+}
+
 /// A line of `fuzz`: a header, a claim, or the client's address, with values that rules look for and others.
 fn edge_line() -> impl Strategy<Value = Vec<u8>> {
     const NAMES: &[&str] = &[
@@ -221,13 +230,13 @@ proptest! {
     /// No input at the edge gets a tenant that no rule gave: two readings of the same rules agree (`src/fuzz.rs`).
     #[test]
     fn the_edge_gives_what_its_rules_give(lines in prop::collection::vec(edge_line(), 0..10)) {
-        graylane_tests::fuzz::edge(&lines.join(&b'\n'));
+        EDGE.with(|plan| graylane_tests::fuzz::edge(plan, &lines.join(&b'\n')));
     }
 
     /// Nor do bytes that mean nothing, and none of them panics.
     #[test]
     fn the_edge_takes_any_bytes(data in prop::collection::vec(any::<u8>(), 0..200)) {
-        graylane_tests::fuzz::edge(&data);
+        EDGE.with(|plan| graylane_tests::fuzz::edge(plan, &data));
     }
 
     /// Deciding twice changes nothing more: what a sidecar wrote, the next one finds right.

@@ -5,22 +5,24 @@
 //! written here as plainly as can be; the two have to agree.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use graylane_decide::edge::{dfa::Dfa, facts, network::Network};
 use graylane_decide::memory::Recall;
 use graylane_decide::trace::Ids;
-use graylane_decide::{Plan, Role, Seen, World, authority, config, names, plan::Node, query};
+use graylane_decide::{Plan, Seen, World, authority, config, names, plan::Node, query};
 
-use crate::token::ISSUER;
+/// The issuer of examples/edge.
+const ISSUER: &str = "https://id.example";
 
-static PLAN: LazyLock<Plan> = LazyLock::new(|| {
-    let suite = serde_json::json!({"about": "", "role": "gateway", "example": "edge", "cases": []});
-    let suite: crate::case::Suite = serde_json::from_value(suite).expect("a suite");
-    let json = suite.configuration(Role::Gateway).expect("examples/edge is in order");
-    Plan::compile(&config::parse(json.as_bytes()).expect("it is read"), &Node::default())
-        .expect("it compiles")
-});
+/// The plan of the gateway's configuration of examples/edge.
+///
+/// # Panics
+/// When it is not in order.
+#[must_use]
+pub fn plan(configuration: &[u8]) -> Plan {
+    let config = config::parse(configuration).expect("the configuration is read");
+    Plan::compile(&config, &Node::default()).expect("it compiles")
+}
 
 #[derive(Default)]
 struct Input<'a> {
@@ -142,11 +144,11 @@ impl Input<'_> {
     }
 }
 
-/// Decides about these bytes.
+/// Decides about these bytes. Built on `decide` alone, so that the fuzz target is quickly built too.
 ///
 /// # Panics
 /// When anything panics, or a caller gets a tenant that no rule gives him.
-pub fn edge(data: &[u8]) {
+pub fn edge(plan: &Plan, data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Dfa::parse(text).map(|dfa| dfa.matches(data));
         let _ = Network::parse(text);
@@ -159,9 +161,9 @@ pub fn edge(data: &[u8]) {
     let mut input = input(data);
     let want = input.tenant();
     let headers = input.headers.clone();
-    let seen = Seen::walk(&PLAN.interest, headers.iter().copied());
-    let decision = PLAN.decide(&seen, &mut input).expect("a gateway leaves nothing alone");
-    assert_eq!(PLAN.tenants.name(decision.tenant), want, "{:?}", String::from_utf8_lossy(data));
+    let seen = Seen::walk(&plan.interest, headers.iter().copied());
+    let decision = plan.decide(&seen, &mut input).expect("a gateway leaves nothing alone");
+    assert_eq!(plan.tenants.name(decision.tenant), want, "{:?}", String::from_utf8_lossy(data));
     assert_eq!(decision.rule.is_some(), want != "green");
     assert!(decision.rejection.is_none());
 }
