@@ -18,7 +18,8 @@ const HTPASSWD: &str = "pusher:$2y$05$X3Ef/Jm0CK1JYixlhR.wf.ruZ8uHJdY8G71V4NiUkD
 const AUTH: &str = "cHVzaGVyOnNlY3JldA==";
 const HELPER: &str = "#!/bin/sh\nread -r registry\n\
     echo \"{\\\"ServerURL\\\": \\\"$registry\\\", \\\"Username\\\": \\\"pusher\\\", \\\"Secret\\\": \\\"secret\\\"}\"\n";
-const HELPER_WITHOUT: &str = "#!/bin/sh\nread -r registry\necho 'credentials not found in native keychain'\nexit 1\n";
+const HELPER_WITHOUT: &str =
+    "#!/bin/sh\nread -r registry\necho 'credentials not found in native keychain'\nexit 1\n";
 
 /// Docker's registry as Debian packs it; ends with this.
 struct Registry {
