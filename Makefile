@@ -52,9 +52,8 @@ e2e-events: programs envoy ## examples/events with a real Kafka broker and real 
 	target/debug/e2e-events "$$jars" "$$classes"
 
 bench: build envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed
-	@# With real-time priority, where that is allowed, neighbours do not take turns with what is measured.
-	realtime=$$(chrt -r 1 true 2>/dev/null && echo chrt -r 1 || true)
-	$$realtime target/release/graylane-bench $(if $(CHECK),--check)
+	@# REALTIME=1: with real-time priority, so that neighbours do not take turns with what is measured. They will notice.
+	@$(if $(REALTIME),chrt -r 1) target/release/graylane-bench $(if $(CHECK),--check)
 
 bench-native: ## The core alone, natively: decision, baggage, memory, load
 	@cargo bench --quiet --package graylane-bench
@@ -64,6 +63,7 @@ e2e-bench: build envoy bench-modules ## The bench once through, in seconds, so t
 
 bench-modules: toolchain
 	@cargo build --quiet --profile wasm --target wasm32-wasip1 --package graylane-bench-noop --package graylane-bench-naive
+	@cargo build --quiet --release --package graylane-bench
 
 e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML
 	@.ci/debian go=golang-go

@@ -43,9 +43,11 @@ pub fn starts(shop: &Workshop, effort: &Effort) -> Result<Vec<Start>> {
                 ready.push(initialization(shop, &stage)?);
                 for scenario in [&SCENARIOS[0], &SCENARIOS[3]] {
                     let mut client = stage.client((variant, Setup::Plain, scenario.role.name()))?;
-                    for number in 0..250 {
-                        client.burst(|text| scenario.write(number, text))?;
-                    }
+                    let mut number = 0;
+                    client.flow(2000, |text| {
+                        scenario.write(number, text);
+                        number += 1;
+                    })?;
                 }
                 rss.push(machine::rss(stage.envoy.pid())?);
             }
@@ -142,7 +144,7 @@ pub fn ids(shop: &Workshop, effort: &Effort, progress: &indicatif::ProgressBar) 
     let (mut number, mut result) = (0u64, Ids::default());
     let mut next = first;
     while number * 2 < total {
-        client.burst(|text| {
+        client.flow(1024, |text| {
             PRIMING.write(number, text);
             number += 1;
         })?;

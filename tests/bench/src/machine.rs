@@ -83,7 +83,8 @@ pub fn rss(pid: u32) -> Result<f64> {
 
 fn first_line(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&output).lines().next().unwrap_or_default().trim().to_owned()
+    let text = String::from_utf8_lossy(&output);
+    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
 }
 
 /// The machine and the versions, as rows of a table.
@@ -91,7 +92,7 @@ pub fn describe(envoy: &std::path::Path, module: usize) -> Vec<(&'static str, St
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let model = model.map_or("unknown", |(_, model)| model.trim());
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let version = first_line(Command::new(envoy).arg("--version"));
     // `…/envoy  version: <commit>/<version>/Clean/RELEASE/BoringSSL`

@@ -82,9 +82,9 @@ fn main() -> Result<()> {
         ensure!(module.is_file(), "{} is not there: run `make bench`", module.display());
     }
     let effort = if arguments.smoke {
-        Effort { sittings: 1, rounds: 1, bursts: 4, paced: 64, ids: 0.02, starts: 1 }
+        Effort { sittings: 1, rounds: 1, requests: 64, paced: 64, ids: 0.02, starts: 1 }
     } else {
-        Effort { sittings: 3, rounds: 4, bursts: 16, paced: 7_000, ids: arguments.ids, starts: 2 }
+        Effort { sittings: 3, rounds: 6, requests: 1024, paced: 7_000, ids: arguments.ids, starts: 2 }
     };
     let writes = !arguments.smoke && modules.other.is_none();
     let size = usize::try_from(std::fs::metadata(&modules.graylane)?.len())?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use indicatif::ProgressBar;
 
-use crate::client::{CONNECTIONS, Client};
+use crate::client::Client;
 use crate::scenario::{BODIES, PRIMING, SCENARIOS, Scenario, Setup, mix};
 use crate::stage::{Place, Stage, Workshop};
 use crate::variant::Variant;
@@ -22,8 +22,8 @@ pub struct Effort {
     pub sittings: u32,
     /// Rounds in each.
     pub rounds: u32,
-    /// Bursts of one request on each connection, in a round and scenario, for each variant.
-    pub bursts: u64,
+    /// Requests in a round and scenario, for each variant.
+    pub requests: usize,
     /// Requests at a fixed rate.
     pub paced: u32,
     /// Millions of unique ids.
@@ -91,33 +91,31 @@ impl Cell {
         Ok(Self { scenario, variant, client: stage.client(place(variant, &scenario))?, primer, next })
     }
 
-    /// Sends bursts, and gives the microseconds of CPU time that a request took.
-    fn run(&mut self, stage: &Stage, bursts: u64) -> Result<f64> {
-        let bursts = if self.scenario.path == "/body" { bursts.div_ceil(16) } else { bursts };
+    fn flow(&mut self, count: usize) -> Result<()> {
+        let (scenario, next) = (&self.scenario, &mut self.next);
+        self.client.flow(count, |text| {
+            scenario.write(*next, text);
+            *next += 1;
+        })
+    }
+
+    /// Sends requests, and gives the microseconds of CPU time that one took.
+    fn run(&mut self, stage: &Stage, requests: usize) -> Result<f64> {
+        let requests = if self.scenario.path == "/body" { requests.div_ceil(16) } else { requests };
+        // What the one before it left in the caches is not its fault.
+        let warm = requests / 4;
         if let Some(primer) = &mut self.primer {
             let mut number = self.next;
-            for _ in 0..bursts + bursts / 8 {
-                primer.burst(|text| {
-                    PRIMING.write(number, text);
-                    number += 1;
-                })?;
-            }
-        }
-        // What the one before it left in the caches is not its fault.
-        let warm = bursts / 8;
-        let mut before = stage.worker.cpu()?;
-        for burst in 0..bursts + warm {
-            if burst == warm {
-                before = stage.worker.cpu()?;
-            }
-            let (scenario, next) = (&self.scenario, &mut self.next);
-            self.client.burst(|text| {
-                scenario.write(*next, text);
-                *next += 1;
+            primer.flow(requests + warm, |text| {
+                PRIMING.write(number, text);
+                number += 1;
             })?;
         }
+        self.flow(warm)?;
+        let before = stage.worker.cpu()?;
+        self.flow(requests)?;
         let spent = stage.worker.cpu()? - before;
-        Ok(spent as f64 / 1000.0 / (bursts * CONNECTIONS as u64) as f64)
+        Ok(spent as f64 / 1000.0 / requests as f64)
     }
 }
 
@@ -146,9 +144,8 @@ pub fn measure(
         for (index, pair) in pairs.iter().enumerate() {
             let mut cell = Cell::open(&stage, *pair, (sitting << 48) | ((index as u64) << 32))?;
             // Warm: compiled, metrics defined, slots of the memory in use.
-            let services =
-                if let Setup::Services(count) = cell.scenario.setup { u64::from(count) } else { 0 };
-            cell.run(&stage, effort.bursts.max(services.div_ceil(CONNECTIONS as u64)))?;
+            let services = if let Setup::Services(count) = cell.scenario.setup { count as usize } else { 0 };
+            cell.run(&stage, effort.requests.max(services))?;
             cells.push(cell);
         }
         for round in 0..u64::from(effort.rounds) {
@@ -159,7 +156,7 @@ pub fn measure(
                 (position(cell.scenario.title), mix(seed ^ mix(cell.variant as u64)))
             });
             for cell in &mut cells {
-                let value = cell.run(&stage, effort.bursts)?;
+                let value = cell.run(&stage, effort.requests)?;
                 rounds.entry((cell.scenario.title, cell.variant)).or_default().push(value);
             }
             progress.inc(1);

@@ -143,7 +143,7 @@ pub fn tables(measured: &Measured) -> String {
         row(&mut text, [(*what).to_owned(), is.clone()]);
     }
     let rounds = effort.sittings * effort.rounds;
-    let requests = effort.bursts * crate::client::CONNECTIONS as u64;
+    let requests = effort.requests;
     let _ = write!(
         text,
         "\n## Targets\n\nRatios are of overheads above no filter, minima of {rounds} rounds of {requests} requests in {} Envoys.\n\n",
