@@ -19,7 +19,7 @@ mod read;
 mod text;
 
 pub use breaks::Break;
-pub use map::{Call, Flow, LaneMap, Node};
+pub use map::{Call, Flow, Hop, LaneMap, Node};
 pub use page::{content, live_page, page, picture};
 pub use read::{Decision, Decisions, of_envoy, of_prometheus};
 pub use text::text;

@@ -29,12 +29,18 @@ fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
-/// Key and value of a member, properties cut off; none without `=`.
-fn pair(member: &[u8]) -> Option<(&[u8], &[u8])> {
-    let member = member.split(|byte| *byte == b';').next()?;
-    let equals = member.iter().position(|byte| *byte == b'=')?;
-    let (key, value) = member.split_at_checked(equals)?;
-    Some((key.trim_ascii(), value.get(1..)?.trim_ascii()))
+/// Key of a member, and what follows its `=`; none without one.
+fn key_of(member: &[u8]) -> Option<(&[u8], &[u8])> {
+    // What comes behind a `;` is a property.
+    let end = member.iter().position(|byte| matches!(byte, b'=' | b';'))?;
+    let (key, rest) = member.split_at_checked(end)?;
+    Some((key.trim_ascii(), rest.strip_prefix(b"=")?))
+}
+
+/// What follows the `=`, without properties.
+fn value_of(rest: &[u8]) -> &[u8] {
+    let end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default().trim_ascii()
 }
 
 fn is_ours(key: &[u8], tenant: &[u8]) -> bool {
@@ -45,14 +51,29 @@ fn is_ours(key: &[u8], tenant: &[u8]) -> bool {
 #[must_use]
 pub fn read<'a>(lines: &Lines<'a>, tenant: &[u8]) -> Ours<'a> {
     let mut ours = Ours::default();
-    for (key, value) in lines.iter().flat_map(members).filter_map(pair) {
-        if key.eq_ignore_ascii_case(tenant) {
-            ours.tenant.add(value);
-        } else if key.eq_ignore_ascii_case(UNIT_MEMBER.as_bytes()) {
-            ours.unit.add(value);
+    for line in lines.iter().filter(|line| may_have_ours(line, tenant)) {
+        for (key, rest) in members(line).filter_map(key_of) {
+            if key.eq_ignore_ascii_case(tenant) {
+                ours.tenant.add(value_of(rest));
+            } else if key.eq_ignore_ascii_case(UNIT_MEMBER.as_bytes()) {
+                ours.unit.add(value_of(rest));
+            }
         }
     }
     ours
+}
+
+/// Does any member begin as ours do? Most requests carry other people's members only, and are done with after this.
+fn may_have_ours(line: &[u8], tenant: &[u8]) -> bool {
+    let first = |name: &[u8]| name.first().map(u8::to_ascii_lowercase);
+    let (tenant, unit) = (first(tenant), first(UNIT_MEMBER.as_bytes()));
+    let mut begins = true;
+    line.iter().any(|byte| {
+        let is_first = begins && !byte.is_ascii_whitespace();
+        begins = *byte == b',' || (begins && !is_first);
+        let byte = Some(byte.to_ascii_lowercase());
+        is_first && (byte == tenant || byte == unit)
+    })
 }
 
 /// Percent-decodes a value of ours into `space`. None if an escape is broken, or it is too long to be one of ours.
@@ -85,7 +106,7 @@ pub struct Write<'a> {
 /// it would not change at all.
 #[must_use]
 pub fn rewrite<'a>(lines: &[&'a [u8]], tenant: &[u8], write: Write<'_>) -> Option<Vec<u8>> {
-    let others = |member: &&'a [u8]| !pair(member).is_some_and(|(key, _)| is_ours(key, tenant));
+    let others = |member: &&'a [u8]| !key_of(member).is_some_and(|(key, _)| is_ours(key, tenant));
     let all = || lines.iter().copied().flat_map(members);
     let own = [(tenant, write.tenant), (UNIT_MEMBER.as_bytes(), write.unit)];
     let own = || own.iter().filter_map(|(key, value)| value.map(|value| [*key, b"=", value]));
@@ -212,6 +233,13 @@ mod tests {
         let Value::One(tenant) = ours.tenant.value() else { panic!("{ours:?}") };
         assert_eq!(decode(tenant, &mut space), Some(b"gray-v1".as_slice()));
         assert_eq!(ours.unit.value(), Value::One(b"00000000000000ff"));
+        for hidden in [",, \t TENANT=x", "a=1,\ttenant =x", "tenant=x", "t=1;tenant=no,tenant=x"] {
+            let ours = read(&lines(&[hidden]), b"tenant");
+            assert_eq!(ours.tenant.value(), Value::One(b"x"), "{hidden}");
+        }
+        for others in ["a=tenant=x", "a;tenant=x", "tenant;a=x", "tenant", "", ",", "xtenant=x"] {
+            assert_eq!(read(&lines(&[others]), b"tenant"), Ours::default(), "{others}");
+        }
         let twice = lines(&["tenant=a,tenant=b"]);
         assert_eq!(read(&twice, b"tenant").tenant.value(), Value::Mixed);
     }

@@ -1,5 +1,7 @@
 //! Requests to this pod: check the tenant, and remember what the way out could not know otherwise.
 
+use std::cell::LazyCell;
+
 use crate::baggage;
 use crate::decision::{Decision, Edit};
 use crate::headers::Seen;
@@ -11,7 +13,8 @@ use crate::world::Nothing;
 
 /// Decides about a request to this pod. It never computes a unit, and never reads the memory.
 pub fn decide<'a>(plan: &'a Plan, seen: &Seen<'a>) -> Decision<'a> {
-    let ours = baggage::read(&seen.baggage, plan.header());
+    // Most requests say whose they are, and need no unit here.
+    let ours = LazyCell::new(|| baggage::read(&seen.baggage, plan.header()));
     let resolved = resolve::from_header(plan, seen)
         .unwrap_or_else(|| resolve::restore(plan, seen, &ours, &mut Recollection::new(&mut Nothing)));
     let mut decision = Decision::new(resolved.tenant, resolved.source, plan.enforces());

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,22 +14,32 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 /// When there is no port.
 pub fn serve() -> Result<SocketAddr> {
+    serve_with(<[u8]>::to_vec)
+}
+
+/// Starts one that answers with what this makes of a request's head.
+///
+/// # Errors
+/// When there is no port.
+pub fn serve_with(body: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
+    let body = Arc::new(body);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || drop(answer(stream)));
+            let body = Arc::clone(&body);
+            std::thread::spawn(move || drop(answer(stream, &*body)));
         }
     });
     Ok(address)
 }
 
-fn answer(mut stream: TcpStream) -> Result<()> {
+fn answer(mut stream: TcpStream, body: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     stream.set_read_timeout(Some(LIMIT))?;
     loop {
-        let head = head(&mut stream)?;
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", head.len())?;
-        stream.write_all(&head)?;
+        let body = body(&head(&mut stream)?);
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())?;
+        stream.write_all(&body)?;
     }
 }
 
@@ -70,8 +81,24 @@ impl Answer {
 /// # Errors
 /// When there is none.
 pub fn send(address: SocketAddr, head: &[u8]) -> Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+    exchange(connect(address)?, head)
+}
+
+/// A connection, as [`send`] makes it.
+///
+/// # Errors
+/// When nobody listens.
+pub fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
+    Ok(stream)
+}
+
+/// Sends a request over a connection, head byte for byte, and reads the answer.
+///
+/// # Errors
+/// When there is none.
+pub fn exchange(mut stream: impl Read + Write, head: &[u8]) -> Result<Answer> {
     stream.write_all(head)?;
     let mut bytes = Vec::new();
     let mut buffer = [0; 64 * 1024];

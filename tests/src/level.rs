@@ -24,6 +24,8 @@ pub struct Request<'a> {
     pub route: Option<&'a str>,
     /// Claims of the caller's token, and what is wrong with it.
     pub token: Option<(&'a Claims, Option<Flaw>)>,
+    /// URI SAN of the client's certificate.
+    pub certificate: Option<&'a str>,
     /// What else is known of the caller: properties, as Envoy has them.
     pub properties: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -35,7 +37,7 @@ impl<'a> Request<'a> {
     /// A request that leads to a cluster, and nothing more.
     #[must_use]
     pub fn new(role: Role, headers: Headers, cluster: Option<&'a str>) -> Self {
-        Self { role, headers, cluster, route: None, token: None, properties: Vec::new() }
+        Self { role, headers, cluster, route: None, token: None, certificate: None, properties: Vec::new() }
     }
 }
 

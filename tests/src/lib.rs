@@ -11,4 +11,5 @@ pub mod istio;
 pub mod level;
 pub mod prometheus;
 pub mod run;
+pub mod tls;
 pub mod token;

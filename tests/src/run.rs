@@ -41,6 +41,7 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
     let got = level.send(&Request {
         route: case.route.as_deref(),
         token: case.token.as_ref().map(|claims| (claims, case.flaw)),
+        certificate: case.certificate.as_deref(),
         properties: properties(case),
         ..Request::new(suite.role, sent.clone(), cluster)
     })?;

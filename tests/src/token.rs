@@ -77,18 +77,29 @@ pub fn sign(claims: &Claims, flaw: Option<Flaw>) -> String {
     format!("{signed}.{signature}")
 }
 
+/// The keys of every issuer (JWKS, RFC 7517).
+#[must_use]
+pub fn keys() -> Json {
+    // Uncompressed (SEC 1, section 2.3.3): a 4, then both coordinates.
+    let (x, y) = KEYS[0].public_key().as_ref()[1..].split_at(32);
+    json!({"keys": [{
+        "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "one", "x": BASE64.encode(x), "y": BASE64.encode(y),
+    }]})
+}
+
+/// The `authorization` of a request with such a token.
+#[must_use]
+pub fn authorization(claims: &Claims, flaw: Option<Flaw>) -> (String, Vec<u8>) {
+    ("authorization".to_owned(), format!("Bearer {}", sign(claims, flaw)).into())
+}
+
 /// The jwt_authn filter, as Istio has it: payload in metadata, tokens forwarded, requests without one let through.
 #[must_use]
 pub fn filter() -> Json {
-    // Uncompressed (SEC 1, section 2.3.3): a 4, then both coordinates.
-    let (x, y) = KEYS[0].public_key().as_ref()[1..].split_at(32);
-    let jwks = json!({"keys": [{
-        "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "one", "x": BASE64.encode(x), "y": BASE64.encode(y),
-    }]});
     let provider = |issuer: &str| {
         json!({
             "issuer": issuer,
-            "local_jwks": {"inline_string": jwks.to_string()},
+            "local_jwks": {"inline_string": keys().to_string()},
             "payload_in_metadata": "payload",
             "forward": true,
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::map::{Call, LaneMap, Node};
+use super::map::{Call, Hop, LaneMap, Node};
 use super::number;
 
 /// Width of a box.
@@ -60,7 +60,9 @@ pub fn svg(map: &LaneMap) -> String {
     }
     let widest = rows.values().map(Vec::len).max().unwrap_or(1) as f64;
     // A call past a row needs room beside the boxes.
-    let lane = if map.calls.iter().any(|call| is_long(map, call)) { 150.0 } else { 0.0 };
+    let calls = map.calls.iter().map(|call| (&call.from, &call.to));
+    let mut ways = calls.chain(map.hops.iter().map(|hop| (&hop.from, &hop.to)));
+    let lane = if ways.any(|(from, to)| is_long(map, from, to)) { 150.0 } else { 0.0 };
     let inner = widest * BOX + (widest - 1.0) * GAP;
     let side = MARGIN + LABEL;
     let width = inner + 2.0 * side + lane;
@@ -88,7 +90,16 @@ pub fn svg(map: &LaneMap) -> String {
     }
     for ((from, to), calls) in &pairs {
         if let (Some(a), Some(b)) = (places.get(from), places.get(to)) {
-            edge(&mut svg, map, (*a, *b), calls, is_long(map, calls[0]).then_some(inner + side));
+            edge(&mut svg, map, (*a, *b), calls, is_long(map, from, to).then_some(inner + side));
+        }
+    }
+    let mut topics: BTreeMap<(&str, &str), Vec<&Hop>> = BTreeMap::new();
+    for hop in &map.hops {
+        topics.entry((&hop.from, &hop.to)).or_default().push(hop);
+    }
+    for ((from, to), hops) in &topics {
+        if let (Some(a), Some(b)) = (places.get(from), places.get(to)) {
+            messages(&mut svg, map, (*a, *b), hops, is_long(map, from, to).then_some(inner + side));
         }
     }
     for node in &map.nodes {
@@ -98,40 +109,67 @@ pub fn svg(map: &LaneMap) -> String {
 }
 
 /// Does it pass a row in between, or go back?
-fn is_long(map: &LaneMap, call: &Call) -> bool {
+fn is_long(map: &LaneMap, from: &str, to: &str) -> bool {
     let depth = |name: &str| map.node(name).map_or(0, |node| node.depth);
-    depth(&call.to) != depth(&call.from) + 1
+    depth(to) != depth(from) + 1
+}
+
+/// How far lines between the same two boxes are apart.
+const APART: f64 = 16.0;
+
+/// A line between two boxes, so far from the middle, and where its label goes.
+fn line((a, b): (Place, Place), off: f64, beside: Option<f64>) -> (String, (f64, f64)) {
+    // Towards each other, so that lines from several boxes do not end in one point.
+    let lean = ((b.x - a.x) / 4.0).clamp(-BOX / 3.0, BOX / 3.0);
+    let Some(edge) = beside else {
+        let (x1, y1) = (a.x + BOX / 2.0 + off + lean, a.y + a.height);
+        let (x2, y2) = (b.x + BOX / 2.0 + off - lean, b.y - 7.0);
+        let middle = (y1 + y2) / 2.0;
+        let path = format!("M{x1:.0} {y1:.0}C{x1:.0} {middle:.0} {x2:.0} {middle:.0} {x2:.0} {y2:.0}");
+        return (path, ((x1 + x2) / 2.0, middle));
+    };
+    // Out of the side, along the boxes, and into the side.
+    let (y1, y2) = (a.y + HEAD / 2.0 + off, b.y + HEAD / 2.0 + off);
+    let (x1, x2, far) = (a.x + BOX, b.x + BOX + 7.0, edge + 30.0 + off);
+    let path = format!(
+        "M{x1:.0} {y1:.0}C{far:.0} {y1:.0} {far:.0} {y1:.0} {far:.0} {:.0}L{far:.0} {:.0}C{far:.0} {y2:.0} {far:.0} {y2:.0} {x2:.0} {y2:.0}",
+        y1 + 30.0 * (y2 - y1).signum(),
+        y2 - 30.0 * (y2 - y1).signum()
+    );
+    (path, (far, (y1 + y2) / 2.0))
+}
+
+/// Places of so many lines side by side: the first one's distance from the middle.
+fn first_of(lines: usize) -> f64 {
+    -(lines as f64 - 1.0) / 2.0 * APART
+}
+
+/// What stands beside one of several lines: to the right of all of them, one under the other.
+fn label_place(lines: usize, index: usize, (x, y): (f64, f64), off: f64) -> (f64, f64) {
+    let down = index as f64 * 15.0 - (lines as f64 - 1.0) * 7.5;
+    (x - off + first_of(lines).abs() + 9.0, y + down + 4.0)
+}
+
+/// Messages on their way from a topic to a worker.
+fn messages(svg: &mut String, map: &LaneMap, places: (Place, Place), hops: &[&Hop], beside: Option<f64>) {
+    for (index, hop) in hops.iter().enumerate() {
+        let off = first_of(hops.len()) + index as f64 * APART;
+        let (path, label) = line(places, off, beside);
+        let (x, y) = label_place(hops.len(), index, label, off);
+        let (colour, topic, to, tenant) =
+            (colour(map, &hop.tenant), escaped(&hop.topic), escaped(&hop.to), escaped(&hop.tenant));
+        let _ = writeln!(
+            svg,
+            r#"<g class="call hop {colour}"><title>{topic} → {to}, {tenant}</title><path d="{path}" marker-end="url(#tip-{colour})"/></g><text class="topic {colour}" x="{x:.0}" y="{y:.0}">{topic}</text>"#
+        );
+    }
 }
 
 /// The calls from one node to another: a line a tenant, side by side, and what they say beside them.
 fn edge(svg: &mut String, map: &LaneMap, (a, b): (Place, Place), calls: &[&Call], beside: Option<f64>) {
-    const APART: f64 = 16.0;
-    let first = -(calls.len() as f64 - 1.0) / 2.0 * APART;
     for (index, call) in calls.iter().enumerate() {
-        let off = first + index as f64 * APART;
-        // Towards each other, so that lines from several boxes do not end in one point.
-        let lean = ((b.x - a.x) / 4.0).clamp(-BOX / 3.0, BOX / 3.0);
-        let (x1, y1) = (a.x + BOX / 2.0 + off + lean, a.y + a.height);
-        let (x2, y2) = (b.x + BOX / 2.0 + off - lean, b.y - 7.0);
-        let (path, label) = match beside {
-            None => {
-                let middle = (y1 + y2) / 2.0;
-                let path =
-                    format!("M{x1:.0} {y1:.0}C{x1:.0} {middle:.0} {x2:.0} {middle:.0} {x2:.0} {y2:.0}");
-                (path, ((x1 + x2) / 2.0, middle))
-            }
-            Some(edge) => {
-                // Out of the side, along the boxes, and into the side.
-                let (y1, y2) = (a.y + HEAD / 2.0 + off, b.y + HEAD / 2.0 + off);
-                let (x1, x2, far) = (a.x + BOX, b.x + BOX + 7.0, edge + 30.0 + off);
-                let path = format!(
-                    "M{x1:.0} {y1:.0}C{far:.0} {y1:.0} {far:.0} {y1:.0} {far:.0} {:.0}L{far:.0} {:.0}C{far:.0} {y2:.0} {far:.0} {y2:.0} {x2:.0} {y2:.0}",
-                    y1 + 30.0 * (y2 - y1).signum(),
-                    y2 - 30.0 * (y2 - y1).signum()
-                );
-                (path, (far, (y1 + y2) / 2.0))
-            }
-        };
+        let off = first_of(calls.len()) + index as f64 * APART;
+        let (path, label) = line((a, b), off, beside);
         let lost = call.restored();
         let bare = if call.enters { 0.0 } else { call.sources.get("default").copied().unwrap_or(0.0) };
         let state = if lost > 0.0 { " restored" } else { "" };
@@ -149,9 +187,7 @@ fn edge(svg: &mut String, map: &LaneMap, (a, b): (Place, Place), calls: &[&Call]
             sources.join(", "),
             colour(map, &call.tenant)
         );
-        // Labels to the right of the rightmost line and to the left of the others, one under the other.
-        let line = index as f64 * 15.0 - (calls.len() as f64 - 1.0) * 7.5;
-        let (x, y) = (label.0 - off + first.abs() + 9.0, label.1 + line + 4.0);
+        let (x, y) = label_place(calls.len(), index, label, off);
         let note = match (lost, bare) {
             (0.0, 0.0) => String::new(),
             (0.0, bare) if bare > call.per_minute * 0.995 => " · no header".to_owned(),
@@ -176,10 +212,11 @@ fn draw_node(svg: &mut String, map: &LaneMap, node: &Node, place: Place) {
         (false, true) => " mends",
         (false, false) => " breaks",
     };
+    let (state, round) = if map.is_topic(&node.name) { (" queue", HEAD / 2.0) } else { (state, 10.0) };
     let _ = writeln!(svg, r#"<g class="node{state}">"#);
     let _ = writeln!(
         svg,
-        r#"<rect class="box" x="{x:.0}" y="{y:.0}" width="{BOX:.0}" height="{height:.0}" rx="10"/>"#
+        r#"<rect class="box" x="{x:.0}" y="{y:.0}" width="{BOX:.0}" height="{height:.0}" rx="{round:.0}"/>"#
     );
     let _ = writeln!(
         svg,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::breaks::{self, Break};
 use super::read::{Decision, Decisions};
 use crate::mesh::Mesh;
+use crate::workers::topic_of;
 
 /// Who went where. All numbers are requests a minute.
 #[derive(Clone, Debug, Serialize)]
@@ -23,11 +24,13 @@ pub struct LaneMap {
     pub nodes: Vec<Node>,
     /// Calls between them.
     pub calls: Vec<Call>,
+    /// Topics on the way to workers.
+    pub hops: Vec<Hop>,
     /// Where a lane breaks.
     pub breaks: Vec<Break>,
 }
 
-/// A service with all its workloads, or a workload of none.
+/// A service with all its workloads, a workload of none, or a topic.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Node {
     /// Its name.
@@ -70,6 +73,20 @@ pub struct Call {
     pub per_minute: f64,
     /// By the source of their tenant.
     pub sources: BTreeMap<String, f64>,
+}
+
+/// Messages of one tenant on their way to a worker. They do not pass through Envoy, so the file says where they go, and
+/// nobody how many there are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hop {
+    /// The topic's node.
+    pub from: String,
+    /// The worker.
+    pub to: String,
+    /// Whose messages.
+    pub tenant: String,
+    /// What the tenant's own topic is called.
+    pub topic: String,
 }
 
 impl Call {
@@ -121,17 +138,28 @@ impl LaneMap {
             *call.sources.entry(decision.source.clone()).or_default() += per_minute;
         }
         let others = mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
+        let hops = hops(mesh, &nodes);
+        for hop in &hops {
+            nodes.entry(hop.from.clone()).or_default();
+        }
         let calls: Vec<Call> = calls.into_values().collect();
         let mut map = Self {
             mesh: mesh.document.mesh.name.clone(),
             minutes,
             tenants: [&mesh.default].into_iter().chain(others).cloned().collect(),
-            nodes: placed(nodes, &calls),
+            nodes: placed(nodes, &calls, &hops),
             calls,
+            hops,
             breaks: Vec::new(),
         };
         map.breaks = breaks::find(&map, mesh);
         map
+    }
+
+    /// Is a node a topic?
+    #[must_use]
+    pub fn is_topic(&self, name: &str) -> bool {
+        self.hops.iter().any(|hop| hop.from == name)
     }
 
     /// A node by its name.
@@ -150,8 +178,29 @@ fn add(flows: &mut Vec<Flow>, flow: Flow) {
     }
 }
 
-/// The service that a workload belongs to, by its name: `orders` and `orders-v2` are of `orders`, unless there is a
-/// service `orders-v2`. Any other workload stands for itself.
+/// What leads to the workers that were seen: each topic for the default tenant and those with a deployment of their own.
+fn hops(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Hop> {
+    let mut hops = Vec::new();
+    for worker in mesh.workers.iter().filter(|worker| seen.contains_key(&worker.name)) {
+        for topic in &worker.topics {
+            let hop = |tenant: &String, called: String| Hop {
+                from: format!("topic {}", topic.name),
+                to: worker.name.clone(),
+                tenant: tenant.clone(),
+                topic: called,
+            };
+            hops.push(hop(&mesh.default, topic.name.clone()));
+            let kafka = &mesh.document.kafka;
+            hops.extend(
+                worker.tenants.iter().map(|tenant| hop(tenant, topic_of(kafka, &topic.name, tenant))),
+            );
+        }
+    }
+    hops
+}
+
+/// The service or worker that a workload belongs to, by its name: `orders` and `orders-v2` are of `orders`, unless there
+/// is a service `orders-v2`. Any other workload stands for itself.
 fn node_of(mesh: &Mesh, decision: &Decision) -> String {
     let workload = decision.workload.as_str();
     let belongs =
@@ -162,17 +211,21 @@ fn node_of(mesh: &Mesh, decision: &Decision) -> String {
         .services
         .iter()
         .filter(|service| service.namespace == decision.namespace && service.host.ends_with(domain.as_str()));
-    let names = own.flat_map(|service| [(service.name.as_str(), service), (service.short_host(), service)]);
+    let names = own
+        .flat_map(|service| [(service.name.as_str(), &service.name), (service.short_host(), &service.name)]);
+    let workers = mesh.workers.iter().filter(|worker| worker.namespace == decision.namespace);
     names
+        .chain(workers.map(|worker| (worker.deployment.as_str(), &worker.name)))
         .filter(|(name, _)| belongs(name))
         .max_by_key(|(name, _)| name.len())
-        .map_or_else(|| workload.to_owned(), |(_, service)| service.name.clone())
+        .map_or_else(|| workload.to_owned(), |(_, owner)| owner.clone())
 }
 
 /// Each node as deep as the longest way to it, ways in circles cut; in order of depth and name.
-fn placed(nodes: BTreeMap<String, Node>, calls: &[Call]) -> Vec<Node> {
-    let edges: BTreeSet<(&str, &str)> =
-        calls.iter().map(|call| (call.from.as_str(), call.to.as_str())).filter(|(a, b)| a != b).collect();
+fn placed(nodes: BTreeMap<String, Node>, calls: &[Call], hops: &[Hop]) -> Vec<Node> {
+    let calls = calls.iter().map(|call| (call.from.as_str(), call.to.as_str()));
+    let hops = hops.iter().map(|hop| (hop.from.as_str(), hop.to.as_str()));
+    let edges: BTreeSet<(&str, &str)> = calls.chain(hops).filter(|(a, b)| a != b).collect();
     let mut depth: BTreeMap<&str, usize> = nodes.keys().map(|name| (name.as_str(), 0)).collect();
     // A way without a circle passes every node once at most.
     for _ in 1..nodes.len() {

@@ -69,7 +69,11 @@ pub fn content(map: &LaneMap) -> String {
         let note = if index == 0 { " <small>live</small>" } else { "" };
         let _ = write!(html, "<li class=\"{}\"><i></i>{}{note}</li>", colour(map, tenant), escaped(tenant));
     }
-    html += "<li class=\"dashed\"><i></i>header lost on the way, restored by the sidecar</li></ul>\n";
+    html += "<li class=\"dashed\"><i></i>header lost on the way, restored by the sidecar</li>";
+    if !map.hops.is_empty() {
+        html += "<li class=\"dotted\"><i></i>messages, which do not pass through the mesh</li>";
+    }
+    html += "</ul>\n";
     html += "<div class=\"columns\">\n";
     if map.calls.is_empty() {
         html += "<section class=\"map\"><p class=\"quiet\">No request has come yet.</p></section>\n";

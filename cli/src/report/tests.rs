@@ -125,6 +125,40 @@ fn a_worker_has_nothing_to_lose() {
 }
 
 #[test]
+fn topics_lead_to_the_workers_that_were_seen() {
+    let text_of = |workers: &str| {
+        format!(
+            "version: 1\nmesh: {{name: bank, namespace: bank}}\ntenants: {{green: {{default: true}}, gray: {{}}}}\n\
+             services: {{ledger: {{subsets: {{stable: {{version: v1}}}}}}, orders: {{subsets: {{stable: {{version: v1}}}}}}}}\n{workers}"
+        )
+    };
+    let file = text_of(
+        "workers: {mailer: {deployment: invoice-mailer, tenants: [gray], topics: [orders]}, idle: {topics: [x]}}\n",
+    );
+    let mesh = Mesh::of(&document::load_text("graylane.yaml", &file).unwrap().project.unwrap());
+    let lines = "
+        invoice-mailer-gray outbound gray  stable workload ledger 60
+        invoice-mailer      outbound green stable workload ledger 60
+        ledger              inbound  gray  stable header   -      60
+        ledger              inbound  green stable header   -      60
+    ";
+    let map = LaneMap::of(&mesh, &decisions(lines), 2.0);
+    assert_eq!(says(&map), [""; 0]);
+    // A topic may be called as a service is.
+    let names: Vec<&str> = map.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["topic orders", "mailer", "ledger"]);
+    let hops: Vec<_> = map.hops.iter().map(|hop| (hop.tenant.as_str(), hop.topic.as_str())).collect();
+    assert_eq!(hops, [("green", "orders"), ("gray", "orders.gray")]);
+    let text = text(&map);
+    assert!(text.contains("topic orders\n  to mailer ") && text.contains("gray: orders.gray\n"), "{text}");
+    let page = page(&map);
+    assert_eq!(page.matches("class=\"call hop").count(), 2);
+    assert!(page.contains(">orders.gray</text>") && page.contains("do not pass through the mesh"));
+    assert_eq!(picture(&map).matches("class=\"node queue\"").count(), 1);
+    assert!(!self::page(&self::map(WHOLE)).contains("do not pass"));
+}
+
+#[test]
 fn where_no_filter_is_is_said() {
     let map = map("
         api-v1    inbound  green stable default -         20

@@ -18,6 +18,16 @@ pub fn text(map: &LaneMap) -> String {
             let total: f64 = flows.values().flatten().map(|(_, count)| count).sum();
             line(&mut text, &format!("to {to}"), total, &flows);
         }
+        for hop in map.hops.iter().filter(|hop| hop.from == node.name) {
+            let _ = writeln!(
+                text,
+                "  {:<24} {:>8}   {}: {}",
+                format!("to {}", hop.to),
+                "",
+                hop.tenant,
+                hop.topic
+            );
+        }
     }
     text.push('\n');
     if map.breaks.is_empty() {

@@ -31,29 +31,33 @@ use stage::Workshop;
 use variant::Modules;
 
 const USAGE: &str =
-    "usage: graylane-bench [--smoke] [--ids MILLIONS] [--only TEXT] [--check] [--other MODULE]
+    "usage: graylane-bench [--smoke] [--ids MILLIONS] [--only TEXT [--variant NAME]] [--check] [--other MODULE]
   --smoke         once through everything, in seconds: does the bench still run? Writes nothing
   --ids MILLIONS  how many unique ids are to pass through; 10 unless said
   --only TEXT     the paths with this in their name, and nothing else; writes nothing
+  --variant NAME  of these paths this variant alone, for a profiler to look at
   --check         fail if a target is missed
   --other MODULE  compare with another build of the filter as well; writes nothing";
 
 struct Arguments {
     smoke: bool,
     only: Option<String>,
+    variant: Option<String>,
     ids: f64,
     check: bool,
     other: Option<PathBuf>,
 }
 
 fn arguments() -> Result<Arguments> {
-    let mut arguments = Arguments { smoke: false, only: None, ids: 10.0, check: false, other: None };
+    let mut arguments =
+        Arguments { smoke: false, only: None, variant: None, ids: 10.0, check: false, other: None };
     let mut rest = std::env::args().skip(1);
     while let Some(argument) = rest.next() {
         match &*argument {
             "--smoke" => arguments.smoke = true,
             "--ids" => arguments.ids = rest.next().and_then(|text| text.parse().ok()).context(USAGE)?,
             "--only" => arguments.only = Some(rest.next().context(USAGE)?),
+            "--variant" => arguments.variant = Some(rest.next().context(USAGE)?),
             "--check" => arguments.check = true,
             "--other" => arguments.other = Some(rest.next().context(USAGE)?.into()),
             _ => bail!("{USAGE}"),
@@ -86,12 +90,16 @@ fn main() -> Result<()> {
     } else {
         Effort { sittings: 3, rounds: 6, requests: 1024, paced: 7_000, ids: arguments.ids, starts: 2 }
     };
+    // Long enough for a profiler to see something.
+    let requests = if arguments.variant.is_some() { 16 * effort.requests } else { effort.requests };
+    let effort = Effort { requests, ..effort };
     let writes = !arguments.smoke && modules.other.is_none();
     let size = usize::try_from(std::fs::metadata(&modules.graylane)?.len())?;
     let shop = Workshop::new(modules, scenario::BODY)?;
     let machine = machine::describe(&shop.envoy, size);
     let progress = bar("paths");
-    let rounds = paths::measure(&shop, &effort, arguments.only.as_deref(), &progress)?;
+    let rounds =
+        paths::measure(&shop, &effort, (arguments.only.as_deref(), arguments.variant.as_deref()), &progress)?;
     progress.finish_and_clear();
     if arguments.only.is_some() {
         let text = report::paths(&rounds, paths::minimum) + &report::paths(&rounds, paths::median);

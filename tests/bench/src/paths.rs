@@ -119,18 +119,19 @@ impl Cell {
     }
 }
 
-/// Measures all paths.
+/// Measures all paths, or those with a text in their name, and of these all variants or one.
 ///
 /// # Errors
 /// When Envoy does not start or a request fails.
 pub fn measure(
     shop: &Workshop,
     effort: &Effort,
-    only: Option<&str>,
+    (only, variant): (Option<&str>, Option<&str>),
     progress: &ProgressBar,
 ) -> Result<Rounds> {
     let mut pairs = pairs(shop);
     pairs.retain(|(scenario, _)| only.is_none_or(|only| scenario.title.contains(only)));
+    pairs.retain(|(_, is)| variant.is_none_or(|variant| is.name() == variant));
     let places = pairs
         .iter()
         .flat_map(|(scenario, variant)| [place(*variant, scenario), place(*variant, &PRIMING)])

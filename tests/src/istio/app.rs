@@ -16,6 +16,10 @@ use crate::echo;
 
 /// The header of an answer that names the pods on the way, the last one first.
 pub const PODS: &str = "x-pods";
+/// Headers of its answers that are nobody's business outside of the mesh.
+pub const LEAKED: [&str; 4] = ["tenant", "x-graylane-subset", "baggage", "x-graylane-debug"];
+/// Their value.
+pub const INTERNAL: &str = "internal";
 /// How long an answer may take, and a connection lie idle.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -87,7 +91,9 @@ async fn answer(mut stream: TcpStream, about: &About) -> Result<()> {
                 Err(error) => (502, about.pod.clone(), format!("{error:#}").into_bytes()),
             },
         };
-        let head = format!("HTTP/1.1 {status} .\r\n{PODS}: {pods}\r\ncontent-length: {}\r\n\r\n", body.len());
+        let leaks: String = LEAKED.iter().map(|name| format!("{name}: {INTERNAL}\r\n")).collect();
+        let head =
+            format!("HTTP/1.1 {status} .\r\n{PODS}: {pods}\r\n{leaks}content-length: {}\r\n\r\n", body.len());
         // In one piece: the kernel would hold the second back until the first is acknowledged, for 40 ms.
         stream.write_all(&[head.as_bytes(), &body].concat()).await?;
     }

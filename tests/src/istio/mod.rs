@@ -40,6 +40,7 @@ mod sidecar;
 mod tools;
 mod wait;
 
+pub use app::{INTERNAL, LEAKED};
 pub use call::{Answer, Call, Count};
 pub use control_plane::ControlPlane;
 pub use declare::{Kind, Pod, Service};

@@ -16,10 +16,12 @@ use super::{Level, Outcome, Request};
 use crate::case::{Node, Suite};
 use crate::echo;
 use crate::host::module_path;
-use crate::token;
+use crate::{tls, token};
 
 /// Header by which a test chooses the cluster that the initial route leads to, and the route's name behind a `;`.
 const CLUSTER: &str = "x-test-cluster";
+/// What the name of a listener with TLS ends in.
+const WITH_TLS: &str = "-tls";
 /// Response headers that show the filter state.
 const SHOWN: [(&str, &str); 3] =
     [("x-test-tenant", "tenant"), ("x-test-source", "source"), ("x-test-subset", "subset")];
@@ -111,6 +113,15 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
     Ok(config::listener(&name, 0, direction, &filters, &manager))
 }
 
+/// The same for clients that show a certificate. What others say about one is passed on as it came.
+fn listener_with_tls(mut listener: Json) -> Result<Json> {
+    listener["name"] = json!(format!("{}{WITH_TLS}", listener["name"].as_str().unwrap_or_default()));
+    let chain = &mut listener["filter_chains"][0];
+    chain["transport_socket"] = tls::transport_socket()?;
+    chain["filters"][0]["typed_config"]["forward_client_cert_details"] = json!("ALWAYS_FORWARD_ONLY");
+    Ok(listener)
+}
+
 fn node(node: &Node) -> Json {
     let kind = if node.router { "router" } else { "sidecar" };
     match &node.namespace {
@@ -133,7 +144,11 @@ impl Fleet {
         for suite in suites {
             for role in roles(suite) {
                 let role = Role::named(role.as_bytes()).context("a role")?;
-                listeners.push(listener(suite, role, &names)?);
+                let listener = listener(suite, role, &names)?;
+                if suite.cases.iter().any(|case| case.certificate.is_some()) {
+                    listeners.push(listener_with_tls(listener.clone())?);
+                }
+                listeners.push(listener);
             }
         }
         let upstreams: Vec<Json> = names
@@ -185,16 +200,20 @@ impl Fleet {
 
 impl Level for InEnvoy<'_> {
     fn send(&mut self, request: &Request<'_>) -> Result<Outcome> {
-        let name = listener_name(self.suite, request.role);
+        let mut name = listener_name(self.suite, request.role);
+        if request.certificate.is_some() {
+            name += WITH_TLS;
+        }
         let address = *self.fleet.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
         let cluster = request.cluster.map(|cluster| {
             (CLUSTER.to_owned(), format!("{cluster};{}", request.route.unwrap_or_default()).into_bytes())
         });
-        let token = request.token.map(|(claims, flaw)| {
-            ("authorization".to_owned(), format!("Bearer {}", token::sign(claims, flaw)).into())
-        });
+        let token = request.token.map(|(claims, flaw)| token::authorization(claims, flaw));
         let head = request.head(&cluster.into_iter().chain(token).collect::<Vec<_>>());
-        let answer = echo::send(address, &head)?;
+        let answer = match request.certificate {
+            Some(uri) => echo::exchange(tls::connect(echo::connect(address)?, uri)?, &head)?,
+            None => echo::send(address, &head)?,
+        };
         if answer.status != 200 {
             return Ok(Outcome {
                 reply: Some((answer.status, String::from_utf8_lossy(&answer.body).into_owned())),

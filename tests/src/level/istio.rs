@@ -14,6 +14,7 @@ use tokio::task::block_in_place;
 use super::{Level, Outcome, Request};
 use crate::echo;
 use crate::istio::{Look, PodHandle, until};
+use crate::token;
 
 /// How long a line of an access log may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -60,7 +61,9 @@ impl InMesh<'_> {
 impl Level for InMesh<'_> {
     fn send(&mut self, request: &Request<'_>) -> Result<Outcome> {
         let lines = self.pod.proxy().context("a pod without proxy")?.access_log().len();
-        let answer = block_in_place(|| echo::send(self.address(request), &request.head(&[])))?;
+        let token = request.token.map(|(claims, flaw)| token::authorization(claims, flaw));
+        let head = request.head(&token.into_iter().collect::<Vec<_>>());
+        let answer = block_in_place(|| echo::send(self.address(request), &head))?;
         let lane = self.lane(lines)?;
         if answer.status != 200 {
             let body = String::from_utf8_lossy(&answer.body).into_owned();

@@ -7,7 +7,7 @@ use graylane::mesh::{Route, Service};
 use graylane_decide::Role;
 use graylane_decide::config::Mode;
 use graylane_decide::names::SUBSET_HEADER;
-use graylane_tests::istio::{Answer, Call, Mesh};
+use graylane_tests::istio::{Answer, Call, INTERNAL, LEAKED, Mesh};
 use graylane_tests::level::native::Native;
 use graylane_tests::level::{Level as _, Request};
 
@@ -105,6 +105,10 @@ pub async fn with_core(
             sent += 1;
             let (who, want_header) = decided(example, place, &mut core, way, &headers)?;
             let got = (answer.who(), answer.seen(header).map(str::to_owned));
+            let leaks =
+                answer.headers.iter().any(|(name, value)| LEAKED.contains(&&**name) && value == INTERNAL);
+            let ought = way == Way::Caller;
+            ensure!(answer.status != 200 || leaks == ought, "internal headers of an answer: {answer:?}");
             if !who.contains(&got.0) || want_header != got.1 || answer.seen(SUBSET_HEADER).is_some() {
                 differences.push(format!(
                     "{headers:?}: the core says {who:?}, tenant {want_header:?}; it is {answer:?}"
@@ -207,14 +211,8 @@ fn decided(
     let cluster = format!("outbound|{}||{}", example.port(service), service.host);
     let route = place.route.name.as_ref().map_or(String::new(), |name| format!("{name}:"));
     let route = format!("{}:{route}rest", service.name);
-    let outcome = core.send(&Request {
-        role,
-        headers: pairs.collect(),
-        cluster: Some(&cluster),
-        route: Some(&route),
-        token: None,
-        properties: Vec::new(),
-    })?;
+    let outcome =
+        core.send(&Request { route: Some(&route), ..Request::new(role, pairs.collect(), Some(&cluster)) })?;
     if let Some((status, _)) = outcome.reply {
         return Ok((BTreeSet::from([status.to_string()]), None));
     }

@@ -1,5 +1,6 @@
 //! The cases that run natively, in the small host and in Envoy, once more: with plugins that come from istiod, in
-//! proxies that it configures. What a suite or a case needs that a mesh has not, it says: `notInIstio`.
+//! proxies that it configures. What a suite or a case needs that a mesh has not, it says: `notInIstio`. Tokens are
+//! verified as the rendered RequestAuthentication has it, with keys that istiod fetches.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use graylane_tests::host::module_path;
 use graylane_tests::istio::{ControlPlane, Mesh, Pod, Service};
 use graylane_tests::level::istio::InMesh;
 use graylane_tests::run::run as run_case;
+use graylane_tests::{echo, token};
 use serde_json::json;
 
 use crate::example::{CALLER_PORT, INGRESS, INGRESS_PORT};
@@ -30,7 +32,7 @@ const SERVICES: [(&str, &str, &[u16]); 7] = [
 const OUTSIDE: [(&str, u16); 3] =
     [("www.example.com", 8080), ("api.partner.example", 443), ("payments.example.com", 443)];
 /// What leads from the gateway to services.
-const PUBLIC: [(&str, &str); 1] = [("*", "api")];
+const PUBLIC: [(&str, &str); 3] = [("*", "api"), ("shop.example.com", "web"), ("shop.acme.example", "web")];
 
 /// Runs them.
 pub async fn run(plane: &ControlPlane) -> Result<()> {
@@ -42,10 +44,12 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
         pods.entry(key(suite)).or_insert((&suite.node, name));
     }
     let mesh = create(plane, &pods).await?;
+    let keys = token::keys().to_string().into_bytes();
+    let keys = format!("http://{}/keys", echo::serve_with(move |_| keys.clone())?);
     let (mut count, mut number, mut failures) = (0, 0, String::new());
     for suite in &suites {
         let namespace = suite.node.namespace.as_deref().context("a pod has a namespace")?;
-        plane.apply(&plugins(suite, namespace)?).await?;
+        plane.apply(&resources_of(suite, namespace, &keys)?).await?;
         let gateway = suite.role == Role::Gateway;
         let pod = mesh.pod(&pods[&key(suite)].1);
         let mut level = InMesh { pod, port: if gateway { INGRESS_PORT } else { CALLER_PORT } };
@@ -118,7 +122,7 @@ fn around(mesh: &Mesh<'_>) -> String {
             json!({"host": format!("{service}.shop.svc.cluster.local"), "port": {"number": 8080}});
         json!({
             "apiVersion": networking, "kind": "VirtualService",
-            "metadata": {"name": service, "namespace": "istio-system"},
+            "metadata": {"name": host.replace('*', "all"), "namespace": "istio-system"},
             "spec": {
                 "hosts": [host], "gateways": ["istio-system/public"],
                 "http": [{"name": service, "route": [{"destination": destination}]}],
@@ -137,18 +141,29 @@ fn around(mesh: &Mesh<'_>) -> String {
 }
 
 /// A suite's plugins as they are rendered, but with the telemetry that shows the decision; under names that every
-/// suite's have, so that the next suite's take their place.
-fn plugins(suite: &Suite, namespace: &str) -> Result<String> {
+/// suite's have, so that the next suite's take their place. Where tokens count, what verifies them.
+fn resources_of(suite: &Suite, namespace: &str, keys: &str) -> Result<String> {
     let options = Options { url: Some(format!("file://{}", module_path().display())), ..Options::default() };
+    let mut meaning = suite.mesh()?;
     let mut text = String::new();
-    let all = resources(&suite.mesh()?, &options);
+    if let Some(jwt) = &mut meaning.document.edge.jwt {
+        (jwt.render, jwt.jwks_uri) = (true, Some(keys.to_owned()));
+        write!(text, "---\n{}\n", customers(keys))?;
+    }
+    let all = resources(&meaning, &options);
+    let of_kind = |kind: Kind| {
+        let all = all.iter().filter(|resource| resource.kind() == kind);
+        all.map(graylane::resources::Resource::json).collect::<Result<Vec<_>>>()
+    };
+    for mut tokens in of_kind(Kind::RequestAuthentication)? {
+        tokens["metadata"]["namespace"] = json!(namespace);
+        write!(text, "---\n{tokens}\n")?;
+    }
     let roles: &[Role] =
         if suite.role == Role::Gateway { &[Role::Gateway] } else { &[Role::Inbound, Role::Outbound] };
     for role in roles {
-        let plugins = all.iter().filter(|resource| resource.kind() == Kind::WasmPlugin);
-        let mut plugins =
-            plugins.map(graylane::resources::Resource::json).collect::<Result<Vec<_>>>()?.into_iter();
-        let mut plugin = plugins
+        let mut plugin = of_kind(Kind::WasmPlugin)?
+            .into_iter()
             .find(|plugin| plugin["spec"]["pluginName"] == role.name())
             .with_context(|| format!("{} renders no plugin {}", suite.name, role.name()))?;
         plugin["metadata"]["name"] = json!(format!("cases-{}", role.name()));
@@ -157,4 +172,16 @@ fn plugins(suite: &Suite, namespace: &str) -> Result<String> {
         write!(text, "---\n{plugin}\n")?;
     }
     Ok(text)
+}
+
+/// Somebody else's issuer, which the gateway knows as well.
+fn customers(keys: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication",
+        "metadata": {"name": "customers", "namespace": "istio-system"},
+        "spec": {
+            "selector": {"matchLabels": {"istio": "ingressgateway"}},
+            "jwtRules": [{"issuer": token::OTHER_ISSUER, "jwksUri": keys, "forwardOriginalToken": true}],
+        },
+    })
 }

@@ -8,6 +8,7 @@ mod kind;
 mod outside;
 mod restore;
 mod sticky;
+mod telemetry;
 
 use anyhow::Result;
 use futures_util::FutureExt as _;
@@ -34,6 +35,7 @@ pub fn all() -> Result<Vec<Scenario>> {
         }),
         Scenario::new("image", |plane| image::run(plane).boxed_local()),
         Scenario::new("fallback", |plane| fallback::run(plane).boxed_local()),
+        Scenario::new("telemetry", |plane| telemetry::run(plane).boxed_local()),
         Scenario::new("kind", |plane| kind::run(plane).boxed_local()),
         Scenario::new("cases", |plane| cases::run(plane).boxed_local()),
     ]);
