@@ -21,7 +21,7 @@ use known::Known;
 pub use slot::WAYS;
 use slot::{Found, Noted, Slot};
 
-/// How many slots there are.
+/// How many slots there are; a power of two.
 pub const SLOTS: u32 = 8192;
 
 /// Longest life of an entry, in seconds.
@@ -93,11 +93,12 @@ pub struct Remembered {
 /// The memory of one VM: the secret it shares with the others, and a small copy of what it wrote itself.
 #[derive(Debug)]
 pub struct Memory {
-    seeds: [u64; 4],
+    /// For request ids, and for trace ids.
+    seeds: [u64; 2],
     known: Known,
 }
 
-/// The two hashes of an id: which slot, and which entry in it.
+/// The hash of an id: its upper bits say which slot, all of it which entry there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     slot: u32,
@@ -109,24 +110,18 @@ impl Memory {
     #[must_use]
     pub fn new(secret: u64) -> Self {
         let seed = |purpose: &[u8]| xxh64(purpose, secret);
-        Self {
-            seeds: [seed(b"request slot"), seed(b"request id"), seed(b"trace slot"), seed(b"trace id")],
-            known: Known::default(),
-        }
+        Self { seeds: [seed(b"request id"), seed(b"trace id")], known: Known::default() }
     }
 
     /// Request id first, then trace id.
     fn marks(&self, ids: &Ids<'_>) -> [Option<Mark>; 2] {
-        let [request_slot, request_id, trace_slot, trace_id] = self.seeds;
-        let mark = |bytes: &[u8], slot_seed: u64, id_seed: u64| Mark {
-            slot: (xxh64(bytes, slot_seed) % u64::from(SLOTS)) as u32,
+        let [request, trace] = self.seeds;
+        let mark = |bytes: &[u8], seed: u64| {
+            let hash = xxh64(bytes, seed);
             // 0 stands for an empty entry.
-            fingerprint: xxh64(bytes, id_seed).max(1),
+            Mark { slot: (hash >> (64 - SLOTS.ilog2())) as u32, fingerprint: hash.max(1) }
         };
-        [
-            ids.request.map(|id| mark(id.bytes(), request_slot, request_id)),
-            ids.trace.map(|id| mark(&id.hex(), trace_slot, trace_id)),
-        ]
+        [ids.request.map(|id| mark(id.bytes(), request)), ids.trace.map(|id| mark(id.hex(), trace))]
     }
 
     /// Remembers a request under each of its ids. `now` and `life` in milliseconds.
@@ -161,7 +156,7 @@ impl Memory {
         let mut result = Recall::Unknown;
         for mark in self.marks(ids).into_iter().flatten() {
             let Some((value, _)) = store.load(mark.slot) else { continue };
-            match Slot::read(&value).find(mark.fingerprint, now) {
+            match Slot::read(value).find(mark.fingerprint, now) {
                 Found::No => {}
                 Found::Ambiguous => result = Recall::Ambiguous,
                 Found::Yes(Sighting { tenant, unit }) => return Recall::Found { tenant, unit },
@@ -174,14 +169,14 @@ impl Memory {
 fn write(store: &mut impl Store, mark: Mark, sighting: Sighting, now: u64, life: u64) -> Option<Noted> {
     for _ in 0..TRIES {
         let (mut slot, cas) = match store.load(mark.slot) {
-            Some((value, cas)) => (Slot::read(&value), cas),
-            None => (Slot::default(), IF_ABSENT),
+            Some((value, cas)) => (Slot::read(value), cas),
+            None => (Slot::read(Vec::new()), IF_ABSENT),
         };
         let noted = slot.note(mark.fingerprint, sighting, now, life);
         if noted == Noted::Already {
             return Some(noted);
         }
-        match store.save(mark.slot, &slot.bytes(), cas) {
+        match store.save(mark.slot, slot.bytes(), cas) {
             Saved::Yes => return Some(noted),
             Saved::Changed => {}
             Saved::Failed => return None,

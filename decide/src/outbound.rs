@@ -140,7 +140,7 @@ pub fn from_ids(plan: &Plan, seen: &Seen<'_>) -> (Option<Unit>, UnitSource) {
     let ids = Ids::of(seen);
     match (ids.request, ids.trace) {
         (Some(id), _) => (Some(keys.of(id.bytes())), UnitSource::Request),
-        (None, Some(id)) => (Some(keys.of(&id.hex())), UnitSource::Trace),
+        (None, Some(id)) => (Some(keys.of(id.hex())), UnitSource::Trace),
         (None, None) => (None, UnitSource::Nowhere),
     }
 }

@@ -49,31 +49,29 @@ impl<'a> RequestId<'a> {
     }
 }
 
-/// A trace id of 128 bits; those of 64 (B3) are padded with zeros, as W3C converters do.
+/// A trace id of 128 bits as 32 lowercase hex digits; those of 64 (B3) are padded with zeros, as W3C converters do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TraceId(u128);
+pub struct TraceId([u8; 32]);
 
 impl TraceId {
-    /// 32 lowercase hex digits.
+    /// Its digits.
     #[must_use]
-    pub fn hex(self) -> [u8; 32] {
-        let mut digits = [0u8; 32];
-        for (place, digit) in digits.iter_mut().rev().enumerate() {
-            let nibble = (self.0 >> (4 * place)) as u8 & 0xf;
-            *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-        }
-        digits
+    pub fn hex(&self) -> &[u8] {
+        &self.0
     }
 
     fn parse(hex: &[u8]) -> Option<Self> {
-        if hex.len() != 32 && hex.len() != 16 {
-            return None;
-        }
-        let value = hex.iter().try_fold(0u128, |sum, digit| {
-            (*digit as char).to_digit(16).map(|value| (sum << 4) | u128::from(value))
-        })?;
+        let mut digits = [b'0'; 32];
+        let place = match hex.len() {
+            32 => digits.as_mut_slice(),
+            16 => digits.get_mut(16..)?,
+            _ => return None,
+        };
+        place.copy_from_slice(hex);
+        place.make_ascii_lowercase();
+        let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
         // All zeros is invalid in W3C Trace Context and means "none" in B3.
-        (value != 0).then_some(Self(value))
+        (is_hex && digits.iter().any(|digit| *digit != b'0')).then_some(Self(digits))
     }
 
     /// From `traceparent` (W3C Trace Context, section 3.2.2): `00-<32 hex>-<16 hex>-<2 hex>`. A newer version may
@@ -173,8 +171,8 @@ mod tests {
             format!("01-{TRACE}-b7ad6b7169203331-00"),
         ];
         for value in good {
-            let id = TraceId::from_traceparent(value.as_bytes()).map(TraceId::hex);
-            assert_eq!(id.as_ref().map(<[u8; 32]>::as_slice), Some(TRACE.as_bytes()), "{value}");
+            let id = TraceId::from_traceparent(value.as_bytes());
+            assert_eq!(id.as_ref().map(TraceId::hex), Some(TRACE.as_bytes()), "{value}");
         }
         let bad = [
             String::new(),
@@ -195,13 +193,14 @@ mod tests {
 
     #[test]
     fn b3_comes_in_two_lengths_and_two_headers() {
+        assert_eq!(
+            TraceId::from_b3_trace(TRACE.to_uppercase().as_bytes()),
+            TraceId::from_b3_trace(TRACE.as_bytes())
+        );
         let long = TraceId::from_b3(format!("{TRACE}-e457b5a2e4d86bd1-1-05e3ac9a4f6e3b90").as_bytes());
         assert_eq!(long, TraceId::from_b3_trace(TRACE.as_bytes()));
         let short = TraceId::from_b3(b"e457b5a2e4d86bd1-e457b5a2e4d86bd1-d");
-        assert_eq!(
-            short.map(TraceId::hex).as_ref().map(<[u8; 32]>::as_slice),
-            Some(b"0000000000000000e457b5a2e4d86bd1".as_slice())
-        );
+        assert_eq!(short.as_ref().map(TraceId::hex), Some(b"0000000000000000e457b5a2e4d86bd1".as_slice()));
         for bad in ["0", "", "e457b5a2e4d86bd1", "e457b5a2e4d86bd1-x", "0000000000000000-e457b5a2e4d86bd1-1"]
         {
             assert_eq!(TraceId::from_b3(bad.as_bytes()), None, "{bad}");

@@ -6,6 +6,7 @@
 
 use std::alloc::{self, Layout};
 use std::cell::{Cell, UnsafeCell};
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr;
 
@@ -53,9 +54,15 @@ impl Bytes {
         Self { data, size }
     }
 
-    /// As a vector of their own.
+    /// As a vector of their own; those on the heap stay where they are.
     pub fn into_vec(self) -> Vec<u8> {
-        self.to_vec()
+        let is_place = PLACE.with(|place| self.data == place.room.get().cast());
+        if is_place || self.data.is_null() {
+            return self.to_vec();
+        }
+        let whole = ManuallyDrop::new(self);
+        // SAFETY: by `new`: allocated with the layout that a vector of this capacity has, and all of it written.
+        unsafe { Vec::from_raw_parts(whole.data, whole.size, whole.size) }
     }
 }
 
@@ -108,7 +115,10 @@ mod tests {
         let place = first.data;
         drop(first);
         assert_eq!(host_returns(&[1; ROOM]).data, place, "free again");
-        assert_eq!(second.into_vec(), b"second");
+        let (at, second) = (second.data, second.into_vec());
+        assert_eq!((second.as_ptr(), second.as_slice()), (at.cast_const(), &b"second"[..]), "not copied");
+        assert_eq!(host_returns(b"third").into_vec(), b"third", "copied, and the place is free again");
+        assert_eq!(host_returns(&[1; ROOM]).data, place);
         assert!(Bytes::EMPTY.is_empty());
     }
 }

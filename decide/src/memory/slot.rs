@@ -59,6 +59,21 @@ impl Entry {
         }
     }
 
+    fn read(bytes: &[u8; ENTRY]) -> Self {
+        let mut words = bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+        let mut next = || words.next().unwrap_or_default();
+        Self { fingerprint: next(), tenant: next(), unit: next(), word: next() }
+    }
+
+    fn bytes(&self) -> [u8; ENTRY] {
+        let mut bytes = [0; ENTRY];
+        let words = [self.fingerprint, self.tenant, self.unit, self.word];
+        for (to, from) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *to = from.to_le_bytes();
+        }
+        bytes
+    }
+
     fn expiry(&self) -> u64 {
         self.word & TIME
     }
@@ -82,48 +97,52 @@ impl Entry {
     }
 }
 
-/// A slot, read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Slot {
-    entries: [Entry; WAYS],
-}
+/// A slot, in its wire form: entries are read and written in place, since only one or two of them matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot(Vec<u8>);
 
 impl Slot {
-    /// Reads the wire form; anything else is an empty slot.
-    pub fn read(value: &[u8]) -> Self {
-        let mut slot = Self::default();
-        let Some(body) = value.strip_prefix(&MAGIC).filter(|body| body.len() == WAYS * ENTRY) else {
-            return slot;
-        };
-        for (entry, bytes) in slot.entries.iter_mut().zip(body.as_chunks::<ENTRY>().0) {
-            let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-            let mut next = || words.next().unwrap_or_default();
-            *entry = Entry { fingerprint: next(), tenant: next(), unit: next(), word: next() };
+    /// Takes what is stored; whatever is no slot becomes an empty one.
+    pub fn read(mut value: Vec<u8>) -> Self {
+        if value.len() != SIZE || !value.starts_with(&MAGIC) {
+            value.clear();
+            value.extend_from_slice(&MAGIC);
+            value.resize(SIZE, 0);
         }
-        slot
+        Self(value)
     }
 
     /// The wire form.
-    pub fn bytes(&self) -> [u8; SIZE] {
-        let mut bytes = [0; SIZE];
-        let words =
-            self.entries.iter().flat_map(|entry| [entry.fingerprint, entry.tenant, entry.unit, entry.word]);
-        let magic = std::iter::once(MAGIC);
-        for (to, from) in
-            bytes.as_chunks_mut::<8>().0.iter_mut().zip(magic.chain(words.map(u64::to_le_bytes)))
-        {
-            *to = from;
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn places(&self) -> &[[u8; ENTRY]] {
+        self.0.get(MAGIC.len()..).unwrap_or_default().as_chunks().0
+    }
+
+    fn write(&mut self, place: usize, entry: Entry) {
+        let places = self.0.get_mut(MAGIC.len()..).unwrap_or_default().as_chunks_mut().0;
+        if let Some(bytes) = places.get_mut(place) {
+            *bytes = entry.bytes();
         }
-        bytes
+    }
+
+    /// The live entry of an id, and its place.
+    fn own(&self, fingerprint: u64, now: u64) -> Option<(usize, Entry)> {
+        let wanted = fingerprint.to_le_bytes();
+        let mut places = self.places().iter().enumerate().filter(|(_, bytes)| bytes.starts_with(&wanted));
+        places.find_map(|(place, bytes)| {
+            Some((place, Entry::read(bytes))).filter(|(_, entry)| entry.is_live(now))
+        })
     }
 
     /// What it knows of an id.
     pub fn find(&self, fingerprint: u64, now: u64) -> Found {
-        let own = |entry: &&Entry| entry.fingerprint == fingerprint && entry.is_live(now);
-        match self.entries.iter().find(own) {
+        match self.own(fingerprint, now) {
             None => Found::No,
-            Some(entry) if entry.is_ambiguous() => Found::Ambiguous,
-            Some(entry) => Found::Yes(Sighting { tenant: Tag(entry.tenant), unit: entry.unit() }),
+            Some((_, entry)) if entry.is_ambiguous() => Found::Ambiguous,
+            Some((_, entry)) => Found::Yes(Sighting { tenant: Tag(entry.tenant), unit: entry.unit() }),
         }
     }
 
@@ -131,9 +150,7 @@ impl Slot {
     /// then on, for a whole life after it was last seen.
     pub fn note(&mut self, fingerprint: u64, sighting: Sighting, now: u64, life: u64) -> Noted {
         let expiry = now.saturating_add(life);
-        let own =
-            self.entries.iter_mut().find(|entry| entry.fingerprint == fingerprint && entry.is_live(now));
-        if let Some(entry) = own {
+        if let Some((place, entry)) = self.own(fingerprint, now) {
             let half_gone = entry.expiry() - now < life / 2;
             let learns = entry.unit().is_none() && sighting.unit.is_some();
             let contradicted = !entry.is_ambiguous() && entry.contradicts(sighting);
@@ -142,15 +159,19 @@ impl Slot {
             }
             let ambiguous = if contradicted || entry.is_ambiguous() { AMBIGUOUS } else { 0 };
             let unit = entry.unit().or(sighting.unit);
-            *entry = Entry::new(fingerprint, Sighting { tenant: Tag(entry.tenant), unit }, expiry);
-            entry.word |= ambiguous;
+            let mut news = Entry::new(fingerprint, Sighting { tenant: Tag(entry.tenant), unit }, expiry);
+            news.word |= ambiguous;
+            self.write(place, news);
             return Noted::Written;
         }
         // A dead entry counts as older than any live one.
-        let age = |entry: &&mut Entry| if entry.is_live(now) { entry.expiry() } else { 0 };
-        let Some(oldest) = self.entries.iter_mut().min_by_key(age) else { return Noted::Already };
-        let evicted = oldest.is_live(now);
-        *oldest = Entry::new(fingerprint, sighting, expiry);
-        if evicted { Noted::Evicted } else { Noted::Written }
+        let age = |bytes: &[u8; ENTRY]| {
+            let entry = Entry::read(bytes);
+            if entry.is_live(now) { entry.expiry() } else { 0 }
+        };
+        let ages = self.places().iter().map(age).enumerate();
+        let Some((oldest, age)) = ages.min_by_key(|(_, age)| *age) else { return Noted::Already };
+        self.write(oldest, Entry::new(fingerprint, sighting, expiry));
+        if age > 0 { Noted::Evicted } else { Noted::Written }
     }
 }

@@ -132,7 +132,7 @@ fn foreign_bytes_read_as_nothing() {
 
 #[test]
 fn the_oldest_gives_way_and_is_counted() {
-    let mut slot = Slot::default();
+    let mut slot = Slot::read(Vec::new());
     for id in 1..=WAYS as u64 {
         assert_eq!(slot.note(id, GRAY, NOW + id, LIFE), Noted::Written);
     }
