@@ -6,6 +6,7 @@
 
 mod edge;
 mod read;
+mod service;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use edge::{Accept, Claim, Condition, Edge, Named, Regex, Rule, Text};
 use read::{Read, Reader, fields, words};
+pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubset};
 
 /// The version of the document that this crate reads and writes.
 pub const VERSION: u32 = 1;
@@ -269,112 +271,6 @@ pub struct Cookie {
     pub mint: Option<String>,
 }
 
-/// A destination.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Service {
-    /// Its key in the file.
-    pub name: String,
-    /// Its full host name.
-    pub host: String,
-    /// The port that is meant; absent: any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// Names of its subsets.
-    pub subsets: Vec<String>,
-    /// The subset of everybody who is not placed otherwise.
-    pub baseline: String,
-    /// Tenants with a subset of their own.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pins: Vec<Pin>,
-    /// Weights over the subsets.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<Rollout>,
-    /// Requests of its own kind that go their own way; which are meant says the name of Envoy's route.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub routes: Vec<Route>,
-}
-
-/// Requests of a service that go their own way.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Route {
-    /// The middle of Envoy's route names: `<service>:<name>:<rule>`.
-    pub name: String,
-    /// Tenants with a subset of their own.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pins: Vec<Pin>,
-    /// Weights over the subsets.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<Rollout>,
-}
-
-/// A tenant's own subset.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Pin {
-    /// A declared tenant.
-    pub tenant: String,
-    /// A subset of the service.
-    pub subset: String,
-}
-
-/// Weights over the subsets of a service.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Rollout {
-    /// Of the buckets.
-    pub salt: String,
-    /// Who takes part.
-    pub tenants: Vec<String>,
-    /// The canaries; the baseline has the rest.
-    pub weights: Vec<Weight>,
-}
-
-/// A canary's share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Weight {
-    /// A subset that is not the baseline.
-    pub subset: String,
-    /// 0 to 10,000: hundredths of a percent.
-    pub buckets: u16,
-    /// Which end of the buckets it fills from.
-    pub from: End,
-}
-
-/// An end of the buckets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "document",
-    derive(schemars::JsonSchema, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
-pub enum End {
-    /// From bucket 0 upwards.
-    #[default]
-    Bottom,
-    /// From bucket 9999 downwards.
-    Top,
-}
-
-/// Which labels make a pod part of a subset.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct WorkloadSubset {
-    /// The subset's name.
-    pub subset: String,
-    /// All of these a pod has.
-    pub labels: Vec<Label>,
-    /// The services that this holds for; empty where the labels mean the same in all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub services: Vec<String>,
-}
-
-/// A pod's label.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Label {
-    /// Its key.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-}
-
 /// What becomes of a decision besides the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Telemetry {
@@ -398,7 +294,6 @@ words!(Missing { Default: "default", Reject: "reject" });
 words!(Unknown { Default: "default", Pass: "pass", Reject: "reject" });
 words!(Conflict { Header: "header", Memory: "memory", Reject: "reject" });
 words!(Restore { Baggage: "baggage", Memory: "memory", Workload: "workload" });
-words!(End { Bottom: "bottom", Top: "top" });
 
 fields!(Config {
     version: "version",
@@ -428,22 +323,6 @@ fields!(Policy {
 fields!(Exempt { paths: "paths" = Vec::new, ports: "ports" = Vec::new });
 fields!(Memory { seconds: "seconds" = || Memory::default().seconds });
 fields!(Sticky { salt: "salt", tenants: "tenants", keys: "keys" = Vec::new });
-fields!(Service {
-    name: "name",
-    host: "host",
-    port: "port" = || None,
-    subsets: "subsets",
-    baseline: "baseline",
-    pins: "pins" = Vec::new,
-    rollout: "rollout" = || None,
-    routes: "routes" = Vec::new,
-});
-fields!(Route { name: "name", pins: "pins" = Vec::new, rollout: "rollout" = || None });
-fields!(Pin { tenant: "tenant", subset: "subset" });
-fields!(Rollout { salt: "salt", tenants: "tenants", weights: "weights" });
-fields!(Weight { subset: "subset", buckets: "buckets", from: "from" = End::default });
-fields!(WorkloadSubset { subset: "subset", labels: "labels", services: "services" = Vec::new });
-fields!(Label { name: "name", value: "value" });
 fields!(Telemetry { metrics: "metrics" = || true, state: "state" = || true, source: "source" = || false });
 
 fields!(Cookie { name: "name", mint: "mint" = || None });
@@ -505,41 +384,4 @@ pub fn parse(json: &[u8]) -> Result<Config, Vec<Mistake>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problems(json: &str) -> Vec<String> {
-        parse(json.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn every_mistake_is_named_with_its_field() {
-        let json = r#"{"version": 1, "role": "sideways", "header": 5, "tenants": ["a", 1], "extra": 0,
-            "services": [{"name": "x", "host": "x", "subsets": [], "baseline": "b", "port": 70000,
-                          "pins": [{"tenant": "a"}]}]}"#;
-        assert_eq!(
-            problems(json),
-            [
-                "extra: unknown field, expected one of version, role, revision, mode, header, tenants, default, policy, \
-             exempt, memory, clusterDomain, egress, sticky, services, workloads, telemetry, edge",
-                "role: `sideways` is none of inbound, outbound, gateway, waypoint",
-                "header: expected a string, found a number",
-                "tenants[1]: expected a string, found a number",
-                "default: missing",
-                "services[0].port: expected a whole number up to 65535, found a number",
-                "services[0].pins[0].subset: missing",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_no_document_of_this_version_says_so() {
-        assert_eq!(problems(""), ["it is empty"]);
-        assert!(problems("{").concat().starts_with("it is no JSON: "));
-        assert_eq!(problems("[]"), ["expected an object, found a list"]);
-        assert_eq!(
-            problems(r#"{"version": 2, "news": 1}"#),
-            ["version: 2, but this filter speaks version 1"]
-        );
-    }
-}
+mod tests;

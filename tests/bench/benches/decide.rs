@@ -1,10 +1,12 @@
-//! The core alone, natively: `make bench-native`.
+//! The core alone, natively, and `simulate`: `make bench-native`.
 #![allow(missing_docs)]
 
 use std::collections::HashMap;
 
 use divan::{Bencher, black_box};
+use graylane::simulate::{Layout, Users, made, moves};
 use graylane::{document, lower, mesh::Mesh};
+use graylane_decide::config::Weight;
 use graylane_decide::memory::{Memory, Saved, Sighting, Store};
 use graylane_decide::plan::Node;
 use graylane_decide::trace::Ids;
@@ -130,5 +132,19 @@ fn load(bencher: Bencher<'_, '_>, services: usize) {
     bencher.bench_local(|| {
         let config = config::parse(black_box(&json)).expect("as written");
         Plan::compile(&config, &node).expect("in order").revision
+    });
+}
+
+/// `graylane simulate` over a million users that it makes.
+#[divan::bench(sample_count = 10)]
+fn simulate_a_million_users(bencher: Bencher<'_, '_>) {
+    let settings = settings(ROLLOUT, Role::Outbound);
+    let rollout = settings.services[0].rollout.as_ref().expect("there is one");
+    let after: Vec<_> =
+        rollout.weights.iter().map(|weight| Weight { buckets: 5_000, ..weight.clone() }).collect();
+    let layouts = [&rollout.weights, &after].map(|weights| Layout::of("stable", weights));
+    bencher.bench_local(|| {
+        let users = made(Users::none(black_box("shop"), &rollout.salt), 1_000_000);
+        moves(&layouts[0], &layouts[1], &users.by_bucket)
     });
 }

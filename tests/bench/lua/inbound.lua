@@ -2,14 +2,13 @@
 -- here is not seen by the requests that leave the pod.
 local DEFAULT, METADATA = "green", METADATA_IS_WRITTEN
 local TENANTS = {["green"] = true, ["gray-v1"] = true}
-local SIZE, place, ring, known = 16384, 0, {}, {}
+-- Two generations: a table of a fixed size from which entries are taken one by one is hashed anew at every insertion.
+local SIZE, count, fresh, old = 8192, 0, {}, {}
 
 local function remember(id, tenant)
-  if id == nil or known[id] == tenant then return end
-  place = place % SIZE + 1
-  local old = ring[place]
-  if old ~= nil then known[old] = nil end
-  ring[place], known[id] = id, tenant
+  if id == nil or fresh[id] == tenant then return end
+  if count == SIZE then fresh, old, count = {}, fresh, 0 end
+  fresh[id], count = tenant, count + 1
 end
 
 function envoy_on_request(handle)

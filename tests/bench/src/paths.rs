@@ -103,7 +103,7 @@ impl Cell {
     fn run(&mut self, stage: &Stage, requests: usize) -> Result<f64> {
         let requests = if self.scenario.path == "/body" { requests.div_ceil(16) } else { requests };
         // What the one before it left in the caches is not its fault.
-        let warm = requests / 4;
+        let warm = 4 * requests;
         if let Some(primer) = &mut self.primer {
             let mut number = self.next;
             primer.flow(requests + warm, |text| {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use graylane::demo::{Setup, Town};
 use graylane::document;
-use graylane::envoy::{dies_with_us, locate};
+use graylane::envoy::{Envoy, dies_with_us, locate};
 use graylane::mesh::Mesh;
+use graylane::report::{self, Decisions, LaneMap};
 use graylane::resources::{Kind, Options, overlays, resources};
 use graylane::{check, wasm};
 use serde_json::Value as Json;
@@ -163,7 +164,7 @@ async fn run(java: &Java) -> Result<()> {
         worker_tenant: Some(GRAY.to_owned()),
     };
     let town = Town::start(setup, |_| {}).await?;
-    let (_green_envoy, green_sidecar) = town.another_worker("invoice-mailer", None).await?;
+    let (green_envoy, green_sidecar) = town.another_worker("invoice-mailer", None).await?;
     java.run(&[vec!["topics".to_owned(), "orders".to_owned()], topics(&mesh)?].concat())?;
 
     let ledger = &town.authorities["ledger"];
@@ -228,10 +229,37 @@ async fn run(java: &Java) -> Result<()> {
     request.send().await?.error_for_status()?;
     let visits = town.journal.read("on-purpose").visits;
     ensure!(visits.first().is_some_and(|visit| visit.subset == "stable"), "{visits:?}");
+    lane_map(&mesh, &client, &town, &green_envoy).await?;
     println!(
         "{ORDERS} orders through {} Envoys and a broker: {gray} gray, {green} green, 0 crossed, in {:.0} s",
         town.envoys().count() + 1,
         begin.elapsed().as_secs_f64()
     );
+    Ok(())
+}
+
+/// What `graylane report` draws of all this: topics that lead to the worker, and its calls, which nothing was lost on.
+async fn lane_map(mesh: &Mesh, client: &reqwest::Client, town: &Town, green: &Envoy) -> Result<()> {
+    let mut proxies: Vec<(String, String, SocketAddr)> =
+        town.proxies().into_iter().map(|proxy| (proxy.namespace, proxy.name, proxy.admin)).collect();
+    for (_, name, _) in proxies.iter_mut().filter(|(_, name, _)| name == "worker") {
+        *name = format!("invoice-mailer-{GRAY}");
+    }
+    proxies.push((mesh.document.mesh.namespace.clone(), "invoice-mailer".to_owned(), green.admin));
+    let mut decisions = Decisions::new();
+    for (namespace, name, admin) in &proxies {
+        let url = format!("http://{admin}/stats/prometheus?filter=graylane_requests_total");
+        let stats = client.get(url).send().await?.error_for_status()?.text().await?;
+        decisions.extend(report::of_envoy(namespace, name, &stats));
+    }
+    let map = LaneMap::of(mesh, &decisions, 1.0);
+    let text = report::text(&map);
+    for line in ["topic orders\n", "gray-v1: orders.gray-v1\n", "green: payments\n", "No lane breaks.\n"] {
+        ensure!(text.contains(line), "the report does not say {line:?}:\n{text}");
+    }
+    let from_label =
+        |call: &&report::Call| call.from == "invoice-mailer" && call.to == "ledger" && call.tenant == GRAY;
+    let calls = map.calls.iter().find(from_label).and_then(|call| call.sources.get("workload"));
+    ensure!(calls.is_some_and(|calls| *calls > 300.0), "{text}");
     Ok(())
 }
