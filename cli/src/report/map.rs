@@ -196,6 +196,8 @@ fn hops(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Hop> {
             );
         }
     }
+    // As calls are, so that a tenant's lines stay on one side.
+    hops.sort_by(|a, b| (&a.from, &a.to, &a.tenant).cmp(&(&b.from, &b.to, &b.tenant)));
     hops
 }
 
