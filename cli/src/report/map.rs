@@ -6,7 +6,7 @@ use graylane_decide::metrics::OTHER;
 use serde::Serialize;
 
 use super::breaks::{self, Break};
-use super::read::{Decision, Decisions};
+use super::read::Decisions;
 use crate::mesh::Mesh;
 use crate::workers::topic_of;
 
@@ -106,7 +106,7 @@ impl LaneMap {
         let mut calls: BTreeMap<(String, String, String), Call> = BTreeMap::new();
         for (decision, count) in decisions {
             let per_minute = count / minutes;
-            let name = node_of(mesh, decision);
+            let name = node_of(mesh, &decision.namespace, &decision.workload);
             let flow = Flow {
                 subset: decision.subset.clone(),
                 tenant: decision.tenant.clone(),
@@ -181,11 +181,15 @@ fn add(flows: &mut Vec<Flow>, flow: Flow) {
 /// What leads to the workers that were seen: each topic for the default tenant and those with a deployment of their own.
 fn hops(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Hop> {
     let mut hops = Vec::new();
-    for worker in mesh.workers.iter().filter(|worker| seen.contains_key(&worker.name)) {
+    for worker in &mesh.workers {
+        let node = node_of(mesh, &worker.namespace, &worker.deployment);
+        if !seen.contains_key(&node) {
+            continue;
+        }
         for topic in &worker.topics {
             let hop = |tenant: &String, called: String| Hop {
                 from: format!("topic {}", topic.name),
-                to: worker.name.clone(),
+                to: node.clone(),
                 tenant: tenant.clone(),
                 topic: called,
             };
@@ -203,8 +207,7 @@ fn hops(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Hop> {
 
 /// The service or worker that a workload belongs to, by its name: `orders` and `orders-v2` are of `orders`, unless there
 /// is a service `orders-v2`. Any other workload stands for itself.
-fn node_of(mesh: &Mesh, decision: &Decision) -> String {
-    let workload = decision.workload.as_str();
+fn node_of(mesh: &Mesh, namespace: &str, workload: &str) -> String {
     let belongs =
         |name: &str| workload.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     // What is outside the cluster has no workloads here.
@@ -212,12 +215,14 @@ fn node_of(mesh: &Mesh, decision: &Decision) -> String {
     let own = mesh
         .services
         .iter()
-        .filter(|service| service.namespace == decision.namespace && service.host.ends_with(domain.as_str()));
-    let names = own
+        .filter(|service| service.namespace == namespace && service.host.ends_with(domain.as_str()));
+    let services = own
         .flat_map(|service| [(service.name.as_str(), &service.name), (service.short_host(), &service.name)]);
-    let workers = mesh.workers.iter().filter(|worker| worker.namespace == decision.namespace);
-    names
-        .chain(workers.map(|worker| (worker.deployment.as_str(), &worker.name)))
+    let workers = mesh.workers.iter().filter(|worker| worker.namespace == namespace);
+    // The last of equals wins: a worker that is a service too is called as one.
+    workers
+        .map(|worker| (worker.deployment.as_str(), &worker.name))
+        .chain(services)
         .filter(|(name, _)| belongs(name))
         .max_by_key(|(name, _)| name.len())
         .map_or_else(|| workload.to_owned(), |(_, owner)| owner.clone())

@@ -156,6 +156,12 @@ fn topics_lead_to_the_workers_that_were_seen() {
     assert!(page.contains(">orders.gray</text>") && page.contains("do not pass through the mesh"));
     assert_eq!(picture(&map).matches("class=\"node queue\"").count(), 1);
     assert!(!self::page(&self::map(WHOLE)).contains("do not pass"));
+    // Some workers are services as well.
+    let file = text_of("workers: {archive: {deployment: ledger, tenants: [gray], topics: [orders]}}\n");
+    let mesh = Mesh::of(&document::load_text("graylane.yaml", &file).unwrap().project.unwrap());
+    let map = LaneMap::of(&mesh, &decisions(lines), 2.0);
+    assert_eq!(says(&map), [""; 0]);
+    assert!(map.hops.iter().all(|hop| hop.to == "ledger") && map.hops.len() == 2, "{:?}", map.hops);
 }
 
 #[test]
