@@ -27,6 +27,10 @@ wasm: toolchain ## The filter: dist/graylane.wasm
 build: wasm ## The command line, with the filter in it: target/release/graylane
 	@cargo build --quiet --release --package graylane
 
+wasm32: toolchain ## The library of what a file means, for browsers
+	@rustup target add wasm32-unknown-unknown 2>/dev/null
+	@cargo build --quiet --target wasm32-unknown-unknown --package graylane-mesh
+
 install: wasm ## The command line, with the filter in it, into Cargo's folder of programs
 	@cargo install --quiet --locked --path cli
 
@@ -41,6 +45,7 @@ test: ## All tests, with the time of each stage
 	@.ci/timed envoy $(MAKE) --no-print-directory envoy
 	@.ci/timed build cargo test --quiet --workspace --no-run
 	@.ci/timed tests cargo test --quiet --workspace
+	@.ci/timed wasm32 $(MAKE) --no-print-directory wasm32
 	@.ci/timed vectors $(MAKE) --no-print-directory vectors
 
 e2e-events: programs envoy ## examples/events with a real Kafka broker and real Envoys
@@ -126,4 +131,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules
+.PHONY: help toolchain wasm wasm32 build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules

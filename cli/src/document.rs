@@ -1,67 +1,22 @@
-//! The graylane file: from YAML, over a tree with places, to a typed document.
-
-pub mod duration;
-pub mod finding;
-pub mod layers;
-pub mod model;
-pub mod origin;
-pub mod shape;
-pub mod source;
-pub mod tree;
-pub mod variables;
+//! The graylane file, out of files and folders and with the variables of the environment.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-use finding::Findings;
-use model::Document;
-use source::{Sources, Span};
+use crate::files::{self, files_of};
+pub use graylane_mesh::document::*;
+use layers::Text;
 use tree::Node;
-
-/// What was read: the files, what is wrong with them, and, if nothing is, the document.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// The files.
-    pub sources: Sources,
-    /// What was found so far.
-    pub findings: Findings,
-    /// The document, as far as its shape is right; not to be used while there are errors.
-    pub project: Option<Project>,
-}
-
-/// A document whose shape is right, and its places.
-#[derive(Clone, Debug)]
-pub struct Project {
-    /// All files merged.
-    pub tree: Node,
-    /// The same, typed.
-    pub document: Document,
-}
-
-impl Project {
-    /// Where to point for a path; see [`Node::span_of`].
-    #[must_use]
-    pub fn span(&self, path: &[&str]) -> Option<Span> {
-        Some(self.tree.span_of(path))
-    }
-
-    /// Where the key at the end of a path was written.
-    #[must_use]
-    pub fn key(&self, path: &[&str]) -> Option<Span> {
-        Some(self.tree.key_of(path))
-    }
-}
+use variables::VarError;
 
 /// Reads files and folders; later ones override earlier ones.
 ///
 /// # Errors
 /// When one cannot be read at all.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
-    let mut loaded = Loaded::default();
-    let layers = layers::read(paths, &mut loaded)?;
-    finish(loaded, layers)
+    load_edited(paths, &BTreeMap::new())
 }
 
 /// As [`load`], with these texts instead of what lies on disk: what files would be after an edit.
@@ -69,9 +24,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
 /// # Errors
 /// When one cannot be read at all.
 pub fn load_edited(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> Result<Loaded> {
-    let mut loaded = Loaded { sources: Sources::edited(texts.clone()), ..Loaded::default() };
-    let layers = layers::read(paths, &mut loaded)?;
-    finish(loaded, layers)
+    Ok(of(read(paths, texts)?, &environment))
 }
 
 /// Reads files and folders and lays them over each other; nothing is said about what they mean.
@@ -79,31 +32,23 @@ pub fn load_edited(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> Resu
 /// # Errors
 /// When one cannot be read at all.
 pub fn merged(paths: &[PathBuf]) -> Result<(Loaded, Option<Node>)> {
-    let mut loaded = Loaded::default();
-    let layers = layers::read(paths, &mut loaded)?;
-    let tree = layers::merge(layers, &mut loaded.findings);
-    Ok((loaded, tree))
+    Ok(merged_of(read(paths, &BTreeMap::new())?, &environment))
 }
 
-/// Reads a text, as if it were a file of that name.
-///
-/// # Errors
-/// Never in practice; as [`load`].
-pub fn load_text(name: &str, text: &str) -> Result<Loaded> {
-    let mut loaded = Loaded::default();
-    let layer = layers::read_text(name, text, &mut loaded);
-    finish(loaded, layer.into_iter().collect())
+fn read(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> Result<Vec<Vec<Text>>> {
+    let layer = |path: &PathBuf| -> Result<Vec<Text>> {
+        let file = |file: &PathBuf| -> Result<Text> {
+            let edited = texts.get(file).cloned();
+            Ok((files::name(file), edited.map_or_else(|| files::text(file), Ok)?))
+        };
+        files_of(path)?.iter().map(file).collect()
+    };
+    paths.iter().map(layer).collect()
 }
 
-fn finish(mut loaded: Loaded, layers: Vec<Node>) -> Result<Loaded> {
-    let Some(tree) = layers::merge(layers, &mut loaded.findings) else { return Ok(loaded) };
-    let Some(json) = shape::check(&tree, &mut loaded.findings) else { return Ok(loaded) };
-    match serde_json::from_value(json) {
-        Ok(document) => loaded.project = Some(Project { tree, document }),
-        // The schema is derived from the same types, so this is a gap in `shape`; a poor message is better than none.
-        Err(error) => {
-            loaded.findings.error(Some(tree.span), format!("the file cannot be read: {error}"));
-        }
-    }
-    Ok(loaded)
+fn environment(name: &str) -> Result<String, VarError> {
+    std::env::var(name).map_err(|error| match error {
+        std::env::VarError::NotPresent => VarError::NotPresent,
+        std::env::VarError::NotUnicode(_) => VarError::NotUnicode,
+    })
 }

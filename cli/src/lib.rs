@@ -1,28 +1,23 @@
 //! The `graylane` command line, as a library: tests and benches call what the commands call.
 
 pub mod args;
-pub mod check;
 pub mod commands;
 pub mod demo;
 pub mod diff;
 pub mod document;
 pub mod envoy;
-pub mod explain;
+pub mod files;
 pub mod helm;
 pub mod http;
 pub mod image;
 pub mod import;
-pub mod istio;
-pub mod lower;
-pub mod mesh;
 pub mod printer;
 pub mod prometheus;
-pub mod queries;
 pub mod ramp;
-pub mod regex;
 pub mod report;
 pub mod resources;
-pub mod routing;
 pub mod simulate;
 pub mod wasm;
-pub mod workers;
+
+// What needs no I/O is a library of its own; see there.
+pub use graylane_mesh::{check, explain, istio, lower, manifest, mesh, queries, regex, routing, workers};

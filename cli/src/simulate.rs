@@ -1,83 +1,26 @@
-//! Who gets which version before and after a change of weights, and who moves: exactly, since a user's bucket is a
-//! function of the key and the salts. Users are counted by bucket, so ten million cost no more memory than one.
-//!
-//! | part | its subject |
-//! |-|-|
-//! | `layout` | which subset each bucket belongs to, and who moves between two layouts |
-//! | `setting` | weights as one writes them on a command line |
-//! | `users` | users by bucket: made ones, or those of a file |
-//! | `picture` | what is printed |
+//! Who gets which version before and after a change of weights, and the files that users are read from.
 
-mod layout;
-mod picture;
-mod setting;
-mod users;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
 
-use anyhow::{Result, ensure};
-use graylane_decide::config::Weight;
+use anyhow::{Context, Result};
 
-use crate::explain::unknown;
-use crate::mesh::{Mesh, Rollout, Service};
+pub use graylane_mesh::simulate::*;
 
-pub use layout::{Layout, Move, Moves, moves};
-pub use picture::render;
-pub use setting::{Setting, percent, settings};
-pub use users::{Users, from_file, made};
-
-/// A service and its rollout.
+/// The users of a file, a line each, as raw bytes; `-` is standard input. `progress` is told how many bytes were
+/// read, and how many there are, if that is known.
 ///
 /// # Errors
-/// When the file has no such service, or it has no rollout.
-pub fn rollout<'a>(mesh: &'a Mesh, name: &str) -> Result<(&'a Service, &'a Rollout)> {
-    let Some(service) = mesh.service(name) else { anyhow::bail!(unknown(mesh, name)) };
-    let Some(rollout) = &service.rest().rollout else {
-        ensure!(
-            service.rollouts().next().is_none(),
-            "`{name}` has a rollout in its routes only; what is asked for is one of the service itself"
-        );
-        anyhow::bail!("`{name}` has no rollout: add one, as in `rollout: {{weights: {{canary: 1}}}}`");
-    };
-    Ok((service, rollout))
-}
-
-/// Weights with some of them set anew.
-///
-/// # Errors
-/// When a setting names no canary, or they add up to more than 100 %.
-pub fn changed(service: &Service, weights: &[Weight], settings: &[Setting]) -> Result<Vec<Weight>> {
-    let mut weights = weights.to_vec();
-    for setting in settings {
-        let subset = match &setting.subset {
-            Some(subset) => subset.clone(),
-            None => {
-                ensure!(
-                    weights.len() == 1,
-                    "`{}` has {} canaries: say which, as in `{}={}`",
-                    service.name,
-                    weights.len(),
-                    weights.first().map_or("canary", |weight| &*weight.subset),
-                    percent(setting.buckets)
-                );
-                weights[0].subset.clone()
-            }
-        };
-        setting::check(service, &subset)?;
-        match weights.iter_mut().find(|weight| weight.subset == subset) {
-            Some(weight) => {
-                weight.buckets = setting.buckets;
-                weight.from = setting.from.unwrap_or(weight.from);
-            }
-            None => {
-                let from = setting.from.unwrap_or_default();
-                weights.push(Weight { subset, buckets: setting.buckets, from });
-            }
-        }
+/// When it cannot be read, or a line cannot be a key.
+pub fn from_file(users: Users, path: &Path, progress: impl FnMut(u64, Option<u64>)) -> Result<Users> {
+    let name = path.display();
+    if path == Path::new("-") {
+        return read(users, &mut std::io::stdin().lock(), None, progress)
+            .context("cannot read standard input");
     }
-    let sum: u32 = weights.iter().map(|weight| u32::from(weight.buckets)).sum();
-    ensure!(sum <= 10_000, "the weights add up to {} %: make them 100 or less", f64::from(sum) / 100.0);
-    weights.sort_by(|a, b| a.subset.cmp(&b.subset));
-    Ok(weights)
+    let file = File::open(path).with_context(|| format!("cannot read `{name}`"))?;
+    let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    read(users, &mut reader, length, progress).with_context(|| format!("cannot read `{name}`"))
 }
-
-#[cfg(test)]
-mod tests;

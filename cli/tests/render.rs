@@ -83,7 +83,7 @@ fn schema(kind: Kind) -> Json {
         return serde_json::json!({"properties": {"data": {"additionalProperties": {"type": "string"}}}});
     }
     istio::schema(kind.name()).cloned().unwrap_or_else(|| {
-        let path = root().join(format!("cli/schemas/{}.json", kind.name()));
+        let path = root().join(format!("mesh/schemas/{}.json", kind.name()));
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     })
 }

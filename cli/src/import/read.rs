@@ -4,45 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde_json::Value as Json;
 
 use crate::document::finding::Findings;
-use crate::document::source::{Sources, files_of};
+use crate::document::source::Sources;
 use crate::document::tree;
-
-/// A resource of Kubernetes.
-#[derive(Clone, Debug)]
-pub struct Resource {
-    /// Its kind.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// Its namespace; `default` if it says none.
-    pub namespace: String,
-    /// All of it.
-    pub whole: Json,
-    /// Its spec.
-    pub spec: Json,
-}
-
-impl Resource {
-    /// What to call it in a message.
-    #[must_use]
-    pub fn title(&self) -> String {
-        format!("{} {}/{}", self.kind, self.namespace, self.name)
-    }
-
-    fn of(json: &Json) -> Option<Self> {
-        let text = |value: &Json| value.as_str().map(ToOwned::to_owned);
-        Some(Self {
-            kind: text(&json["kind"])?,
-            name: text(&json["metadata"]["name"])?,
-            namespace: text(&json["metadata"]["namespace"]).unwrap_or_else(|| "default".to_owned()),
-            spec: json["spec"].clone(),
-            whole: json.clone(),
-        })
-    }
-}
+use crate::files::{self, files_of};
+pub use crate::manifest::Resource;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +57,7 @@ pub fn read(paths: &[PathBuf], sources: &mut Sources, findings: &mut Findings) -
     let mut resources = Vec::new();
     for path in paths {
         for path in files_of(path)? {
-            let file = sources.read(&path)?;
+            let file = files::read(sources, &path)?;
             for node in tree::parse(sources, file, findings) {
                 let json = node.json();
                 let is_list = json["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));

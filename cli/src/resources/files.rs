@@ -1,39 +1,15 @@
-//! Resources as files: one each, a kustomization, and the overlays of workers.
+//! Writes resources into a folder, and removes what an earlier run wrote there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 
-use super::{Kind, Resource, overlay};
+use super::{Kind, Resource, Written};
 use crate::mesh::Mesh;
 
 /// First line of every file that is written, by which a later run knows what it may remove.
 const MARK: &str = "# Made by graylane; a new render writes it anew.\n";
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Kustomization {
-    api_version: &'static str,
-    kind: &'static str,
-    resources: Vec<String>,
-}
-
-/// A file's name: files in order of their names are in the order of safe application.
-fn file_name(resource: &Resource) -> String {
-    let (kind, metadata) = (resource.kind().name().to_ascii_lowercase(), &resource.metadata);
-    format!("{}0-{kind}.{}.{}.yaml", resource.stage() as u8, metadata.namespace, metadata.name)
-}
-
-/// What was written, and what was taken away.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// How many resources there are.
-    pub resources: usize,
-    /// Files of topics that an earlier run wrote and this one did not.
-    pub topics_gone: Vec<String>,
-}
 
 /// Writes one file a resource, a kustomization.yaml and the overlays of workers into a folder. Files that an earlier run
 /// wrote and this one does not are removed; files of others stay.
@@ -41,17 +17,7 @@ pub struct Written {
 /// # Errors
 /// When the folder cannot be written.
 pub fn write(mesh: &Mesh, resources: &[Resource], folder: &Path) -> Result<Written> {
-    let mut files = overlay::files(mesh)?;
-    let names: BTreeSet<String> = resources.iter().map(file_name).collect();
-    for resource in resources {
-        files.insert(file_name(resource), resource.yaml()?);
-    }
-    let kustomization = Kustomization {
-        api_version: "kustomize.config.k8s.io/v1beta1",
-        kind: "Kustomization",
-        resources: names.iter().cloned().collect(),
-    };
-    files.insert("kustomization.yaml".to_owned(), serde_saphyr::to_string(&kustomization)?);
+    let files = super::files(mesh, resources)?;
     let gone = write_marked(&files, folder)?;
     let topic = format!("0-{}.", Kind::KafkaTopic.name().to_ascii_lowercase());
     let topics_gone = gone.into_iter().filter(|name| name.contains(&topic)).collect();

@@ -31,7 +31,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
 }
 
 /// Compares the workers of a document with workloads that there are.
-pub fn check_workloads(project: &Project, found: &[crate::import::Resource], findings: &mut Findings) {
+pub fn check_workloads(project: &Project, found: &[crate::manifest::Resource], findings: &mut Findings) {
     workloads::check(&mut Checker { project, findings }, found);
 }
 

@@ -3,8 +3,6 @@
 //! Variables are put into values that were read already, never into the text of a file: a variable cannot make a key, a
 //! list or a second line of YAML, and every place stays what it was. `$$` is one `$`; any other `$` means itself.
 
-use std::env::VarError;
-
 use serde_json::Value as Json;
 
 use crate::document::finding::Findings;
@@ -13,7 +11,16 @@ use crate::document::source::{Sources, Span};
 use crate::document::tree::{self, Node, Value};
 use crate::istio;
 
-/// Finds a variable. The process's own environment is [`std::env::var`].
+/// Why a variable has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VarError {
+    /// It is not set.
+    NotPresent,
+    /// Its value is no text.
+    NotUnicode,
+}
+
+/// Finds a variable.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 
 const FORMS: &str = "write `${NAME}` or `${NAME:-default}`, or `$$` for a dollar";
@@ -122,7 +129,7 @@ fn variable(inner: &str, place: &Place<'_>, lookup: Lookup<'_>, findings: &mut F
                 .help(format!("set it, or give a default, as in `${{{name}:-…}}`"));
             String::new()
         }
-        (Err(VarError::NotUnicode(_)), _) => {
+        (Err(VarError::NotUnicode), _) => {
             findings
                 .error(Some(place.of(&whole)), format!("the variable `{name}` is not UTF-8"))
                 .help("set it to text in UTF-8");

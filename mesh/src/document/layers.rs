@@ -1,41 +1,34 @@
 //! Several files become one: a folder is one file per team, `-f` given again lays one file over another.
 
-use std::path::PathBuf;
-
-use anyhow::Result;
-
 use crate::document::Loaded;
 use crate::document::finding::Findings;
-use crate::document::source::{Span, files_of};
+use crate::document::source::Span;
 use crate::document::tree::{self, Entry, Node, Value};
-use crate::document::variables;
+use crate::document::variables::{self, Lookup};
 
-/// Reads each path as one layer: a file, or a folder of files that must not contradict each other.
-pub fn read(paths: &[PathBuf], loaded: &mut Loaded) -> Result<Vec<Node>> {
-    let mut layers = Vec::new();
-    for path in paths {
+/// The name of a file in messages, and its text.
+pub type Text = (String, String);
+
+/// Reads each list of texts as one layer: a file, or the files of a folder that must not contradict each other.
+pub fn read(layers: Vec<Vec<Text>>, lookup: Lookup<'_>, loaded: &mut Loaded) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for texts in layers {
         let mut layer: Option<Node> = None;
-        for file in files_of(path)? {
-            let file = loaded.sources.read(&file)?;
-            let Some(node) = document(file, loaded) else { continue };
+        for (name, text) in texts {
+            let file = loaded.sources.add(name, text);
+            let Some(node) = document(file, lookup, loaded) else { continue };
             layer = Some(match layer {
                 None => node,
                 Some(layer) => join(layer, node, &mut Vec::new(), &mut loaded.findings),
             });
         }
-        layers.extend(layer);
+        nodes.extend(layer);
     }
-    Ok(layers)
-}
-
-/// Reads a text as the only layer.
-pub fn read_text(name: &str, text: &str, loaded: &mut Loaded) -> Option<Node> {
-    let file = loaded.sources.add(name, text);
-    document(file, loaded)
+    nodes
 }
 
 /// The one document of a file.
-fn document(file: usize, loaded: &mut Loaded) -> Option<Node> {
+fn document(file: usize, lookup: Lookup<'_>, loaded: &mut Loaded) -> Option<Node> {
     let before = loaded.findings.count(crate::document::finding::Severity::Error);
     let mut documents = tree::parse(&loaded.sources, file, &mut loaded.findings).into_iter();
     let first = documents.next();
@@ -64,7 +57,7 @@ fn document(file: usize, loaded: &mut Loaded) -> Option<Node> {
             .help("put it into a file of its own; a folder of files is read as one");
     }
     first.map(|mut node| {
-        variables::expand(&mut node, &loaded.sources, &|name| std::env::var(name), &mut loaded.findings);
+        variables::expand(&mut node, &loaded.sources, lookup, &mut loaded.findings);
         node
     })
 }

@@ -1,10 +1,8 @@
-//! Users by bucket: made ones, or those of a file.
+//! Users by bucket: made ones, or those of a text.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write as _};
-use std::path::Path;
+use std::io::{BufRead, Read as _, Write as _};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use graylane_decide::sticky::{BUCKETS, Seed, Unit};
 
 /// Longest key, in bytes: Envoy takes no more than 60 KiB of headers (`max_request_headers_kb`).
@@ -50,24 +48,12 @@ pub fn made(mut users: Users, count: u64) -> Users {
     users
 }
 
-/// The users of a file, a line each, as raw bytes; `-` is standard input. `progress` is told how many bytes were
-/// read, and how many there are, if that is known.
+/// The users of a text, a line each, as raw bytes. `progress` is told how many bytes were read, and how many there
+/// are, if that is known.
 ///
 /// # Errors
 /// When it cannot be read, or a line cannot be a key.
-pub fn from_file(users: Users, path: &Path, progress: impl FnMut(u64, Option<u64>)) -> Result<Users> {
-    let name = path.display();
-    if path == Path::new("-") {
-        return read(users, &mut std::io::stdin().lock(), None, progress)
-            .context("cannot read standard input");
-    }
-    let file = File::open(path).with_context(|| format!("cannot read `{name}`"))?;
-    let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
-    let mut reader = BufReader::with_capacity(1 << 18, file);
-    read(users, &mut reader, length, progress).with_context(|| format!("cannot read `{name}`"))
-}
-
-fn read(
+pub fn read(
     mut users: Users,
     reader: &mut impl BufRead,
     length: Option<u64>,
@@ -125,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_an_error_and_not_all_memory() {
-        let mut endless = BufReader::new(std::io::repeat(b'x'));
+        let mut endless = std::io::BufReader::new(std::io::repeat(b'x'));
         let error = read(Users::none("a", "b"), &mut endless, None, |_, _| {}).unwrap_err();
         assert_eq!(error.to_string(), "line 1 is longer than 60 KiB: write one key a line");
     }

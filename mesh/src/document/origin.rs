@@ -181,7 +181,7 @@ mod tests {
         let (sources, tree) = merged(&[("base.yaml", base), ("prod.yaml", "a: {b: [2]}\nq: 1\n")]);
         let text = yaml(&tree, &sources);
         let (back_sources, mut back) = merged(&[("out.yaml", &text)]);
-        let unset = |_: &str| Err(std::env::VarError::NotPresent);
+        let unset = |_: &str| Err(variables::VarError::NotPresent);
         let mut findings = Findings::default();
         variables::expand(&mut back, &back_sources, &unset, &mut findings);
         assert!(!findings.has_errors(), "{text}");

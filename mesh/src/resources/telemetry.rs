@@ -8,7 +8,7 @@ use graylane_decide::names;
 use serde_json::{Value as Json, json};
 
 use super::{Kind, Options, Resource, Stage};
-use crate::import::Resource as Existing;
+use crate::manifest::Resource as Existing;
 use crate::mesh::{Fields, Mesh};
 
 /// The metrics that get tags: dashboards, alerts and ramps read no others, and every tag multiplies series.

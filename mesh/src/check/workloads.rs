@@ -3,7 +3,7 @@
 use graylane_decide::names::TENANT_LABEL;
 
 use super::{Checker, instead};
-use crate::import::Resource;
+use crate::manifest::Resource;
 use crate::workers::Worker;
 
 pub fn check(checker: &mut Checker<'_>, found: &[Resource]) {

@@ -1,0 +1,93 @@
+//! The graylane file: from YAML, over a tree with places, to a typed document.
+
+pub mod duration;
+pub mod finding;
+pub mod layers;
+pub mod model;
+pub mod origin;
+pub mod shape;
+pub mod source;
+pub mod tree;
+pub mod variables;
+
+use anyhow::Result;
+
+use finding::Findings;
+use layers::Text;
+use model::Document;
+use source::{Sources, Span};
+use tree::Node;
+use variables::{Lookup, VarError};
+
+/// What was read: the files, what is wrong with them, and, if nothing is, the document.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The files.
+    pub sources: Sources,
+    /// What was found so far.
+    pub findings: Findings,
+    /// The document, as far as its shape is right; not to be used while there are errors.
+    pub project: Option<Project>,
+}
+
+/// A document whose shape is right, and its places.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// All files merged.
+    pub tree: Node,
+    /// The same, typed.
+    pub document: Document,
+}
+
+impl Project {
+    /// Where to point for a path; see [`Node::span_of`].
+    #[must_use]
+    pub fn span(&self, path: &[&str]) -> Option<Span> {
+        Some(self.tree.span_of(path))
+    }
+
+    /// Where the key at the end of a path was written.
+    #[must_use]
+    pub fn key(&self, path: &[&str]) -> Option<Span> {
+        Some(self.tree.key_of(path))
+    }
+}
+
+/// Reads layers of texts; later ones override earlier ones. A layer is a file, or the files of a folder.
+#[must_use]
+pub fn of(layers: Vec<Vec<Text>>, lookup: Lookup<'_>) -> Loaded {
+    let mut loaded = Loaded::default();
+    let layers = layers::read(layers, lookup, &mut loaded);
+    finish(loaded, layers)
+}
+
+/// Reads layers of texts and lays them over each other; nothing is said about what they mean.
+#[must_use]
+pub fn merged_of(layers: Vec<Vec<Text>>, lookup: Lookup<'_>) -> (Loaded, Option<Node>) {
+    let mut loaded = Loaded::default();
+    let layers = layers::read(layers, lookup, &mut loaded);
+    let tree = layers::merge(layers, &mut loaded.findings);
+    (loaded, tree)
+}
+
+/// Reads a text, as if it were a file of that name; no variable is set.
+///
+/// # Errors
+/// Never.
+pub fn load_text(name: &str, text: &str) -> Result<Loaded> {
+    let unset = |_: &str| Err(VarError::NotPresent);
+    Ok(of(vec![vec![(name.to_owned(), text.to_owned())]], &unset))
+}
+
+fn finish(mut loaded: Loaded, layers: Vec<Node>) -> Loaded {
+    let Some(tree) = layers::merge(layers, &mut loaded.findings) else { return loaded };
+    let Some(json) = shape::check(&tree, &mut loaded.findings) else { return loaded };
+    match serde_json::from_value(json) {
+        Ok(document) => loaded.project = Some(Project { tree, document }),
+        // The schema is derived from the same types, so this is a gap in `shape`; a poor message is better than none.
+        Err(error) => {
+            loaded.findings.error(Some(tree.span), format!("the file cannot be read: {error}"));
+        }
+    }
+    loaded
+}

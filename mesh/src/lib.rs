@@ -1,0 +1,18 @@
+//! What a graylane file means, from its text on: read, checked, explained, rendered, simulated and asked about.
+//!
+//! No I/O, no threads, no clock, no environment: texts and variables come in as values. So it runs in a browser as well
+//! (`make wasm32` builds it for `wasm32-unknown-unknown`).
+
+pub mod check;
+pub mod document;
+pub mod explain;
+pub mod istio;
+pub mod lower;
+pub mod manifest;
+pub mod mesh;
+pub mod queries;
+pub mod regex;
+pub mod resources;
+pub mod routing;
+pub mod simulate;
+pub mod workers;

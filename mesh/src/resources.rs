@@ -1,0 +1,346 @@
+//! The Istio resources of a file.
+//!
+//! Deterministic: the same file gives the same bytes. The order is that of safe application: DestinationRules (a
+//! route to a subset that is not there yet answers 503), sidecar plugins, VirtualServices, gateway plugin; removal goes
+//! the other way round. What is only seen of it comes last.
+
+mod alertmanager_config;
+mod dashboard;
+mod destination_rule;
+mod files;
+mod hosts;
+mod mesh_config;
+mod overlay;
+mod plugin;
+mod prometheus_rule;
+mod request_authentication;
+mod telemetry;
+mod topic;
+mod virtual_service;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::manifest;
+use crate::mesh::{Fields, Mesh};
+
+pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
+pub use destination_rule::{common_labels, host_subsets};
+pub use files::{Written, files};
+pub use mesh_config::mesh_config;
+pub use overlay::files as overlays;
+pub use telemetry::{check_merge, existing as existing_telemetries};
+pub use virtual_service::{exposed_frame, exposed_places, host_blocks};
+
+/// What kind of resource; ordered as they are safely applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A tenant's topic of a worker.
+    KafkaTopic,
+    /// Subsets of a service.
+    DestinationRule,
+    /// A plugin, up to Istio 1.31 the usual way.
+    WasmPlugin,
+    /// A plugin, since Istio 1.30.
+    TrafficExtension,
+    /// Routes of a service or a public host.
+    VirtualService,
+    /// What is measured.
+    Telemetry,
+    /// Which tokens are verified.
+    RequestAuthentication,
+    /// Alerts.
+    PrometheusRule,
+    /// Whom alerts call.
+    AlertmanagerConfig,
+    /// A dashboard.
+    ConfigMap,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::KafkaTopic,
+        Self::DestinationRule,
+        Self::WasmPlugin,
+        Self::TrafficExtension,
+        Self::VirtualService,
+        Self::Telemetry,
+        Self::RequestAuthentication,
+        Self::PrometheusRule,
+        Self::AlertmanagerConfig,
+        Self::ConfigMap,
+    ];
+
+    /// Its name in Kubernetes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KafkaTopic => "KafkaTopic",
+            Self::DestinationRule => "DestinationRule",
+            Self::WasmPlugin => "WasmPlugin",
+            Self::TrafficExtension => "TrafficExtension",
+            Self::VirtualService => "VirtualService",
+            Self::Telemetry => "Telemetry",
+            Self::RequestAuthentication => "RequestAuthentication",
+            Self::PrometheusRule => "PrometheusRule",
+            Self::AlertmanagerConfig => "AlertmanagerConfig",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+
+    /// Group and version of its API, as served since Istio 1.28, Strimzi 0.49 and Prometheus Operator 0.59.
+    #[must_use]
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Self::KafkaTopic => "kafka.strimzi.io/v1",
+            Self::DestinationRule | Self::VirtualService => "networking.istio.io/v1",
+            Self::WasmPlugin | Self::TrafficExtension => "extensions.istio.io/v1alpha1",
+            Self::Telemetry => "telemetry.istio.io/v1",
+            Self::RequestAuthentication => "security.istio.io/v1",
+            Self::PrometheusRule => "monitoring.coreos.com/v1",
+            Self::AlertmanagerConfig => "monitoring.coreos.com/v1alpha1",
+            Self::ConfigMap => "v1",
+        }
+    }
+}
+
+/// Through which API plugins are applied. Never both, or the filter runs twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extension {
+    /// WasmPlugin.
+    #[default]
+    WasmPlugin,
+    /// TrafficExtension, its successor.
+    TrafficExtension,
+}
+
+/// What carries the mesh's traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataPlane {
+    /// A sidecar in every pod.
+    #[default]
+    Sidecar,
+    /// Waypoints.
+    Ambient,
+}
+
+/// How a file is rendered.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Through which API plugins are applied.
+    pub extension: Extension,
+    /// What carries the traffic.
+    pub data_plane: DataPlane,
+    /// Where Istio gets the filter, written as it is; without it there are no plugins.
+    pub url: Option<String>,
+    /// Plain routing: no plugin, and no rule that only a plugin makes sense of.
+    pub without_filter: bool,
+    /// Spans get their tags from headers, as before Istio 1.29.
+    pub header_tags: bool,
+    /// Telemetries that exist, to be merged with ours.
+    pub telemetries: Vec<manifest::Resource>,
+    /// A dashboard as ConfigMap; without this, where the file has alerts.
+    pub dashboards: Option<bool>,
+    /// Only these kinds.
+    pub only: Option<BTreeSet<Kind>>,
+}
+
+/// When a resource is safely applied, counted from the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Workers consume what is there.
+    Topics = 0,
+    /// Nothing depends on what was before.
+    Subsets = 1,
+    /// Sidecars and waypoints learn what routes will need.
+    Plugins = 2,
+    /// Routes.
+    Routes = 3,
+    /// The gateway starts to choose.
+    Gateway = 4,
+    /// What is seen of it all.
+    Sight = 5,
+}
+
+/// One resource.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    api_version: &'static str,
+    #[serde(rename = "kind")]
+    kind_name: &'static str,
+    /// Name, namespace, labels and annotations.
+    pub metadata: Metadata,
+    #[serde(flatten)]
+    body: Body,
+    #[serde(skip)]
+    kind: Kind,
+    #[serde(skip)]
+    stage: Stage,
+}
+
+/// Name, namespace, labels and annotations of a resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metadata {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// What owns it, so that `kubectl apply --prune` and Argo CD can.
+    pub labels: BTreeMap<Cow<'static, str>, String>,
+    /// What made it.
+    pub annotations: BTreeMap<&'static str, String>,
+}
+
+impl Metadata {
+    /// Adds the labels by which Prometheus and Alertmanager choose what they load.
+    fn chosen_by(&mut self, mesh: &Mesh) {
+        let labels = mesh.document.alerts.iter().flat_map(|alerts| &alerts.labels);
+        self.labels.extend(labels.map(|(key, value)| (Cow::Owned(key.clone()), value.clone())));
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Body {
+    Spec(Spec),
+    Data(BTreeMap<String, String>),
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Spec {
+    KafkaTopic(topic::Spec),
+    DestinationRule(destination_rule::Spec),
+    VirtualService(virtual_service::Spec),
+    WasmPlugin(Box<plugin::WasmPlugin>),
+    TrafficExtension(Box<plugin::TrafficExtension>),
+    PrometheusRule(prometheus_rule::Spec),
+    Fields(Fields),
+    /// Of a ConfigMap, which has no spec.
+    Data(BTreeMap<String, String>),
+}
+
+/// Label with the program that made a resource.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label with the mesh that a resource belongs to.
+pub const PART_OF: &str = "app.kubernetes.io/part-of";
+/// Annotation with the version of the program.
+pub const VERSION: &str = "graylane.dev/version";
+
+impl Resource {
+    fn new(mesh: &Mesh, kind: Kind, stage: Stage, namespace: &str, name: &str, spec: Spec) -> Self {
+        let part_of = mesh.document.mesh.name.clone();
+        Self {
+            api_version: kind.api_version(),
+            kind_name: kind.name(),
+            metadata: Metadata {
+                name: resource_name(mesh, name),
+                namespace: namespace.to_owned(),
+                labels: BTreeMap::from([
+                    (MANAGED_BY.into(), "graylane".to_owned()),
+                    (PART_OF.into(), part_of),
+                ]),
+                annotations: BTreeMap::from([(VERSION, env!("CARGO_PKG_VERSION").to_owned())]),
+            },
+            body: match spec {
+                Spec::Data(data) => Body::Data(data),
+                spec => Body::Spec(spec),
+            },
+            kind,
+            stage,
+        }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// When it is safely applied.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// As YAML, without a line before it.
+    ///
+    /// # Errors
+    /// Never in practice: all of it is text, numbers, lists and maps.
+    pub fn yaml(&self) -> Result<String> {
+        let mut options = serde_saphyr::SerializerOptions::default();
+        // One line a text, however long: people grep and diff these.
+        options.prefer_block_scalars = false;
+        Ok(serde_saphyr::to_string_with_options(self, options)?)
+    }
+
+    /// As JSON, for schemas and comparisons.
+    ///
+    /// # Errors
+    /// Never in practice, as [`Resource::yaml`].
+    pub fn json(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::to_value(self)?)
+    }
+}
+
+/// The name of a resource about this: the mesh's name and the thing's, as a DNS name.
+#[must_use]
+pub fn resource_name(mesh: &Mesh, name: &str) -> String {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
+    let name: String = name.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    format!("{}-{name}", mesh.document.mesh.name)
+}
+
+/// All resources of a mesh, in the order of safe application.
+#[must_use]
+pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
+    let mut all = topic::all(mesh);
+    all.extend(destination_rule::all(mesh));
+    if let Some(url) = options.url.as_ref().filter(|_| !options.without_filter) {
+        all.extend(plugin::all(mesh, options, url));
+    }
+    all.extend(virtual_service::all(mesh, options.without_filter));
+    if !options.without_filter {
+        all.extend(request_authentication::all(mesh));
+    }
+    all.extend(telemetry::all(mesh, options));
+    if !options.without_filter {
+        let has_alerts = mesh.document.alerts.is_some();
+        let dashboards = options.dashboards.unwrap_or(has_alerts);
+        all.extend((has_alerts || dashboards).then(|| prometheus_rule::all(mesh, options)).flatten());
+        all.extend(alertmanager_config::all(mesh));
+        all.extend(dashboards.then(|| dashboard::config_map(mesh, options)));
+    }
+    all.retain(|resource| options.only.as_ref().is_none_or(|only| only.contains(&resource.kind)));
+    all.sort_by(|a, b| {
+        let place = |resource: &Resource| {
+            (
+                resource.stage,
+                resource.kind,
+                resource.metadata.namespace.clone(),
+                resource.metadata.name.clone(),
+            )
+        };
+        place(a).cmp(&place(b))
+    });
+    all
+}
+
+/// The resources as one YAML stream, ready for `kubectl apply -f -`.
+///
+/// # Errors
+/// Never in practice, as [`Resource::yaml`].
+pub fn stream(resources: &[Resource]) -> Result<String> {
+    let mut text = String::new();
+    for resource in resources {
+        // Every document starts with its marker: kubectl takes a file that starts with `{` for JSON.
+        text += "---\n";
+        text += &resource.yaml()?;
+    }
+    Ok(text)
+}
