@@ -1,33 +1,56 @@
-//! From VirtualServices and DestinationRules that exist to a graylane file that routes the same.
+//! From VirtualServices and DestinationRules that exist to a graylane file that routes the same, and proves it.
 //!
 //! | part | its subject |
 //! |-|-|
 //! | `read` | resources out of YAML, also of `kubectl get -o yaml` |
-//! | `rules` | rules of a VirtualService, brought to pins, rollouts and routes |
+//! | `fields` | fields of Istio's resources that a file does not carry |
+//! | `drafts` | what the mesh and the gateways do with requests to a host |
+//! | `blocks` | rules in a row that are one route: tenants' exceptions, and everybody else |
+//! | `targets` | destinations, as subsets |
+//! | `services` | a service of the file, from all of it |
+//! | `edge` | the gateway and its tokens |
+//! | `prove` | requests through the original and through what would be rendered |
+//! | `plan` | which resources go, which stay, and in what order |
+//! | `said` | what is not carried over, and what is good to know |
 //! | `workloads` | a first file, from Services and Deployments |
 //! | `file` | the graylane file, as it is written |
 
+mod blocks;
+mod drafts;
+mod edge;
+mod fields;
 mod file;
+mod plan;
+mod prove;
 mod read;
-mod rules;
+mod said;
+mod services;
+mod targets;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Result;
 use graylane_decide::names::DEFAULT_HEADER;
+use graylane_decide::plan::is_name;
 use serde_json::Value as Json;
 
 pub use file::File;
+pub use plan::{Plan, Step};
 pub use read::{Found, Resource, read};
 pub use workloads::init;
 
-use file::{EdgeOut, Expose, GatewayOut, MeshOut, ServiceOut, TenantOut};
-use rules::{Group, Rule};
+use crate::document::finding::Findings;
+use crate::document::source::{Sources, Span};
+use crate::traffic::World;
+use drafts::Drafts;
+use file::{MeshOut, PolicyOut, ServiceOut, TenantOut};
+use said::Said;
 
 /// What only a person can know.
 #[derive(Clone, Debug, Default)]
 pub struct Choices {
-    /// The tenant header; none: the header that most rules match exactly.
+    /// The tenant header; none: one that is called so.
     pub header: Option<String>,
     /// The tenant of live users, whom no rule names.
     pub default_tenant: String,
@@ -35,195 +58,228 @@ pub struct Choices {
     pub mesh: Option<String>,
 }
 
-/// The file, and everything that it could not say.
-pub fn import(found: &Found, choices: &Choices) -> (File, Vec<String>) {
-    let mut notes: Vec<String> = found
-        .others
-        .iter()
-        .map(|(kind, count)| format!("{count} of kind {kind}: not about routes, left alone"))
-        .collect();
-    let header = choices.header.clone().unwrap_or_else(|| tenant_header(found));
-    let namespace = found.namespace();
-    let mut importer =
-        Importer { found, header: &header, notes: &mut notes, services: BTreeMap::new(), gateway: None };
-    importer.virtual_services();
-    importer.destination_rules();
-    let (mut services, gateway) = (importer.finish(&namespace), importer.gateway.take());
-    let default = if choices.default_tenant.is_empty() { "green" } else { &choices.default_tenant };
-    let tenants: BTreeSet<String> = services.values().flat_map(ServiceOut::tenants).collect();
-    services.values_mut().for_each(|service| service.let_take_part(&tenants, default));
-    let mut all: BTreeMap<String, TenantOut> =
-        tenants.into_iter().map(|name| (name, TenantOut::default())).collect();
-    all.insert(default.to_owned(), TenantOut { default: Some(true) });
-    let file = File {
-        version: 1,
-        mesh: MeshOut { name: choices.mesh.clone().unwrap_or_else(|| namespace.clone()), namespace },
-        header: (header != DEFAULT_HEADER).then_some(header),
-        tenants: all,
-        edge: gateway.map(|name| EdgeOut { gateway: GatewayOut::new(name) }),
-        services,
-    };
-    (file, notes)
+/// A file, and what is to be said of it.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The file; none: `check` would refuse it.
+    pub text: Option<String>,
+    /// What is not carried over, as errors, and what is good to know.
+    pub findings: Findings,
+    /// How many requests were tried.
+    pub tried: usize,
+    /// How the file takes over.
+    pub plan: Plan,
 }
 
-/// The header that most rules match exactly; ours is not meant.
+/// The file, and everything that it could not say.
+///
+/// # Errors
+/// Never in practice: all of it is text, numbers, lists and maps.
+pub fn import(found: &Found, choices: &Choices, sources: &Sources) -> Result<Imported> {
+    let header = choices.header.clone().unwrap_or_else(|| tenant_header(found)).to_ascii_lowercase();
+    let whole: Vec<&Json> = found.istio.iter().map(|resource| &resource.whole).collect();
+    let world = World::of(&whole, &header);
+    let mut said = Said::default();
+    for (kind, count) in &found.others {
+        said.hint(None, format!("{count} of kind {kind}: not about routes, left alone"), "");
+    }
+    let drafts = drafts::of(&world, &found.istio, &header, &mut said);
+    fields::check(&found.istio, &mut said);
+    let mut importer = Importer {
+        found,
+        choices,
+        world: &world,
+        header: &header,
+        drafts: &drafts,
+        simple: drafts.all.keys().cloned().collect(),
+    };
+    let mut made = importer.file();
+    let mut proof = prove::compare(&made, &world, found, &drafts)?;
+    // What paths alone cannot say gets routes of its own.
+    let hosts = proof.hosts_to_spell_out(&importer.simple, &drafts);
+    if !hosts.is_empty() {
+        importer.simple.retain(|host| !hosts.contains(host));
+        made = importer.file();
+        proof = prove::compare(&made, &world, found, &drafts)?;
+    }
+    importer.say(&made, &mut said);
+    proof.say(&found.istio, &world, &made, &mut said);
+    let plan = plan::of(found, &drafts, &made, proof.rendered.as_deref().unwrap_or_default());
+    let place = |span: Span| format!("{}:{}", sources.name(span.file), span.line);
+    let text = match proof.rendered {
+        Some(_) => Some(said.comment(&made.file.yaml()?, &made.names, &place)),
+        None => None,
+    };
+    Ok(Imported { text, findings: said.findings(), tried: proof.tried, plan })
+}
+
+/// The header that most rules match exactly, of those that are called after tenants or lanes; which other header chooses a
+/// version only a person can know.
 fn tenant_header(found: &Found) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for rule in found.virtual_services.iter().flat_map(|resource| rules::all(&resource.spec)) {
-        for (name, _) in rule.exact_headers() {
+    for (name, _) in exact_headers(found) {
+        let says_so = ["tenant", "lane"].iter().any(|word| name.contains(word)) && !name.contains("language");
+        if says_so && !name.starts_with("x-graylane-") {
             *counts.entry(name).or_default() += 1;
         }
     }
-    counts.retain(|name, _| !name.starts_with("x-graylane-"));
     let most = counts.into_iter().max_by(|(a, n), (b, m)| n.cmp(m).then(b.cmp(a)));
     most.map_or_else(|| DEFAULT_HEADER.to_owned(), |(name, _)| name)
 }
 
-/// A host, and the port where its services differ in it.
-type Place = (String, Option<u16>);
-
-/// What is known of a service so far.
-#[derive(Default)]
-struct Known<'a> {
-    rules: Vec<Rule<'a>>,
-    from_gateway: Vec<Rule<'a>>,
-    expose: Expose,
-    ports: BTreeSet<u16>,
+/// Headers that any rule matches exactly, and the values.
+fn exact_headers(found: &Found) -> Vec<(String, String)> {
+    let list = |json: &Json, key: &str| json[key].as_array().cloned().unwrap_or_default();
+    let mut all = Vec::new();
+    for resource in found.of_kind("VirtualService") {
+        for one in list(&resource.spec, "http").iter().flat_map(|rule| list(rule, "match")) {
+            for (name, value) in one["headers"].as_object().into_iter().flatten() {
+                if let Some(exact) = value["exact"].as_str() {
+                    all.push((name.to_ascii_lowercase(), exact.to_owned()));
+                }
+            }
+        }
+    }
+    all
 }
 
-struct Importer<'a, 'n> {
+/// A file, and which service is which host.
+pub struct Made {
+    file: File,
+    /// Names of services by host; of several that share one, the first.
+    names: BTreeMap<String, String>,
+    /// Subsets that no DestinationRule makes, by host.
+    unknown: BTreeMap<String, BTreeSet<String>>,
+    /// Does a rule match the tenant header other than by a tenant's name?
+    loose: bool,
+    gateway: Option<edge::Found>,
+}
+
+struct Importer<'a> {
     found: &'a Found,
+    choices: &'a Choices,
+    world: &'a World,
     header: &'a str,
-    notes: &'n mut Vec<String>,
-    services: BTreeMap<Place, Known<'a>>,
-    gateway: Option<String>,
+    drafts: &'a Drafts,
+    /// Hosts whose paths are tried as all that there is to say for the outside.
+    simple: BTreeSet<String>,
 }
 
-impl<'a> Importer<'a, '_> {
-    fn virtual_services(&mut self) {
-        let found = self.found;
-        for resource in &found.virtual_services {
-            for key in ["tcp", "tls"].into_iter().filter(|key| resource.spec.get(*key).is_some()) {
-                self.notes.push(format!("{}: `{key}` routes stay as they are", resource.title()));
-            }
-            let names = |key: &str| {
-                resource.spec[key]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Json::as_str)
-                    .collect::<Vec<_>>()
-            };
-            let gateways = names("gateways");
-            let outside: Vec<&str> = gateways.iter().copied().filter(|name| *name != "mesh").collect();
-            let inside = gateways.is_empty() || gateways.contains(&"mesh");
-            for rule in rules::all(&resource.spec) {
-                if inside {
-                    self.inside(resource, &rule);
-                }
-                if let Some(gateway) = outside.first() {
-                    let gateway = if gateway.contains('/') {
-                        (*gateway).to_owned()
-                    } else {
-                        format!("{}/{gateway}", resource.namespace)
-                    };
-                    if self.gateway.get_or_insert_with(|| gateway.clone()) != &gateway {
-                        self.notes.push(format!(
-                            "{}: a second gateway, {gateway}; the file has one",
-                            resource.title()
-                        ));
-                    }
-                    self.outside(resource, &rule, &names("hosts"));
-                }
-            }
-        }
-    }
-
-    /// The service that a rule is about; a note if there is none.
-    fn place(&mut self, resource: &read::Resource, rule: &Rule<'a>, port: Option<u16>) -> Option<Place> {
-        match rule.hosts(&resource.namespace)[..] {
-            [ref host] => Some((host.clone(), port)),
-            _ => {
-                self.notes.push(format!(
-                    "{} rule {}: not one service, left out",
-                    resource.title(),
-                    rule.name
-                ));
-                None
-            }
-        }
-    }
-
-    fn inside(&mut self, resource: &'a read::Resource, rule: &Rule<'a>) {
-        let port = rule.matched_port();
-        let Some(place) = self.place(resource, rule, port) else { return };
-        if rule.is_passthrough() {
-            return;
-        }
-        let known = self.services.entry(place).or_default();
-        known.ports.extend(port);
-        known.rules.push(rule.without(&["port"]));
-    }
-
-    fn outside(&mut self, resource: &'a read::Resource, rule: &Rule<'a>, hosts: &[&str]) {
-        let matched = rule.destination_port();
-        let Some((host, _)) = self.place(resource, rule, None) else { return };
-        let shared = self.services.keys().any(|(known, port)| *known == host && port.is_some());
-        let known = self.services.entry((host, matched.filter(|_| shared))).or_default();
-        known.expose.hosts.extend(hosts.iter().map(|host| (*host).to_owned()));
-        known.expose.paths.extend(rule.prefix());
-        known.ports.extend(matched);
-        known.from_gateway.push(rule.without(&["uri"]));
-    }
-
-    fn destination_rules(&mut self) {
-        for resource in &self.found.destination_rules {
-            let host =
-                rules::full_host(resource.spec["host"].as_str().unwrap_or_default(), &resource.namespace);
-            if self.services.keys().all(|(known, _)| *known != host) {
-                self.services.entry((host, None)).or_default();
-            }
-        }
-    }
-
-    fn finish(&mut self, mesh_namespace: &str) -> BTreeMap<String, ServiceOut> {
-        let mut services = BTreeMap::new();
-        for ((host, port), known) in std::mem::take(&mut self.services) {
-            let parts: Vec<&str> = host.split('.').collect();
-            let (short, namespace) = (parts[0], parts.get(1).copied().unwrap_or(mesh_namespace));
-            let in_cluster = host.ends_with(".svc.cluster.local") && parts.len() == 5;
-            let name = port.map_or_else(|| short.to_owned(), |port| format!("{short}-{port}"));
-            let title = format!("service {name}");
-            let mut out = ServiceOut {
-                host: match (in_cluster, name == short) {
-                    (true, true) => None,
-                    (true, false) => Some(short.to_owned()),
-                    (false, _) => Some(if host.contains('.') { host.clone() } else { format!("{host}.") }),
+impl Importer<'_> {
+    fn file(&self) -> Made {
+        let namespace = self.found.namespace();
+        let gateway = edge::of(self.found, self.drafts);
+        let name = gateway.as_ref().map(|gateway| gateway.name.clone());
+        let common = services::Common { world: self.world, header: self.header, gateway: name.as_deref() };
+        let mut made = Made {
+            file: File {
+                version: 1,
+                mesh: MeshOut {
+                    name: self.choices.mesh.clone().unwrap_or_else(|| namespace.clone()),
+                    namespace: namespace.clone(),
                 },
-                namespace: (in_cluster && namespace != mesh_namespace).then(|| namespace.to_owned()),
-                port: port.or_else(|| known.ports.first().copied().filter(|_| known.ports.len() == 1)),
-                expose: (!known.expose.hosts.is_empty()).then_some(known.expose),
-                ..ServiceOut::default()
-            };
-            // What holds inside the mesh is what the file says; a gateway's own rules only where there are no others.
-            let rules = if known.rules.is_empty() { known.from_gateway } else { known.rules };
-            let groups = Group::of(rules, self.header, &title, self.notes);
-            out.take_groups(groups, &title, self.notes);
-            let own = self.found.destination_rules.iter().find(|resource| {
-                rules::full_host(resource.spec["host"].as_str().unwrap_or_default(), &resource.namespace)
-                    == host
-            });
-            out.take_subsets(own.map(|resource| &resource.spec), &title, self.notes);
-            if services.contains_key(&name) {
-                self.notes.push(format!("{title}: a second service of this name, of namespace {namespace}; called {name}-{namespace}"));
-                services.insert(
-                    format!("{name}-{namespace}"),
-                    ServiceOut { host: out.host.or_else(|| Some(short.to_owned())), ..out },
-                );
-            } else {
-                services.insert(name, out);
+                header: (self.header != DEFAULT_HEADER).then(|| self.header.to_owned()),
+                tenants: BTreeMap::new(),
+                policy: None,
+                edge: gateway.as_ref().map(|gateway| gateway.out(&self.drafts.claims)),
+                services: BTreeMap::new(),
+            },
+            names: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            loose: false,
+            gateway,
+        };
+        for (host, draft) in &self.drafts.all {
+            for (port, draft) in services::by_port(draft) {
+                let own = services::make(&common, host, port, &draft, self.simple.contains(host));
+                made.loose |= own.loose;
+                if !own.unknown.is_empty() {
+                    made.unknown.entry(host.clone()).or_default().extend(own.unknown);
+                }
+                made.add(host, port, own.out, &namespace);
             }
         }
-        services
+        self.tenants(&mut made);
+        made
+    }
+
+    fn tenants(&self, made: &mut Made) {
+        let default =
+            if self.choices.default_tenant.is_empty() { "green" } else { &self.choices.default_tenant };
+        let services = &mut made.file.services;
+        let tenants: BTreeSet<String> =
+            services.values().flat_map(|service| service.declared.clone()).collect();
+        services.values_mut().for_each(|service| service.let_take_part(&tenants, default));
+        made.file.tenants = tenants.into_iter().map(|name| (name, TenantOut::default())).collect();
+        made.file.tenants.insert(default.to_owned(), TenantOut { default: Some(true) });
+        if made.loose {
+            made.file.policy = Some(PolicyOut { unknown: "pass" });
+        }
+    }
+
+    /// What is good to know of the whole.
+    fn say(&self, made: &Made, said: &mut Said) {
+        let place = |host: &str| {
+            let leads = |resource: &&Resource| {
+                resource.spec.to_string().contains(host.split('.').next().unwrap_or(host))
+            };
+            self.found.of_kind("VirtualService").find(leads).map(Resource::name_place)
+        };
+        for (host, subsets) in &made.unknown {
+            let list: Vec<&str> = subsets.iter().map(String::as_str).collect();
+            said.loss(
+                place(host),
+                Some(host),
+                format!("subset {} of {host}: no DestinationRule makes it", list.join(", ")),
+                "pass the DestinationRule too; the labels in the file are guessed",
+            );
+        }
+        if made.loose {
+            said.hint(
+                None,
+                format!("rules match `{}` other than by a tenant's name", self.header),
+                "so the file says `policy: {unknown: pass}`: the filter leaves such values as they are",
+            );
+        }
+        let tenants_at_edge = made.file.tenants.len() > 1;
+        if let Some(gateway) = &made.gateway {
+            gateway.say(self.header, tenants_at_edge, said);
+        }
+        let mut others: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, value) in exact_headers(self.found) {
+            if name != self.header && !name.starts_with("x-graylane-") && !name.starts_with(['@', ':']) {
+                others.entry(name).or_default().insert(value);
+            }
+        }
+        for (name, values) in others {
+            let values: Vec<String> = values.into_iter().take(3).collect();
+            said.hint(
+                None,
+                format!("rules match the header `{name}` ({}); the file matches it as they do", values.join(", ")),
+                &format!("if its values are groups of users, `graylane import --header {name}` makes tenants of them"),
+            );
+        }
+    }
+}
+
+impl Made {
+    fn add(&mut self, host: &str, port: Option<u16>, out: ServiceOut, mesh_namespace: &str) {
+        let parts: Vec<&str> = host.split('.').collect();
+        let (short, namespace) = (parts[0], parts.get(1).copied().unwrap_or(mesh_namespace));
+        let in_cluster = host.ends_with(".svc.cluster.local") && parts.len() == 5;
+        let base = port.map_or_else(|| short.to_owned(), |port| format!("{short}-{port}"));
+        let longer = [base.clone(), format!("{base}-{namespace}"), host.replace('.', "-")];
+        let numbered = (2..).map(|number| format!("{base}-{number}"));
+        let free = |name: &String| is_name(name) && !self.file.services.contains_key(name);
+        let name = longer.into_iter().chain(numbered).find(free).unwrap_or(base);
+        let said = match (in_cluster, name == short) {
+            (true, true) => None,
+            (true, false) => Some(short.to_owned()),
+            // Any other name is meant as it stands.
+            (false, _) => Some(format!("{host}.")),
+        };
+        let namespace = (in_cluster && namespace != mesh_namespace).then(|| namespace.to_owned());
+        self.names.entry(host.to_owned()).or_insert_with(|| name.clone());
+        self.file.services.insert(name, ServiceOut { host: said, namespace, ..out });
     }
 }

@@ -20,4 +20,6 @@ pub mod simulate;
 pub mod wasm;
 
 // What needs no I/O is a library of its own; see there.
-pub use graylane_mesh::{check, explain, istio, lower, manifest, mesh, queries, regex, routing, workers};
+pub use graylane_mesh::{
+    check, explain, istio, lower, manifest, mesh, queries, regex, routing, traffic, workers,
+};

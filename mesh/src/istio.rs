@@ -52,6 +52,12 @@ pub fn http_match() -> &'static Json {
     part(&VIRTUAL_SERVICE, "/properties/spec/properties/http/items/properties/match/items")
 }
 
+/// What requests to a destination and its responses get or lose.
+#[must_use]
+pub fn headers() -> &'static Json {
+    part(&VIRTUAL_SERVICE, "/properties/spec/properties/http/items/properties/headers")
+}
+
 /// The traffic policy of a DestinationRule.
 #[must_use]
 pub fn traffic_policy() -> &'static Json {

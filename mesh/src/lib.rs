@@ -15,4 +15,5 @@ pub mod regex;
 pub mod resources;
 pub mod routing;
 pub mod simulate;
+pub mod traffic;
 pub mod workers;

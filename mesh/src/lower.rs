@@ -5,9 +5,10 @@ mod edge;
 use std::collections::BTreeMap;
 
 use graylane_decide::config::{
-    Config, Exempt, Label, Memory, Pin, Policy, Role, Rollout, Route, Service, Sticky, Telemetry, VERSION,
-    WorkloadSubset,
+    Config, End, Exempt, Label, Memory, Pin, Policy, Role, Rollout, Route, Service, Sticky, Telemetry,
+    VERSION, Weight, WorkloadSubset,
 };
+use graylane_decide::sticky::BUCKETS;
 use sha2::{Digest as _, Sha256};
 
 use crate::mesh::{self, Mesh};
@@ -106,8 +107,9 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
             .collect()
     };
     let rollout = |route: &mesh::Route| route.rollout.as_ref().map(rollout);
-    let named = |route: &mesh::Route| {
-        Some(Route { name: route.name.clone()?, pins: pins(route), rollout: rollout(route) })
+    let named = |service: &mesh::Service, route: &mesh::Route| {
+        let route = within(mesh, service, route);
+        Some(Route { name: route.name.clone()?, pins: pins(&route), rollout: rollout(&route) })
     };
     mesh.services
         .iter()
@@ -119,9 +121,37 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
             baseline: service.baseline.clone(),
             pins: pins(service.rest()),
             rollout: rollout(service.rest()),
-            routes: service.routes.iter().filter_map(named).collect(),
+            routes: service
+                .routes
+                .iter()
+                .chain(service.outside.iter().map(|outside| &outside.route))
+                .filter_map(|route| named(service, route))
+                .collect(),
         })
         .collect()
+}
+
+/// A route with a baseline of its own, said with the service's: the filter knows one baseline for each service. Whoever
+/// is not placed otherwise is pinned to the route's, and in a rollout it fills from the top what the canaries leave.
+fn within(mesh: &Mesh, service: &mesh::Service, route: &mesh::Route) -> mesh::Route {
+    let mut route = route.clone();
+    if route.baseline == service.baseline {
+        return route;
+    }
+    let baseline = std::mem::replace(&mut route.baseline, service.baseline.clone());
+    let takes_part =
+        |tenant: &String| route.rollout.as_ref().is_some_and(|rollout| rollout.tenants.contains(tenant));
+    let others: Vec<String> = mesh.tenants.iter().filter(|tenant| !takes_part(tenant)).cloned().collect();
+    for tenant in others {
+        route.pins.entry(tenant).or_insert_with(|| baseline.clone());
+    }
+    if let Some(rollout) = &mut route.rollout {
+        let canaries: u16 = rollout.weights.iter().map(|weight| weight.buckets).sum();
+        rollout.weights.retain(|weight| weight.subset != service.baseline);
+        let buckets = BUCKETS.saturating_sub(canaries);
+        rollout.weights.push(Weight { subset: baseline, buckets, from: End::Top });
+    }
+    route
 }
 
 /// Which labels make which subset: said once where all services agree, by service where they do not.

@@ -2,6 +2,9 @@
 
 use serde_json::Value as Json;
 
+use crate::document::source::Span;
+use crate::document::tree::Node;
+
 /// A resource of Kubernetes.
 #[derive(Clone, Debug)]
 pub struct Resource {
@@ -15,6 +18,8 @@ pub struct Resource {
     pub whole: Json,
     /// Its spec.
     pub spec: Json,
+    /// All of it, with the places that it was written at.
+    node: Node,
 }
 
 impl Resource {
@@ -24,16 +29,36 @@ impl Resource {
         format!("{} {}/{}", self.kind, self.namespace, self.name)
     }
 
-    /// Out of JSON; none: it has no kind, or no name.
+    /// Where a part of it was written.
     #[must_use]
-    pub fn of(json: &Json) -> Option<Self> {
+    pub fn place(&self, path: &[&str]) -> Span {
+        self.node.span_of(path)
+    }
+
+    /// Where its name was written.
+    #[must_use]
+    pub fn name_place(&self) -> Span {
+        self.node.span_of(&["metadata", "name"])
+    }
+
+    /// Out of YAML.
+    ///
+    /// # Errors
+    /// The node itself: it has no kind, or no name.
+    pub fn of(node: Node) -> Result<Self, Box<Node>> {
+        let json = node.json();
         let text = |value: &Json| value.as_str().map(ToOwned::to_owned);
-        Some(Self {
-            kind: text(&json["kind"])?,
-            name: text(&json["metadata"]["name"])?,
-            namespace: text(&json["metadata"]["namespace"]).unwrap_or_else(|| "default".to_owned()),
+        let (Some(kind), Some(name)) = (text(&json["kind"]), text(&json["metadata"]["name"])) else {
+            return Err(Box::new(node));
+        };
+        let namespace = text(&json["metadata"]["namespace"]).filter(|name| !name.is_empty());
+        Ok(Self {
+            kind,
+            name,
+            namespace: namespace.unwrap_or_else(|| "default".to_owned()),
             spec: json["spec"].clone(),
-            whole: json.clone(),
+            whole: json,
+            node,
         })
     }
 }

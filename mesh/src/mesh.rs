@@ -59,6 +59,38 @@ pub struct Service {
     pub traffic_policy: Fields,
     /// Do pinned tenants get the baseline while their subset has no healthy pod?
     pub falls_back: bool,
+    /// What single versions have of their own, by subset.
+    pub versions: BTreeMap<String, Version>,
+    /// Requests of the outside, if they do not simply go the service's way.
+    pub outside: Vec<Outside>,
+    /// Is a subset made that is all pods of its host, too? It needs none.
+    pub names_every_subset: bool,
+}
+
+/// What one version has of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Version {
+    /// Its full host name, if it is another one than the service's.
+    pub host: Option<String>,
+    /// The port that it is called at.
+    pub port: Option<u16>,
+    /// Istio's Headers.
+    pub headers: Fields,
+    /// Fields of Istio's TrafficPolicy.
+    pub traffic_policy: Fields,
+}
+
+/// Requests of the outside.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// What holds for them.
+    pub route: Route,
+    /// Which of several services at one host is asked first.
+    pub order: i32,
+    /// Public host names.
+    pub hosts: Vec<String>,
+    /// The Gateways.
+    pub gateways: Vec<String>,
 }
 
 /// What holds for some requests of a service, or for all others.
@@ -74,7 +106,20 @@ pub struct Route {
     pub pins: BTreeMap<String, String>,
     /// Weights over the subsets.
     pub rollout: Option<Rollout>,
+    /// The subset that everybody gets here who is not placed otherwise.
+    pub baseline: String,
 }
+
+impl Route {
+    /// Does Envoy answer by itself, so that there is nothing to choose?
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        ANSWERS.iter().any(|key| self.http.contains_key(*key))
+    }
+}
+
+/// Fields of an HTTPRoute by which Envoy answers itself.
+pub const ANSWERS: [&str; 2] = ["redirect", "directResponse"];
 
 impl Service {
     /// What holds for all requests that are of no route.
@@ -88,7 +133,21 @@ impl Service {
 
     /// All rollouts.
     pub fn rollouts(&self) -> impl Iterator<Item = &Rollout> {
-        self.routes.iter().filter_map(|route| route.rollout.as_ref())
+        let outside = self.outside.iter().map(|outside| &outside.route);
+        self.routes.iter().chain(outside).filter_map(|route| route.rollout.as_ref())
+    }
+
+    /// What a version has of its own. A subset with fallback is its canary's.
+    #[must_use]
+    pub fn version(&self, subset: &str) -> Option<&Version> {
+        self.versions.get(subset.strip_suffix(crate::routing::OR_BASELINE).unwrap_or(subset))
+    }
+
+    /// Is a subset all pods of its host, with nothing said about them, so that no DestinationRule has to make it?
+    #[must_use]
+    pub fn is_plain(&self, subset: &str) -> bool {
+        let says_nothing = self.version(subset).is_none_or(|version| version.traffic_policy.is_empty());
+        says_nothing && !self.names_every_subset && self.subsets.get(subset).is_some_and(BTreeMap::is_empty)
     }
 
     /// The first part of its host: what Kubernetes calls the service.
@@ -127,7 +186,11 @@ pub fn namespace<'a>(mesh: &'a model::Mesh, service: &'a model::Service) -> &'a 
 /// A service's full host name: short names are completed with its namespace.
 #[must_use]
 pub fn full_host(mesh: &model::Mesh, name: &str, service: &model::Service) -> String {
-    let host = service.host.as_deref().unwrap_or(name).to_ascii_lowercase();
+    completed(mesh, service.host.as_deref().unwrap_or(name), service)
+}
+
+fn completed(mesh: &model::Mesh, host: &str, service: &model::Service) -> String {
+    let host = host.to_ascii_lowercase();
     match host.strip_suffix('.') {
         Some(host) => host.to_owned(),
         None if host.contains('.') => host,
@@ -211,20 +274,58 @@ fn resolve(document: &Document, default: &str, name: &str, service: &model::Serv
         http: service.http.clone(),
         pins: service.pins.clone(),
         rollout: service.rollout.as_ref().map(rollout),
+        baseline: baseline(service).unwrap_or_default().to_owned(),
     };
-    let own = |(index, route): (usize, &model::Route)| Route {
-        name: Some(route_name(index, route)),
-        matches: route.matches.clone(),
-        http: rest.http.clone().into_iter().chain(route.http.clone()).collect(),
-        pins: route.pins.clone().unwrap_or_else(|| rest.pins.clone()),
-        rollout: route.rollout.as_ref().map(rollout).or_else(|| rest.rollout.clone()),
+    let under_rest = |name: String, route: &model::Route| {
+        // A route with a baseline of its own stands by itself, and so does one that answers.
+        let answers = ANSWERS.iter().any(|key| route.http.contains_key(*key));
+        let stands_alone = route.baseline.is_some() || answers;
+        let inherited = (!stands_alone).then_some(&rest);
+        Route {
+            name: Some(name),
+            matches: route.matches.clone(),
+            http: inherited
+                .map(|rest| rest.http.clone())
+                .into_iter()
+                .flatten()
+                .chain(route.http.clone())
+                .collect(),
+            pins: route.pins.clone().or(inherited.map(|rest| rest.pins.clone())).unwrap_or_default(),
+            rollout: route.rollout.as_ref().map(rollout).or_else(|| inherited?.rollout.clone()),
+            baseline: route.baseline.clone().unwrap_or_else(|| rest.baseline.clone()),
+        }
     };
+    let own = |(index, route): (usize, &model::Route)| under_rest(route_name(index, route), route);
     let routes: Vec<Route> = service.routes.iter().enumerate().map(own).collect();
+    let expose = service.expose.clone().unwrap_or_default();
+    let or =
+        |own: &Vec<String>, others: &[String]| if own.is_empty() { others.to_vec() } else { own.clone() };
+    let gateway = document.edge.gateway.as_ref().and_then(|gateway| gateway.name.clone());
+    let gateways = or(&expose.gateways, &gateway.into_iter().collect::<Vec<_>>());
+    let outside = |(index, outside): (usize, &model::Outside)| Outside {
+        route: under_rest(outside_name(index, outside), &outside.as_route()),
+        order: outside.order,
+        hosts: or(&outside.hosts, &expose.hosts),
+        gateways: or(&outside.gateways, &gateways),
+    };
+    let version = |(subset, version): (&String, &model::Version)| {
+        let version = Version {
+            host: version.host.as_deref().map(|host| completed(mesh, host, service)),
+            port: version.port,
+            headers: version.headers.clone(),
+            traffic_policy: version.traffic_policy.clone(),
+        };
+        (subset.clone(), version)
+    };
+    let outside: Vec<Outside> = expose.routes.iter().enumerate().map(outside).collect();
     Service {
         name: name.to_owned(),
         namespace: namespace(mesh, service).to_owned(),
         port: service.port,
-        expose: service.expose.clone().unwrap_or_default(),
+        expose: model::Expose { gateways, ..expose },
+        versions: service.versions.iter().map(version).collect(),
+        outside,
+        names_every_subset: false,
         subsets: service.subsets.clone(),
         baseline: baseline(service).unwrap_or_default().to_owned(),
         routes: routes.into_iter().chain([rest]).collect(),
@@ -238,6 +339,12 @@ fn resolve(document: &Document, default: &str, name: &str, service: &model::Serv
 #[must_use]
 pub fn route_name(index: usize, route: &model::Route) -> String {
     route.name.clone().unwrap_or_else(|| format!("route-{}", index + 1))
+}
+
+/// The name of a route of the outside, given or counted.
+#[must_use]
+pub fn outside_name(index: usize, outside: &model::Outside) -> String {
+    outside.name.clone().unwrap_or_else(|| format!("outside-{}", index + 1))
 }
 
 fn weights(rollout: &model::Rollout) -> Vec<Weight> {

@@ -22,10 +22,13 @@ pub struct Rule<'a> {
     pub remove: Option<&'static str>,
 }
 
+/// Behind the name of a subset: the subset that a pinned tenant with fallback gets.
+pub const OR_BASELINE: &str = "-or-baseline";
+
 /// Name of the subset that a pinned tenant with fallback gets.
 #[must_use]
 pub fn or_baseline(subset: &str) -> String {
-    format!("{subset}-or-baseline")
+    format!("{subset}{OR_BASELINE}")
 }
 
 /// The rules of a service, in order: for each of its routes, and then for all other requests, pins with fallback, the
@@ -35,7 +38,9 @@ pub fn rules<'a>(mesh: &Mesh, service: &'a Service) -> Vec<Rule<'a>> {
     service.routes.iter().flat_map(|route| rules_of(mesh, service, route)).collect()
 }
 
-fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rule<'a>> {
+/// The rules of one route.
+#[must_use]
+pub fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rule<'a>> {
     let place = match &route.name {
         Some(name) => format!("{}:{name}", service.name),
         None => service.name.clone(),
@@ -47,6 +52,9 @@ fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rule<'a
         subsets,
         remove: None,
     };
+    if route.answers() {
+        return vec![rule("answer".to_owned(), None, Vec::new())];
+    }
     let tenant = |tenant: &str| Some((mesh.header.as_str(), tenant.to_owned()));
     let one = |subset: &str| vec![(subset.to_owned(), 1)];
     let chosen = service.subsets.keys().filter(|_| route.rollout.is_some()).map(|subset| {
@@ -55,7 +63,7 @@ fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rule<'a
         Rule { remove: Some(SUBSET_HEADER), ..chosen }
     });
     let (with_fallback, strict): (Vec<_>, Vec<_>) =
-        route.pins.iter().partition(|(_, subset)| service.falls_back && **subset != service.baseline);
+        route.pins.iter().partition(|(_, subset)| service.falls_back && **subset != route.baseline);
     // A pin with fallback comes before the filter's choice, which would be the strict subset; rollouts keep that, so
     // that a dead canary is seen as dead.
     let mut rules: Vec<Rule<'_>> = with_fallback
@@ -70,18 +78,17 @@ fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rule<'a
         strict.into_iter().map(|(name, subset)| rule(format!("pin-{name}"), tenant(name), one(subset))),
     );
     let Some(rollout) = &route.rollout else {
-        rules.push(rule("baseline".to_owned(), None, one(&service.baseline)));
+        rules.push(rule("baseline".to_owned(), None, one(&route.baseline)));
         return rules;
     };
     let others = mesh
         .tenants
         .iter()
         .filter(|tenant| !route.pins.contains_key(*tenant) && !rollout.tenants.contains(tenant));
-    rules.extend(others.map(|name| rule(format!("baseline-{name}"), tenant(name), one(&service.baseline))));
+    rules.extend(others.map(|name| rule(format!("baseline-{name}"), tenant(name), one(&route.baseline))));
     let canaries: u32 = rollout.weights.iter().map(|weight| u32::from(weight.buckets)).sum();
     let shares = rollout.weights.iter().map(|weight| (weight.subset.clone(), u32::from(weight.buckets)));
-    let rest =
-        (service.baseline.clone(), u32::from(graylane_decide::sticky::BUCKETS).saturating_sub(canaries));
+    let rest = (route.baseline.clone(), u32::from(graylane_decide::sticky::BUCKETS).saturating_sub(canaries));
     let subsets = shares.chain([rest]).filter(|(_, weight)| *weight > 0).collect();
     rules.push(rule("rollout".to_owned(), None, subsets));
     rules

@@ -128,10 +128,13 @@ pub struct Init {
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// YAML files or folders with VirtualServices and DestinationRules, or `-`.
+    /// YAML files or folders with VirtualServices and DestinationRules, or `-`; with their Gateways, if there are some.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The tenant header; default: the header that most rules match.
+    /// Print how the file takes over, instead of the file: what is applied, deleted and kept, in which order.
+    #[arg(long)]
+    pub plan: bool,
+    /// The tenant header; default: `tenant`, or the header that most rules match of those called after tenants or lanes.
     #[arg(long, value_name = "NAME")]
     pub header: Option<String>,
     /// What to call the tenant of live users, whom no rule names.

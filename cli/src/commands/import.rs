@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::args::Import;
-use crate::document::finding::Findings;
+use crate::document::finding::{Findings, Severity};
 use crate::document::source::Sources;
 use crate::import::{self, Choices, Found};
 use crate::printer::{Outcome, Printer, summary};
@@ -13,25 +13,36 @@ pub fn run(args: &Import, printer: Printer) -> Result<Outcome> {
     let (mut sources, mut findings) = (Sources::default(), Findings::default());
     let resources = import::read(&args.files, &mut sources, &mut findings)?;
     let found = Found::of(resources);
-    if found.virtual_services.is_empty() && found.destination_rules.is_empty() && !findings.has_errors() {
-        findings.error(None, "there is no VirtualService and no DestinationRule in it").help(
+    if found.is_empty() && !findings.has_errors() {
+        for (kind, count) in &found.others {
+            findings.note(None, format!("{count} of kind {kind}"));
+        }
+        findings.error(None, "there is no VirtualService and no DestinationRule of Istio in it").help(
             "pass some, as in `kubectl get virtualservices,destinationrules -o yaml | graylane import -`",
         );
     }
-    printer.findings(&findings, &sources);
     if findings.has_errors() {
+        printer.findings(&findings, &sources);
         printer.say(&summary(&findings));
-        return Ok(Outcome::Findings);
+        return Ok(Outcome::Failure);
     }
     let choices = Choices {
         header: args.header.clone(),
         default_tenant: args.default.clone(),
         mesh: args.mesh.clone(),
     };
-    let (file, notes) = import::import(&found, &choices);
-    printer.data(&file.yaml()?)?;
-    for note in &notes {
-        printer.say(&format!("not carried over: {note}"));
+    let imported = import::import(&found, &choices, &sources)?;
+    printer.findings(&imported.findings, &sources);
+    match &imported.text {
+        Some(_) if args.plan => printer.data(&imported.plan.text())?,
+        Some(text) => printer.data(text)?,
+        None => printer.say("nothing is written"),
     }
-    Ok(Outcome::Ok)
+    let lost = imported.findings.count(Severity::Error);
+    printer.say(&match lost {
+        0 => format!("equal: {} requests go where they went", imported.tried),
+        1 => format!("1 thing is not carried over; {} requests were tried", imported.tried),
+        many => format!("{many} things are not carried over; {} requests were tried", imported.tried),
+    });
+    Ok(if lost == 0 { Outcome::Ok } else { Outcome::Findings })
 }

@@ -6,8 +6,6 @@ use anyhow::Result;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
-use super::rules::Group;
-
 /// A graylane file.
 #[derive(Clone, Debug, Serialize)]
 pub struct File {
@@ -16,6 +14,8 @@ pub struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) header: Option<String>,
     pub(super) tenants: BTreeMap<String, TenantOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) policy: Option<PolicyOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) edge: Option<EdgeOut>,
     pub(super) services: BTreeMap<String, ServiceOut>,
@@ -50,28 +50,57 @@ pub struct TenantOut {
 }
 
 #[derive(Clone, Debug, Serialize)]
+pub struct PolicyOut {
+    pub unknown: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
 pub struct EdgeOut {
     pub gateway: GatewayOut,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<ClaimRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<JwtOut>,
+}
+
+/// Whoever has a claim is of a tenant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClaimRule {
+    pub tenant: String,
+    pub claim: ClaimOut,
+}
+
+/// A claim, and its exact value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClaimOut {
+    pub name: Json,
+    pub exact: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct GatewayOut {
-    selector: BTreeMap<&'static str, &'static str>,
-    name: String,
+    pub selector: BTreeMap<String, String>,
+    pub name: String,
 }
 
-impl GatewayOut {
-    /// Its pods are not in what is imported; these are the labels of Istio's own gateway.
-    pub fn new(name: String) -> Self {
-        Self { selector: BTreeMap::from([("istio", "ingressgateway")]), name }
-    }
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JwtOut {
+    pub issuer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Expose {
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub hosts: BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub paths: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<OutsideOut>,
 }
 
 /// A share in percent, without digits that say nothing.
@@ -94,23 +123,14 @@ impl Serialize for ShareOut {
     }
 }
 
-/// Who goes where.
-#[derive(Clone, Debug, Default)]
-pub struct ChoicesOut {
-    pub pins: BTreeMap<String, String>,
-    pub weights: BTreeMap<String, ShareOut>,
-    /// Tenants with weights of their own.
-    pub split: Vec<(String, BTreeMap<String, ShareOut>)>,
-}
-
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RolloutOut {
-    weights: BTreeMap<String, ShareOut>,
+    pub weights: BTreeMap<String, ShareOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tenants: Option<Vec<String>>,
+    pub tenants: Option<Vec<String>>,
     /// Tenants that have a rule of their own, and so take no part.
     #[serde(skip)]
-    apart: BTreeSet<String>,
+    pub apart: BTreeSet<String>,
 }
 
 impl RolloutOut {
@@ -122,17 +142,55 @@ impl RolloutOut {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RouteOut {
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    pub name: Option<String>,
     #[serde(rename = "match")]
-    matches: Vec<Map<String, Json>>,
-    pins: BTreeMap<String, String>,
+    pub matches: Vec<Map<String, Json>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rollout: Option<RolloutOut>,
+    pub baseline: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pins: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutOut>,
     #[serde(skip_serializing_if = "Map::is_empty")]
-    http: Map<String, Json>,
+    pub http: Map<String, Json>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OutsideOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+    #[serde(rename = "match", skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<Map<String, Json>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pins: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutOut>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub http: Map<String, Json>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub headers: Map<String, Json>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub traffic_policy: Map<String, Json>,
 }
 
 /// A service.
@@ -147,113 +205,64 @@ pub struct ServiceOut {
     pub port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expose: Option<Expose>,
-    pub(super) subsets: BTreeMap<String, BTreeMap<String, String>>,
+    pub subsets: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) baseline: Option<String>,
+    pub baseline: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) pins: BTreeMap<String, String>,
+    pub pins: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) rollout: Option<RolloutOut>,
+    pub rollout: Option<RolloutOut>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) routes: Vec<RouteOut>,
+    pub routes: Vec<RouteOut>,
     #[serde(skip_serializing_if = "Map::is_empty")]
-    pub(super) http: Map<String, Json>,
+    pub http: Map<String, Json>,
     #[serde(skip_serializing_if = "Map::is_empty")]
-    pub(super) traffic_policy: Map<String, Json>,
+    pub traffic_policy: Map<String, Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) fallback: Option<&'static str>,
+    pub fallback: Option<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, VersionOut>,
+    /// All tenants that it knows of.
     #[serde(skip)]
-    pub(super) declared: BTreeSet<String>,
+    pub declared: BTreeSet<String>,
 }
 
 impl ServiceOut {
-    /// All tenants that it knows of.
-    pub fn tenants(&self) -> BTreeSet<String> {
-        self.declared.clone()
-    }
-
     /// Lets all tenants take part in its rollouts that have no rule of their own there.
     pub fn let_take_part(&mut self, tenants: &BTreeSet<String>, default: &str) {
         let routes = self.routes.iter_mut().filter_map(|route| route.rollout.as_mut());
-        routes.chain(self.rollout.as_mut()).for_each(|rollout| rollout.let_take_part(tenants, default));
+        let outside = self.expose.iter_mut().flat_map(|expose| &mut expose.routes);
+        let outside = outside.filter_map(|route| route.rollout.as_mut());
+        let all = routes.chain(outside).chain(self.rollout.as_mut());
+        all.for_each(|rollout| rollout.let_take_part(tenants, default));
     }
 
-    /// Takes what its rules say; the group that matches everything is the service, the others are routes.
-    pub fn take_groups(&mut self, groups: Vec<Group>, title: &str, notes: &mut Vec<String>) {
-        let rest = groups.iter().position(|group| group.matches.is_empty());
-        self.baseline = rest.and_then(|place| groups[place].baseline.clone());
-        for (place, group) in groups.into_iter().enumerate() {
-            if group.falls_back {
-                self.fallback = Some("baseline");
-            }
-            if group.baseline.is_some() && group.baseline != self.baseline && self.baseline.is_some() {
-                notes.push(format!(
-                    "{title}: a route with another baseline, {}; the service's is used",
-                    group.baseline.clone().unwrap_or_default()
-                ));
-            }
-            self.declared.extend(group.choices.pins.keys().cloned());
-            self.declared.extend(group.choices.split.iter().map(|(tenant, _)| tenant.clone()));
-            let rollout = rollout(&group, title, notes);
-            // Whoever is not pinned and takes no part gets the baseline anyway.
-            let mut pins = group.choices.pins;
-            pins.retain(|_, subset| Some(&*subset) != self.baseline.as_ref());
-            if Some(place) == rest {
-                (self.pins, self.rollout, self.http) = (pins, rollout, group.http);
-            } else {
-                self.routes.push(RouteOut {
-                    name: group.name,
-                    matches: group.matches,
-                    pins,
-                    rollout,
-                    http: group.http,
-                });
-            }
+    /// Texts of the cluster are texts: what looks like a variable of the file is none.
+    pub fn escape(&mut self) {
+        let routes =
+            self.routes.iter_mut().flat_map(|route| [&mut route.http].into_iter().chain(&mut route.matches));
+        let outside = self.expose.iter_mut().flat_map(|expose| &mut expose.routes);
+        let outside = outside.flat_map(|route| [&mut route.http].into_iter().chain(&mut route.matches));
+        let versions = self.versions.values_mut();
+        let versions = versions.flat_map(|version| [&mut version.headers, &mut version.traffic_policy]);
+        let all = [&mut self.http, &mut self.traffic_policy];
+        for fields in routes.chain(outside).chain(versions).chain(all) {
+            fields.values_mut().for_each(escape);
         }
-        // What a route says as the service does need not be said again.
-        let common = self.http.clone();
-        for route in &mut self.routes {
-            route.http.retain(|key, value| common.get(key) != Some(value));
-        }
-    }
-
-    /// Takes the subsets of a DestinationRule.
-    pub fn take_subsets(&mut self, spec: Option<&Json>, title: &str, notes: &mut Vec<String>) {
-        let Some(spec) = spec else {
-            notes.push(format!("{title}: no DestinationRule; write its subsets"));
-            return;
-        };
-        for subset in spec["subsets"].as_array().into_iter().flatten() {
-            let name = subset["name"].as_str().unwrap_or_default();
-            if name.ends_with("-or-baseline") {
-                continue;
-            }
-            if subset.get("trafficPolicy").is_some() {
-                notes.push(format!("{title}, subset {name}: a trafficPolicy of its own is not carried over"));
-            }
-            let labels = subset["labels"].as_object().into_iter().flatten();
-            let labels =
-                labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
-            self.subsets.insert(name.to_owned(), labels);
-        }
-        self.traffic_policy = spec["trafficPolicy"].as_object().cloned().unwrap_or_default();
-        if self.baseline.is_none() && self.subsets.len() > 1 {
-            notes.push(format!("{title}: no rule for everybody, so no baseline; add `baseline:`"));
-        }
-        if self.subsets.len() == 1 {
-            self.baseline = None;
-        }
+        let paths = self.expose.iter_mut().map(|expose| &mut expose.paths);
+        paths.for_each(|paths| *paths = paths.iter().map(|path| escaped(path)).collect());
     }
 }
 
-/// The weights of a group. Tenants with the same weights of their own take part as well.
-fn rollout(group: &Group, title: &str, notes: &mut Vec<String>) -> Option<RolloutOut> {
-    let weights = group.choices.weights.clone();
-    for (tenant, own) in &group.choices.split {
-        if *own != weights {
-            notes.push(format!("{title}: other weights for `{tenant}` are not carried over"));
-        }
+fn escape(json: &mut Json) {
+    match json {
+        Json::String(text) => *text = escaped(text),
+        Json::Array(list) => list.iter_mut().for_each(escape),
+        Json::Object(fields) => fields.values_mut().for_each(escape),
+        _ => {}
     }
-    let apart = group.choices.pins.keys().cloned().collect();
-    (!weights.is_empty()).then_some(RolloutOut { weights, tenants: None, apart })
+}
+
+fn escaped(text: &str) -> String {
+    if text.contains("${") || text.contains("$$") { text.replace('$', "$$") } else { text.to_owned() }
 }

@@ -76,6 +76,7 @@ pub fn init(found: &[Resource], choices: &Choices) -> (File, Vec<String>) {
         mesh: MeshOut { name: choices.mesh.clone().unwrap_or_else(|| namespace.clone()), namespace },
         header: choices.header.clone(),
         tenants: tenants.chain([(choices.default_tenant.clone(), default)]).collect(),
+        policy: None,
         edge: None,
         services: all,
     };

@@ -1,9 +1,11 @@
 //! What a file says in Istio's own words, and what becomes of it in Istio.
 
+mod outside;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checker, listed};
-use crate::document::model::{Fallback, Service};
+use crate::document::model::{Fallback, Route, Service};
 use crate::document::shape::check_istio;
 use crate::istio;
 use crate::mesh;
@@ -16,11 +18,12 @@ pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
     for (name, service) in &document.services {
         let path = ["services", name.as_str()];
-        http(checker, &[&path[..], &["http"]].concat());
+        http(checker, &[&path[..], &["http"]].concat(), false);
         fields(checker, &[&path[..], &["trafficPolicy"]].concat(), istio::traffic_policy());
         routes(checker, name, service);
         fallback(checker, name, service);
-        expose(checker, name, service);
+        versions(checker, name, service);
+        outside::check(checker, name, service);
     }
     shared_hosts(checker);
     same_name(checker);
@@ -33,12 +36,14 @@ fn fields(checker: &mut Checker<'_>, path: &[&str], schema: &serde_json::Value) 
     }
 }
 
-fn http(checker: &mut Checker<'_>, path: &[&str]) {
+/// `may_answer`: a single route may be a redirect, a whole service may not.
+fn http(checker: &mut Checker<'_>, path: &[&str], may_answer: bool) {
     let Some(node) = checker.project.tree.at(path) else { return };
     fields(checker, path, istio::http_route());
     for entry in node.entries() {
         let at = [path, &[entry.key.as_str()]].concat();
-        if TAKEN.contains(&entry.key.as_str()) {
+        let answers = may_answer && mesh::ANSWERS.contains(&entry.key.as_str());
+        if TAKEN.contains(&entry.key.as_str()) && !answers {
             let message = format!(
                 "`{}` is not for a file to say: graylane writes it, or there would be nothing to choose",
                 entry.key
@@ -78,22 +83,59 @@ fn routes(checker: &mut Checker<'_>, name: &str, service: &Service) {
                 .error_at_key(&at("match"), "a route that matches nothing")
                 .help("write Istio's HTTPMatchRequests, as in `match: [{uri: {prefix: /checkout}}]`");
         }
-        for (index, one) in route.matches.iter().enumerate() {
-            let number = index.to_string();
-            let place = [&path[..], &["match", &number]].concat();
-            fields(checker, &place, istio::http_match());
-            let header = checker.document().header.to_ascii_lowercase();
-            let matched = one
-                .get("headers")
-                .and_then(serde_json::Value::as_object)
-                .is_some_and(|headers| headers.contains_key(&header));
-            if matched {
-                checker
-                    .error(&place, format!("a route cannot match the tenant header `{header}`"))
-                    .help("say with `pins` what a tenant gets");
-            }
+        matches(checker, &path, route);
+        http(checker, &at("http"), true);
+    }
+}
+
+/// What a route matches.
+fn matches(checker: &mut Checker<'_>, path: &[&str], route: &Route) {
+    for (index, one) in route.matches.iter().enumerate() {
+        let number = index.to_string();
+        let place = [path, &["match", &number]].concat();
+        fields(checker, &place, istio::http_match());
+        let header = checker.document().header.to_ascii_lowercase();
+        let matched = one
+            .get("headers")
+            .and_then(serde_json::Value::as_object)
+            .is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case(&header)));
+        // With one subset for all, it does not matter that the filter may find the tenant only later.
+        let one_subset = route.baseline.is_some() && route.rollout.is_none() || is_answer(route);
+        if matched && !one_subset {
+            checker
+                .error(&place, format!("a route cannot match the tenant header `{header}`"))
+                .help("say with `pins` what a tenant gets, or give the route a `baseline` of its own and no rollout");
         }
-        http(checker, &at("http"));
+    }
+}
+
+fn is_answer(route: &Route) -> bool {
+    mesh::ANSWERS.iter().any(|key| route.http.contains_key(*key))
+}
+
+/// What single versions have of their own.
+fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
+    for (subset, version) in &service.versions {
+        let path = ["services", name, "versions", subset.as_str()];
+        if !service.subsets.contains_key(subset) {
+            checker
+                .error_at_key(&path, format!("`{name}` has no subset `{subset}`"))
+                .help(super::instead(subset, service.subsets.keys().map(String::as_str)));
+        }
+        let at = |key: &'static str| [&path[..], &[key]].concat();
+        fields(checker, &at("headers"), istio::headers());
+        fields(checker, &at("trafficPolicy"), istio::traffic_policy());
+        let Some(host) = &version.host else { continue };
+        if !super::names::is_dns_name(host.strip_suffix('.').unwrap_or(host)) {
+            checker
+                .error(&at("host"), format!("`{host}` is no host name"))
+                .help("write the name of its Kubernetes service");
+        }
+        if service.fallback.is_some() {
+            checker
+                .error(&at("host"), "a version with a host of its own has no fallback")
+                .help("take `fallback` out: Istio falls back among pods of one host only");
+        }
     }
 }
 
@@ -138,43 +180,6 @@ fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
             format!("`{key}` does not hold for the fallback's subset, which needs its own"),
         );
         finding.help("it holds for all other subsets");
-    }
-}
-
-fn expose(checker: &mut Checker<'_>, name: &str, service: &Service) {
-    let Some(expose) = &service.expose else { return };
-    let document = checker.document();
-    let path = ["services", name, "expose"];
-    if expose.hosts.is_empty() {
-        checker
-            .error_at_key(&path, "exposed under no host")
-            .help("write at least one, as in `hosts: [api.example.com]`");
-    }
-    for (index, host) in expose.hosts.iter().enumerate() {
-        let bare = host.strip_prefix("*.").unwrap_or(host);
-        if !super::names::is_dns_name(bare) || !bare.contains('.') {
-            checker
-                .error(
-                    &["services", name, "expose", "hosts", &index.to_string()],
-                    format!("`{host}` is no public host name"),
-                )
-                .help("write a full name, as in `api.example.com`");
-        }
-    }
-    for (index, prefix) in expose.paths.iter().enumerate() {
-        if !prefix.starts_with('/') {
-            checker
-                .error(
-                    &["services", name, "expose", "paths", &index.to_string()],
-                    format!("`{prefix}` is no path"),
-                )
-                .help("write a prefix, as in `/v1`");
-        }
-    }
-    if document.edge.gateway.as_ref().is_none_or(|gateway| gateway.name.is_none()) {
-        checker
-            .error_at_key(&path, "exposed, but the file names no Gateway")
-            .help("add the Gateway resource, as in `edge: {gateway: {name: istio-ingress/public, selector: {istio: ingressgateway}}}`");
     }
 }
 

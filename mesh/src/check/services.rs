@@ -8,7 +8,7 @@ use graylane_decide::plan::{NAME_RULE, is_name};
 use super::names::{is_dns_label, is_dns_name, is_label_key};
 use super::{Checker, instead, listed};
 use crate::document::duration;
-use crate::document::model::{Rollout, Service, Share};
+use crate::document::model::{Rollout, Route, Service, Share};
 use crate::mesh;
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -21,14 +21,32 @@ pub fn check(checker: &mut Checker<'_>) {
     for (name, service) in &document.services {
         names(checker, name, service);
         subsets(checker, name, service);
-        choices(checker, &["services", name], service, &service.pins, service.rollout.as_ref());
+        choices(checker, &["services", name], service, &service.pins, service.rollout.as_ref(), None);
         for (index, route) in service.routes.iter().enumerate() {
             let index = index.to_string();
-            let pins = route.pins.as_ref().unwrap_or(&service.pins);
-            choices(checker, &["services", name, "routes", &index], service, pins, route.rollout.as_ref());
+            of_route(checker, &["services", name, "routes", &index], service, route);
+        }
+        for (index, outside) in service.expose.iter().flat_map(|expose| &expose.routes).enumerate() {
+            let index = index.to_string();
+            of_route(checker, &["services", name, "expose", "routes", &index], service, &outside.as_route());
         }
     }
     same_host(checker);
+}
+
+/// What a route of a service says of its own.
+fn of_route(checker: &mut Checker<'_>, path: &[&str], service: &Service, route: &Route) {
+    let none = BTreeMap::new();
+    let inherited = if route.baseline.is_some() { &none } else { &service.pins };
+    let pins = route.pins.as_ref().unwrap_or(inherited);
+    choices(checker, path, service, pins, route.rollout.as_ref(), route.baseline.as_deref());
+    if let Some(baseline) = &route.baseline
+        && !service.subsets.contains_key(baseline)
+    {
+        checker
+            .error(&[path, &["baseline"]].concat(), format!("`{}` has no subset `{baseline}`", path[1]))
+            .help(instead(baseline, service.subsets.keys().map(String::as_str)));
+    }
 }
 
 fn names(checker: &mut Checker<'_>, name: &str, service: &Service) {
@@ -84,7 +102,7 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
         let path = ["services", name, "subsets", subset];
         checker.check_name("subset", subset, &path);
         let written = checker.project.tree.at(&path).map_or(0, |node| node.entries().len());
-        if written == 0 && service.subsets.len() > 1 {
+        if written == 0 && service.subsets.len() > 1 && !may_be_every_pod(service, subset) {
             checker
                 .error_at_key(
                     &path,
@@ -107,7 +125,11 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
     let equal = service.subsets.iter().collect::<Vec<_>>();
     for (index, (subset, labels)) in equal.iter().enumerate() {
         if let Some((other, _)) =
-            equal[..index].iter().find(|(_, others)| others == labels).filter(|_| !labels.is_empty())
+            equal[..index].iter().find(|(_, others)| others == labels).filter(|(other, _)| {
+                // What tells them apart may be said in `versions`.
+                !labels.is_empty()
+                    && [subset, other].iter().all(|name| !service.versions.contains_key(**name))
+            })
         {
             let first = checker.project.key(&["services", name, "subsets", other]);
             checker
@@ -120,6 +142,15 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
         }
     }
     baseline(checker, name, service);
+}
+
+/// A baseline may be all pods, canaries among them, and a version that is a Kubernetes service of its own has its own.
+fn may_be_every_pod(service: &Service, subset: &str) -> bool {
+    let outside = service.expose.iter().flat_map(|expose| &expose.routes);
+    let baselines =
+        service.routes.iter().map(|route| &route.baseline).chain(outside.map(|route| &route.baseline));
+    baselines.chain([&service.baseline]).any(|baseline| baseline.as_deref() == Some(subset))
+        || service.versions.get(subset).is_some_and(|version| version.host.is_some())
 }
 
 fn baseline(checker: &mut Checker<'_>, name: &str, service: &Service) {
@@ -155,6 +186,7 @@ fn choices(
     service: &Service,
     pins: &BTreeMap<String, String>,
     rollout: Option<&Rollout>,
+    own_baseline: Option<&str>,
 ) {
     let name = path[1];
     let document = checker.document();
@@ -177,7 +209,7 @@ fn choices(
     }
     if let Some(rollout) = rollout {
         let path = [path, &["rollout"]].concat();
-        weights(checker, &path, service, rollout);
+        weights(checker, &path, service, rollout, own_baseline.or(mesh::baseline(service)));
         participants(checker, &path, pins, rollout);
         if let Some(salt) = &rollout.salt
             && !is_name(salt)
@@ -190,7 +222,13 @@ fn choices(
     }
 }
 
-fn weights(checker: &mut Checker<'_>, path: &[&str], service: &Service, rollout: &Rollout) {
+fn weights(
+    checker: &mut Checker<'_>,
+    path: &[&str],
+    service: &Service,
+    rollout: &Rollout,
+    baseline: Option<&str>,
+) {
     let name = path[1];
     let all = [path, &["weights"]].concat();
     if rollout.weights.is_empty() {
@@ -198,7 +236,6 @@ fn weights(checker: &mut Checker<'_>, path: &[&str], service: &Service, rollout:
             .error_at_key(&all, "a rollout without a canary")
             .help("write one, as in `weights: {canary: 1}`");
     }
-    let baseline = mesh::baseline(service);
     let mut sum = 0u32;
     let mut ends: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (subset, share) in &rollout.weights {
@@ -218,7 +255,7 @@ fn weights(checker: &mut Checker<'_>, path: &[&str], service: &Service, rollout:
             checker
                 .error_at_key(&at, format!("`{subset}` is no subset of `{name}`"))
                 .help(instead(subset, canaries));
-        } else if baseline == Some(subset) {
+        } else if baseline == Some(subset.as_str()) {
             checker
                 .error_at_key(&at, format!("`{subset}` is the baseline: it gets what is left"))
                 .help("leave it out, and weigh the canaries alone");

@@ -15,6 +15,7 @@ pub struct Spec {
     host: String,
     #[serde(skip_serializing_if = "Fields::is_empty")]
     traffic_policy: Fields,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     subsets: Vec<Subset>,
 }
 
@@ -28,31 +29,61 @@ struct Subset {
     traffic_policy: Fields,
 }
 
-/// One a host.
+/// What becomes the DestinationRule of a host.
+struct Pods<'a> {
+    namespace: &'a str,
+    title: &'a str,
+    policy: Fields,
+    subsets: BTreeMap<String, Subset>,
+}
+
+/// One a host; none for a host whose pods are all the same and nothing is said about them.
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
-    hosts::all(mesh)
-        .iter()
-        .map(|host| {
-            let mut subsets: BTreeMap<String, Subset> = BTreeMap::new();
-            for service in &host.services {
-                for (name, labels) in &service.subsets {
-                    let subset =
-                        Subset { name: name.clone(), labels: labels.clone(), traffic_policy: Fields::new() };
-                    subsets.insert(name.clone(), subset);
-                }
-                for subset in with_fallback(service) {
-                    subsets.insert(or_baseline(subset), fallback(service, subset));
-                }
+    let mut all: BTreeMap<&str, Pods<'_>> = BTreeMap::new();
+    for host in &hosts::all(mesh) {
+        let policy =
+            host.services.iter().map(|service| &service.traffic_policy).find(|policy| !policy.is_empty());
+        let own = Pods {
+            namespace: host.namespace(),
+            title: host.title(),
+            policy: policy.cloned().unwrap_or_default(),
+            subsets: BTreeMap::new(),
+        };
+        all.insert(host.name, own);
+    }
+    for service in &mesh.services {
+        for (name, labels) in service.subsets.iter().filter(|(name, _)| !service.is_plain(name)) {
+            let version = service.version(name);
+            let host = version.and_then(|version| version.host.as_deref()).unwrap_or(&service.host);
+            let mut parts = host.split('.');
+            let (short, home) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            // A version with a host of its own that is no service of the file.
+            let pods = all.entry(host).or_insert_with(|| Pods {
+                namespace: if host.contains(".svc.") { home } else { &service.namespace },
+                title: short,
+                policy: Fields::new(),
+                subsets: BTreeMap::new(),
+            });
+            let policy = version.map(|version| version.traffic_policy.clone()).unwrap_or_default();
+            let subset = Subset { name: name.clone(), labels: labels.clone(), traffic_policy: policy };
+            pods.subsets.insert(name.clone(), subset);
+        }
+        if let Some(pods) = all.get_mut(service.host.as_str()) {
+            for subset in with_fallback(service) {
+                pods.subsets.insert(or_baseline(subset), fallback(service, subset));
             }
-            let policy =
-                host.services.iter().map(|service| &service.traffic_policy).find(|policy| !policy.is_empty());
+        }
+    }
+    all.into_iter()
+        .filter(|(_, pods)| !pods.subsets.is_empty() || !pods.policy.is_empty())
+        .map(|(host, pods)| {
             let spec = Spec {
-                host: host.name.to_owned(),
-                traffic_policy: policy.cloned().unwrap_or_default(),
-                subsets: subsets.into_values().collect(),
+                host: host.to_owned(),
+                traffic_policy: pods.policy,
+                subsets: pods.subsets.into_values().collect(),
             };
             let spec = super::Spec::DestinationRule(spec);
-            Resource::new(mesh, Kind::DestinationRule, Stage::Subsets, host.namespace(), host.title(), spec)
+            Resource::new(mesh, Kind::DestinationRule, Stage::Subsets, pods.namespace, pods.title, spec)
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Kind, Resource, Stage, hosts};
-use crate::mesh::{Fields, Mesh, Route, Service};
+use crate::mesh::{self, Fields, Mesh, Route, Service};
 use crate::routing::{self, Rule};
 
 /// Response header that says how a request was decided.
@@ -26,6 +26,7 @@ struct HttpRoute {
     name: String,
     #[serde(rename = "match", skip_serializing_if = "Vec::is_empty")]
     matches: Vec<Fields>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     route: Vec<Destination>,
     #[serde(flatten)]
     further: Fields,
@@ -36,6 +37,8 @@ struct Destination {
     destination: Target,
     #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<u32>,
+    #[serde(skip_serializing_if = "Fields::is_empty")]
+    headers: Fields,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -130,7 +133,8 @@ pub fn exposed_places(mesh: &Mesh, service: &Service, without_filter: bool) -> V
 
 /// The VirtualService of a public host, without name, host and rules.
 pub fn exposed_frame(mesh: &Mesh) -> anyhow::Result<Json> {
-    exposed_at(mesh, "", Vec::new()).json()
+    let gateway = mesh.document.edge.gateway.as_ref().and_then(|gateway| gateway.name.clone());
+    exposed_at(mesh, "", &gateway.into_iter().collect::<Vec<_>>(), false, Vec::new()).json()
 }
 
 fn at_port(port: u16) -> Fields {
@@ -150,7 +154,10 @@ fn paths(service: &Service) -> Vec<&str> {
 }
 
 fn rules<'a>(mesh: &Mesh, service: &'a Service, without_filter: bool) -> Vec<Rule<'a>> {
-    let mut rules = routing::rules(mesh, service);
+    kept(routing::rules(mesh, service), without_filter)
+}
+
+fn kept(mut rules: Vec<Rule<'_>>, without_filter: bool) -> Vec<Rule<'_>> {
     if without_filter {
         // Nobody would remove the header from a stranger's request any more.
         rules.retain(|rule| rule.header.as_ref().is_none_or(|(name, _)| !name.starts_with(OWN_PREFIX)));
@@ -159,35 +166,78 @@ fn rules<'a>(mesh: &Mesh, service: &'a Service, without_filter: bool) -> Vec<Rul
     rules
 }
 
-/// The services of every public host; the longest path first, and services in byte order.
+/// What a service shows at a public host: a path, or a route of its own for the outside.
+struct Shown<'a> {
+    service: &'a Service,
+    path: &'a str,
+    outside: Option<&'a mesh::Outside>,
+    /// Its place among those of the service.
+    index: usize,
+}
+
+impl Shown<'_> {
+    /// Routes of the outside as they are ordered, then the longest path, last what is for every request.
+    fn order(&self) -> (i32, u8, std::cmp::Reverse<usize>, &str, &str, usize) {
+        let (order, kind) = match self.outside {
+            None => (0, 1),
+            Some(outside) => (outside.order, if outside.route.matches.is_empty() { 2 } else { 0 }),
+        };
+        (order, kind, std::cmp::Reverse(self.path.len()), self.path, &self.service.name, self.index)
+    }
+}
+
+/// The services of every public host.
 fn exposed(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
-    let mut hosts: BTreeMap<&str, Vec<(&str, &Service)>> = BTreeMap::new();
+    let mut hosts: BTreeMap<(&str, &[String]), Vec<Shown<'_>>> = BTreeMap::new();
     for service in &mesh.services {
+        let plain = paths(service).into_iter().filter(|_| service.outside.is_empty());
         for host in &service.expose.hosts {
-            hosts.entry(host).or_default().extend(paths(service).into_iter().map(|path| (path, service)));
+            let shown = plain.clone().map(|path| Shown { service, path, outside: None, index: 0 });
+            hosts.entry((host, &service.expose.gateways)).or_default().extend(shown);
+        }
+        for (index, outside) in service.outside.iter().enumerate() {
+            for host in &outside.hosts {
+                let shown = Shown { service, path: "", outside: Some(outside), index };
+                hosts.entry((host, &outside.gateways)).or_default().push(shown);
+            }
         }
     }
     let edge = answers(mesh, without_filter);
+    let counts = hosts.keys().fold(BTreeMap::new(), |mut counts: BTreeMap<&str, usize>, (host, _)| {
+        *counts.entry(host).or_default() += 1;
+        counts
+    });
     hosts
         .into_iter()
-        .map(|(host, mut places)| {
-            places.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-            let http = places.iter().flat_map(|(path, service)| {
-                let at: Vec<Fields> = at_path(path).into_iter().collect();
-                let routes = rules(mesh, service, without_filter).into_iter();
-                routes
+        .map(|((host, gateways), mut places)| {
+            places.sort_by(|a, b| a.order().cmp(&b.order()));
+            let http = places.iter().flat_map(|shown| {
+                let at: Vec<Fields> = at_path(shown.path).into_iter().collect();
+                let rules = match shown.outside {
+                    Some(outside) => routing::rules_of(mesh, shown.service, &outside.route),
+                    None => routing::rules(mesh, shown.service),
+                };
+                let service = shown.service;
+                kept(rules, without_filter)
+                    .into_iter()
                     .map(|rule| http_route(mesh, service, &rule, service.port, &at, Some(&edge)))
                     .collect::<Vec<_>>()
             });
-            exposed_at(mesh, host, http.collect())
+            let several = counts.get(host).is_some_and(|count| *count > 1);
+            exposed_at(mesh, host, gateways, several, http.collect())
         })
         .collect()
 }
 
-fn exposed_at(mesh: &Mesh, host: &str, http: Vec<HttpRoute>) -> Resource {
-    let gateway = mesh.document.edge.gateway.as_ref().and_then(|gateway| gateway.name.clone());
-    let spec = Spec { hosts: vec![host.to_owned()], gateways: gateway.into_iter().collect(), http };
-    let name = format!("host-{}", host.replace('*', "any"));
+fn exposed_at(mesh: &Mesh, host: &str, gateways: &[String], several: bool, http: Vec<HttpRoute>) -> Resource {
+    let spec = Spec { hosts: vec![host.to_owned()], gateways: gateways.to_vec(), http };
+    let mut name = format!("host-{}", host.replace('*', "any"));
+    if several {
+        // One host at several gateways, each with routes of its own.
+        name.push_str(
+            &gateways.iter().map(|name| format!("-{}", name.replace('/', "-"))).collect::<String>(),
+        );
+    }
     let spec = super::Spec::VirtualService(spec);
     Resource::new(mesh, Kind::VirtualService, Stage::Routes, &mesh.document.mesh.namespace, &name, spec)
 }
@@ -220,14 +270,21 @@ fn http_route(
     let header = rule.header.as_ref().map(|(name, value)| json!({name: {"exact": value}}));
     let matches = matches(&rule.route.matches, at, header.as_ref());
     let whole = rule.subsets.iter().all(|(_, weight)| weight % 100 == 0);
-    let destination = |(subset, weight): &(String, u32)| Destination {
-        destination: Target {
-            host: service.host.clone(),
-            subset: Some(subset.clone()),
-            port: port.map(|number| Port { number }),
-        },
-        // Percent where it is whole, else hundredths of it: Istio takes any sum.
-        weight: (rule.subsets.len() > 1).then_some(if whole { weight / 100 } else { *weight }),
+    let destination = |(subset, weight): &(String, u32)| {
+        let version = service.version(subset);
+        let port = version.and_then(|version| version.port).or(port);
+        Destination {
+            destination: Target {
+                host: version
+                    .and_then(|version| version.host.clone())
+                    .unwrap_or_else(|| service.host.clone()),
+                subset: (!service.is_plain(subset)).then(|| subset.clone()),
+                port: port.map(|number| Port { number }),
+            },
+            // Percent where it is whole, else hundredths of it: Istio takes any sum.
+            weight: (rule.subsets.len() > 1).then_some(if whole { weight / 100 } else { *weight }),
+            headers: version.map(|version| version.headers.clone()).unwrap_or_default(),
+        }
     };
     HttpRoute {
         name: rule.name.clone(),

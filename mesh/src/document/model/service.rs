@@ -39,6 +39,24 @@ pub struct Service {
     pub traffic_policy: serde_json::Map<String, serde_json::Value>,
     /// `baseline`: a pinned tenant whose subset has no healthy pod gets the baseline.
     pub fallback: Option<Fallback>,
+    /// What one version has of its own, by subset.
+    #[serde(default)]
+    pub versions: BTreeMap<String, Version>,
+}
+
+/// What one version has of its own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Version {
+    /// Its host, if it is a Kubernetes service of its own, as `podinfo-canary`. Default: the service's.
+    pub host: Option<String>,
+    /// The port that it is called at. Default: the one that the request was sent to, at a gateway the service's.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<u16>,
+    /// Istio's Headers: what requests to it, and its responses, get or lose.
+    pub headers: serde_json::Map<String, serde_json::Value>,
+    /// Fields of Istio's TrafficPolicy, over those of the service.
+    pub traffic_policy: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Requests that go their own way. What is not said here is as in the service.
@@ -57,6 +75,24 @@ pub struct Route {
     pub pins: Option<BTreeMap<String, String>>,
     /// Which share of the users gets which subset, instead of the service's.
     pub rollout: Option<Rollout>,
+    /// The subset that everybody gets here who is not placed otherwise. A route with a baseline of its own takes nothing
+    /// over from the service: no `http`, no `pins`, no `rollout`.
+    pub baseline: Option<String>,
+}
+
+impl Outside {
+    /// As a route of the service.
+    #[must_use]
+    pub fn as_route(&self) -> Route {
+        Route {
+            name: self.name.clone(),
+            matches: self.matches.clone(),
+            http: self.http.clone(),
+            pins: self.pins.clone(),
+            rollout: self.rollout.clone(),
+            baseline: self.baseline.clone(),
+        }
+    }
 }
 
 /// What a pinned tenant gets while its subset has no healthy pod.
@@ -75,6 +111,36 @@ pub struct Expose {
     pub hosts: Vec<String>,
     /// Path prefixes. Default: all.
     pub paths: Vec<String>,
+    /// The Gateways that show it, as `namespace/name`. Default: `edge.gateway.name`.
+    pub gateways: Vec<String>,
+    /// Instead of `paths`: only requests that one of these matches are shown, the first that matches counts. The service's
+    /// own `routes` do not hold for them.
+    pub routes: Vec<Outside>,
+}
+
+/// Requests of the outside. What is not said here is as in the service.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outside {
+    /// Names Envoy's routes. Default: `outside-1`, `outside-2` and so on.
+    pub name: Option<String>,
+    /// Routes of several services at one host are tried in this order, the lowest first. Default: 0.
+    pub order: i32,
+    /// Public host names. Default: those of `expose`.
+    pub hosts: Vec<String>,
+    /// The Gateways. Default: those of `expose`.
+    pub gateways: Vec<String>,
+    /// Istio's HTTPMatchRequests: one of them fits. Default: every request that no other matches.
+    #[serde(rename = "match")]
+    pub matches: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Fields of Istio's HTTPRoute, over those of the service.
+    pub http: serde_json::Map<String, serde_json::Value>,
+    /// Tenants with a subset of their own, instead of the service's.
+    pub pins: Option<BTreeMap<String, String>>,
+    /// Which share of the users gets which subset, instead of the service's.
+    pub rollout: Option<Rollout>,
+    /// The subset that everybody gets here who is not placed otherwise; then nothing is taken over from the service.
+    pub baseline: Option<String>,
 }
 
 /// Which share of the users gets which subset.

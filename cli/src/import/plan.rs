@@ -1,0 +1,87 @@
+//! How a file takes over: which resources are made, which go, which stay, and in what order, so that there is no gap.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::Made;
+use super::drafts::Drafts;
+use super::prove::stays;
+use super::read::Found;
+
+/// What happens to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Rendered from the file, and applied first.
+    Apply,
+    /// Replaced by what was applied: deleted afterwards.
+    Delete,
+    /// Left as it is.
+    Keep,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Plan {
+    /// What happens, and to what: kind, namespace and name.
+    pub steps: Vec<(Step, String)>,
+}
+
+/// Makes it.
+pub fn of(found: &Found, drafts: &Drafts, made: &Made, rendered: &[Json]) -> Plan {
+    let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
+    let title = |json: &Json| {
+        format!(
+            "{} {}/{}",
+            text(&json["kind"]),
+            text(&json["metadata"]["namespace"]),
+            text(&json["metadata"]["name"])
+        )
+    };
+    let applied: BTreeSet<String> = rendered.iter().map(title).collect();
+    let mut plan = Plan::default();
+    plan.steps.extend(rendered.iter().map(|json| (Step::Apply, title(json))));
+    for (place, resource) in found.istio.iter().enumerate() {
+        let own = resource.title();
+        let step = if stays(place, resource, made, drafts) { Step::Keep } else { Step::Delete };
+        if !applied.contains(&own) {
+            plan.steps.push((step, own));
+        }
+    }
+    plan.steps.sort_by_key(|(step, _)| *step);
+    plan
+}
+
+impl Plan {
+    /// For people, as commands with their reasons.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let of =
+            |wanted: Step| self.steps.iter().filter(move |(step, _)| *step == wanted).map(|(_, title)| title);
+        let list = |wanted: Step| of(wanted).map(|title| format!("#   {title}\n")).collect::<String>();
+        let mut text = String::from(
+            "# 1. Apply what the file makes. Of two VirtualServices of a host inside the mesh Istio heeds the older one, at a\n",
+        );
+        text.push_str("#    gateway it heeds both, the older first; DestinationRules are merged. So nothing changes yet.\n");
+        text.push_str(&list(Step::Apply));
+        text.push_str("graylane render -f graylane.yaml --without-filter | kubectl apply -f -\n");
+        let mut gone = of(Step::Delete).peekable();
+        if gone.peek().is_some() {
+            text.push_str("\n# 2. Delete what it replaces, VirtualServices first: each subset stays as long as a route leads to it.\n");
+            let mut gone: Vec<&String> = gone.collect();
+            gone.sort_by_key(|title| !title.starts_with("VirtualService"));
+            for title in gone {
+                let (kind, name) = title.split_once(' ').unwrap_or((title, ""));
+                let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
+                text.push_str(&format!("kubectl delete {} -n {namespace} {name}\n", kind.to_lowercase()));
+            }
+        }
+        let kept = list(Step::Keep);
+        if !kept.is_empty() {
+            text.push_str(&format!("\n# These stay as they are.\n{kept}"));
+        }
+        text
+    }
+}

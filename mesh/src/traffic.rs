@@ -1,0 +1,39 @@
+//! What VirtualServices and DestinationRules do with a request: a model of Istio's semantics, without cluster and proxy.
+//!
+//! Two sets of resources are the same if they do the same with every request. That is tried on requests that are made of
+//! their own literals, and on random mixes of them; what cannot be decided is said, never passed over.
+//!
+//! | part | its subject |
+//! |-|-|
+//! | `text` | Istio's StringMatch |
+//! | `pattern` | regular expressions: does a text match, and which texts do |
+//! | `matches` | HTTPMatchRequest |
+//! | `rule` | one rule: what it matches, where it leads, what else it says |
+//! | `delegate` | rules of a VirtualService that another one delegates to |
+//! | `world` | all resources: which rules a host has, at a gateway or inside the mesh |
+//! | `request` | one request |
+//! | `answer` | what becomes of it |
+//! | `samples` | requests worth trying |
+//! | `compare` | two worlds, and the requests that tell them apart |
+
+mod answer;
+mod compare;
+mod delegate;
+mod matches;
+mod pattern;
+mod request;
+mod rule;
+mod samples;
+mod text;
+mod world;
+
+pub use answer::{Answer, Target};
+pub use compare::{Difference, Report, compare};
+pub use matches::Match;
+pub use request::{MESH, Request};
+pub use rule::{At, Destination, Rule};
+pub use text::Text;
+pub use world::{Rules, VirtualService, World, full_host, group_is_istio, without_ours};
+
+#[cfg(test)]
+mod tests;

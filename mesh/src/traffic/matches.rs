@@ -1,0 +1,211 @@
+//! What a rule matches: Istio's HTTPMatchRequest.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use super::request::{MESH, Request};
+use super::text::Text;
+
+/// All of it has to hold.
+#[derive(Clone, Debug, Default)]
+pub struct Match {
+    /// As written, without `gateways`.
+    pub json: Map<String, Json>,
+    /// At which gateways; none: wherever the VirtualService is.
+    pub gateways: Option<Vec<String>>,
+    uri: Option<Text>,
+    ignore_uri_case: bool,
+    method: Option<Text>,
+    scheme: Option<Text>,
+    authority: Option<Text>,
+    headers: BTreeMap<String, Text>,
+    without_headers: BTreeMap<String, Text>,
+    query: BTreeMap<String, Text>,
+    port: Option<u64>,
+    labels: BTreeMap<String, String>,
+    namespace: Option<String>,
+    unknown: Vec<String>,
+}
+
+impl Match {
+    /// Out of JSON. `gateway`: completes the name of a gateway.
+    #[must_use]
+    pub fn of(json: &Map<String, Json>, gateway: impl Fn(&str) -> String) -> Self {
+        let mut one = Self { json: json.clone(), ..Self::default() };
+        one.json.remove("gateways");
+        for (key, value) in json.iter().filter(|(_, value)| !value.is_null()) {
+            match key.as_str() {
+                "name" | "statPrefix" => {}
+                "uri" => one.uri = Some(Text::of(value)),
+                "ignoreUriCase" => one.ignore_uri_case = value.as_bool().unwrap_or(false),
+                "method" => one.method = Some(Text::of(value)),
+                "scheme" => one.scheme = Some(Text::of(value)),
+                "authority" => one.authority = Some(Text::of(value)),
+                "headers" => one.headers = texts(value, true),
+                "withoutHeaders" => one.without_headers = texts(value, true),
+                "queryParams" => one.query = texts(value, false),
+                "port" => one.port = value.as_u64(),
+                "sourceLabels" => {
+                    let pairs = value.as_object().into_iter().flatten();
+                    one.labels = pairs
+                        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                        .collect();
+                }
+                "sourceNamespace" => one.namespace = value.as_str().map(ToOwned::to_owned),
+                "gateways" => {
+                    let names = value.as_array().into_iter().flatten().filter_map(Json::as_str);
+                    let names: Vec<String> = names.map(&gateway).collect();
+                    one.gateways = (!names.is_empty()).then_some(names);
+                }
+                _ => one.unknown.push(format!("a match on `{key}`")),
+            }
+        }
+        one
+    }
+
+    /// Does it hold? Gateways are another's business.
+    #[must_use]
+    pub fn holds(&self, request: &Request) -> bool {
+        let given = |text: &Option<Text>, value: Option<&str>| {
+            text.as_ref().is_none_or(|text| text.matches(value, false))
+        };
+        let inside = request.place == MESH;
+        self.unknown.is_empty()
+            && self.uri.as_ref().is_none_or(|uri| uri.matches(Some(&request.path), self.ignore_uri_case))
+            && given(&self.method, Some(&request.method))
+            && given(&self.scheme, Some(&request.scheme))
+            && given(&self.authority, Some(&request.host))
+            && self.headers.iter().all(|(name, text)| text.matches(request.header(name), false))
+            && self.without_headers.iter().all(|(name, text)| !text.matches(request.header(name), false))
+            && self
+                .query
+                .iter()
+                .all(|(name, text)| text.matches(request.query.get(name).map(String::as_str), false))
+            && self.port.is_none_or(|port| port == u64::from(request.port))
+            && (self.labels.is_empty() || inside)
+            && self.labels.iter().all(|(key, value)| request.labels.get(key) == Some(value))
+            && self.namespace.as_ref().is_none_or(|namespace| inside && *namespace == request.namespace)
+    }
+
+    /// Does it hold for every request?
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        let any_path = match &self.uri {
+            None => true,
+            Some(Text::Prefix(prefix)) => prefix == "/" || prefix.is_empty(),
+            _ => false,
+        };
+        any_path
+            && self.gateways.is_none()
+            && self.json.keys().all(|key| {
+                ["uri", "ignoreUriCase", "name", "statPrefix"].contains(&key.as_str())
+                    || self.json[key].is_null()
+                    || self.json[key].as_object().is_some_and(Map::is_empty)
+            })
+    }
+
+    /// Makes a request one that it holds for, as far as is known how. `pick` chooses one of several texts.
+    pub fn apply(&self, request: &mut Request, pick: &mut dyn FnMut(usize) -> usize) {
+        let mut one = |text: &Text| {
+            let samples = text.samples();
+            if samples.is_empty() { None } else { samples.get(pick(samples.len())).cloned() }
+        };
+        if let Some(path) = self.uri.as_ref().and_then(&mut one) {
+            request.path = path;
+        }
+        if let Some(method) = self.method.as_ref().and_then(&mut one) {
+            request.method = method;
+        }
+        if let Some(scheme) = self.scheme.as_ref().and_then(&mut one) {
+            request.scheme = scheme;
+        }
+        for name in self.without_headers.keys() {
+            request.headers.remove(name);
+        }
+        for (name, text) in &self.headers {
+            if let Some(value) = one(text) {
+                request.headers.insert(name.clone(), value);
+            }
+        }
+        for (name, text) in &self.query {
+            if let Some(value) = one(text) {
+                request.query.insert(name.clone(), value);
+            }
+        }
+        if let Some(port) = self.port.and_then(|port| u16::try_from(port).ok()) {
+            request.port = port;
+        }
+        request.labels.extend(self.labels.clone());
+        if let Some(namespace) = &self.namespace {
+            request.namespace.clone_from(namespace);
+        }
+    }
+
+    /// What it says about paths.
+    #[must_use]
+    pub fn uri(&self) -> Option<&Text> {
+        self.uri.as_ref()
+    }
+
+    /// Is the case of paths ignored?
+    #[must_use]
+    pub fn folds(&self) -> bool {
+        self.ignore_uri_case
+    }
+
+    /// Headers that have to be there or not, by lower-case name.
+    pub fn all_headers(&self) -> impl Iterator<Item = (&String, &Text)> {
+        self.headers.iter().chain(&self.without_headers)
+    }
+
+    /// Headers that have to be there, by lower-case name.
+    #[must_use]
+    pub fn headers(&self) -> &BTreeMap<String, Text> {
+        &self.headers
+    }
+
+    /// Query parameters.
+    #[must_use]
+    pub fn query(&self) -> &BTreeMap<String, Text> {
+        &self.query
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> Option<&Text> {
+        self.method.as_ref()
+    }
+
+    /// The port that the request was sent to.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port.and_then(|port| u16::try_from(port).ok())
+    }
+
+    /// Labels of the pod that calls.
+    #[must_use]
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    /// The namespace that calls.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// What cannot be decided about it, in words.
+    #[must_use]
+    pub fn undecided(&self) -> Vec<String> {
+        let texts = [&self.uri, &self.method, &self.scheme, &self.authority].into_iter().flatten();
+        let texts = texts.chain(self.headers.values()).chain(self.without_headers.values());
+        texts.chain(self.query.values()).filter_map(Text::undecided).chain(self.unknown.clone()).collect()
+    }
+}
+
+fn texts(json: &Json, fold: bool) -> BTreeMap<String, Text> {
+    let pairs = json.as_object().into_iter().flatten();
+    let name = |name: &str| if fold { name.to_ascii_lowercase() } else { name.to_owned() };
+    pairs.map(|(key, value)| (name(key), Text::of(value))).collect()
+}
