@@ -83,7 +83,7 @@ pub fn import(found: &Found, choices: &Choices, sources: &Sources) -> Result<Imp
     for (kind, count) in &found.others {
         said.hint(None, format!("{count} of kind {kind}: not about routes, left alone"), "");
     }
-    let drafts = drafts::of(&world, &found.istio, &header, &mut said);
+    let drafts = drafts::of(&world, &found.istio, &header, &found.namespace(), &mut said);
     fields::check(&found.istio, &mut said);
     let mut importer = Importer {
         found,

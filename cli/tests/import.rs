@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use graylane::document;
-use graylane::document::finding::Findings;
+use graylane::document::finding::{Findings, Severity};
 use graylane::document::source::Sources;
 use graylane::import::{self, Choices, Found};
 use graylane::mesh::Mesh;
@@ -21,15 +21,21 @@ fn mesh(mut loaded: document::Loaded) -> Mesh {
     Mesh::of(&loaded.project.unwrap())
 }
 
-fn imported(text: &str) -> (String, Vec<String>) {
+/// The file, and what is said: what is not carried over, and what is good to know.
+fn imported(text: &str) -> (String, Vec<String>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("current.yaml");
     std::fs::write(&path, text).unwrap();
     let (mut sources, mut findings) = (Sources::default(), Findings::default());
     let resources = import::read(&[path], &mut sources, &mut findings).unwrap();
     assert!(!findings.has_errors(), "{findings:?}");
-    let (file, notes) = import::import(&Found::of(resources), &Choices::default());
-    (file.yaml().unwrap(), notes)
+    let imported = import::import(&Found::of(resources), &Choices::default(), &sources).unwrap();
+    let of = |severity| {
+        let own = imported.findings.iter().filter(|finding| finding.severity == severity);
+        own.map(|finding| finding.message.clone()).collect()
+    };
+    let (lost, hints) = (of(Severity::Error), of(Severity::Note));
+    (imported.text.unwrap_or_default(), lost, hints)
 }
 
 /// What routes: by kind and host, without names and without what only debugging adds.
@@ -52,8 +58,8 @@ fn every_example_comes_back() {
     for name in ["bank", "shop"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
         let before = mesh(document::load(&[path]).unwrap());
-        let (file, notes) = imported(&stream(&resources(&before, &Options::default())).unwrap());
-        assert_eq!(notes, [""; 0], "{name}");
+        let (file, lost, _) = imported(&stream(&resources(&before, &Options::default())).unwrap());
+        assert_eq!(lost, [""; 0], "{name}");
         let after = mesh(document::load_text("imported.yaml", &file).unwrap());
         let (before, after) = (routing(&before), routing(&after));
         assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
@@ -98,25 +104,27 @@ items:
 
 #[test]
 fn what_people_wrote_by_hand_is_carried_over_as_far_as_it_goes() {
-    let (file, notes) = imported(BY_HAND);
+    let (file, lost, hints) = imported(BY_HAND);
     let json: Json = serde_saphyr::from_str(&file).unwrap();
     assert_eq!(json["header"], "x-lane");
     assert_eq!(json["mesh"]["namespace"], "prod");
+    assert_eq!(json["policy"]["unknown"], "pass");
     let reviews = &json["services"]["reviews"];
     assert_eq!(reviews["baseline"], "v1");
-    assert_eq!(reviews["pins"]["testers"], "v2");
     assert_eq!(reviews["rollout"]["weights"]["v2"], 33.33);
     assert_eq!(reviews["http"]["timeout"], "3s");
-    let all = notes.join("\n");
-    for part in [
-        "1 of kind Service",
-        "`tcp` routes stay",
-        "rule 2: matches `x-lane` other than exactly",
-        "rule 3: not one service",
-        "rounded down",
-        "subset v2: a trafficPolicy of its own",
-    ] {
-        assert!(all.contains(part), "`{part}` is not in\n{all}");
+    let matches = |index: usize| &reviews["routes"][index]["match"][0];
+    assert_eq!(matches(0)["headers"]["x-lane"]["exact"], "testers");
+    assert_eq!(matches(1)["headers"]["x-lane"]["prefix"], "team-");
+    assert_eq!(reviews["routes"][2]["http"]["redirect"]["uri"], "/new");
+    assert_eq!(reviews["versions"]["v2"]["trafficPolicy"]["loadBalancer"]["simple"], "RANDOM");
+    let all = lost.join("\n");
+    assert_eq!(lost.len(), 1, "{all}");
+    assert!(all.contains("`tcp` routes"), "{all}");
+    assert!(file.contains("# not carried over: VirtualService prod/reviews: `tcp` routes"), "{file}");
+    let hints = hints.join("\n");
+    for part in ["1 of kind Service", "match `x-lane` other than by a tenant's name"] {
+        assert!(hints.contains(part), "`{part}` is not in\n{hints}");
     }
     mesh(document::load_text("imported.yaml", &file).unwrap());
 }

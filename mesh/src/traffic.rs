@@ -33,7 +33,7 @@ pub use matches::Match;
 pub use request::{MESH, Request};
 pub use rule::{At, Destination, Rule};
 pub use text::Text;
-pub use world::{Rules, VirtualService, World, full_host, group_is_istio, without_ours};
+pub use world::{Rules, Subsets, VirtualService, World, full_host, group_is_istio, without_ours};
 
 #[cfg(test)]
 mod tests;

@@ -40,9 +40,12 @@ enum Tenants {
     Otherwise,
 }
 
+/// A rule, the tenants that it is for, and what it matches besides.
+type Split<'a> = (&'a Found, Tenants, Vec<Map<String, Json>>);
+
 /// Brings rules together, as they are tried.
 pub fn of(rules: &[Found], header: &str) -> Vec<Block> {
-    let mut rules: Vec<(&Found, Tenants, Vec<Map<String, Json>>)> = rules
+    let mut rules: Vec<Split<'_>> = rules
         .iter()
         .filter(|rule| !is_ours(rule))
         .map(|rule| {
@@ -69,7 +72,7 @@ fn is_ours(rule: &Found) -> bool {
 }
 
 /// How many of the first rules are tenants' exceptions from a rule behind them, which is counted too; 0: none.
-fn pinned(rules: &[(&Found, Tenants, Vec<Map<String, Json>>)]) -> usize {
+fn pinned(rules: &[Split<'_>]) -> usize {
     let Some((first, _, rest)) = rules.first() else { return 0 };
     let same = |rule: &Found, own: &[Map<String, Json>]| rule.fields == first.fields && own == rest;
     let exceptions = rules
@@ -85,7 +88,7 @@ fn pinned(rules: &[(&Found, Tenants, Vec<Map<String, Json>>)]) -> usize {
     }
 }
 
-fn together(rules: &[(&Found, Tenants, Vec<Map<String, Json>>)]) -> Block {
+fn together(rules: &[Split<'_>]) -> Block {
     let (last, _, rest) = &rules[rules.len() - 1];
     let mut pins = BTreeMap::new();
     let mut falls_back = false;

@@ -60,8 +60,8 @@ pub struct Drafts {
     pub kept: BTreeSet<usize>,
 }
 
-/// Makes them.
-pub fn of(world: &World, resources: &[Resource], header: &str, said: &mut Said) -> Drafts {
+/// Makes them. `home`: the namespace of the mesh.
+pub fn of(world: &World, resources: &[Resource], header: &str, home: &str, said: &mut Said) -> Drafts {
     let mut drafts = Drafts::default();
     let mut taken: BTreeMap<String, &VirtualService> = BTreeMap::new();
     for own in &world.virtual_services {
@@ -72,7 +72,7 @@ pub fn of(world: &World, resources: &[Resource], header: &str, said: &mut Said) 
         if own.gateways.iter().any(|gateway| gateway == MESH) {
             inside(own, resources, header, &mut taken, &mut drafts, said);
         }
-        outside(own, resources, header, &mut drafts, said);
+        outside(own, resources, header, home, &mut drafts, said);
     }
     // A host with subsets is a service, though no rule leads there yet.
     for host in world.hosts_with_pods() {
@@ -84,8 +84,8 @@ pub fn of(world: &World, resources: &[Resource], header: &str, said: &mut Said) 
     drafts
 }
 
-/// The rules of a VirtualService at a place. One whose matches are all of other gateways is not there.
-fn at_place(own: &VirtualService, place: &str, header: &str) -> Vec<Found> {
+/// The rules of a VirtualService at a place; `home` is the namespace that they will be rendered in. One whose matches are all of other gateways is not there.
+fn at_place(own: &VirtualService, place: &str, header: &str, home: &str) -> Vec<Found> {
     let here =
         |one: &&Match| one.gateways.as_ref().is_none_or(|names| names.iter().any(|name| name == place));
     let mut rules = Vec::new();
@@ -97,7 +97,7 @@ fn at_place(own: &VirtualService, place: &str, header: &str) -> Vec<Found> {
         let for_all = matches.iter().any(|one| one.is_everything());
         let matches =
             if for_all { Vec::new() } else { matches.into_iter().map(|one| one.json.clone()).collect() };
-        rules.push(found(rule, matches, header, place != MESH));
+        rules.push(found(rule, matches, header, place != MESH, home));
         if for_all || rule.matches.is_empty() {
             // Nothing comes past it.
             break;
@@ -130,13 +130,15 @@ fn with_tenants(rules: Vec<Found>, header: &str, claims: &mut Vec<ClaimRule>) ->
     kept
 }
 
-fn found(rule: &Rule, matches: Vec<Map<String, Json>>, header: &str, outside: bool) -> Found {
+fn found(rule: &Rule, matches: Vec<Map<String, Json>>, header: &str, outside: bool, home: &str) -> Found {
+    // Short hosts stay short where they mean the same.
+    let fields = if rule.namespace == home { &rule.written } else { &rule.fields };
     Found {
         at: rule.at,
         name: rule.name.clone(),
         matches,
         shares: rule.shares().into_iter().map(|(to, share)| (to.clone(), share)).collect(),
-        fields: without_ours(&rule.fields, header, outside),
+        fields: without_ours(fields, header, outside),
         answers: rule.answers(),
     }
 }
@@ -171,7 +173,7 @@ fn inside<'a>(
             continue;
         }
         taken.insert(host.clone(), own);
-        let mut rules = at_place(own, MESH, header);
+        let mut rules = at_place(own, MESH, header, host.split('.').nth(1).unwrap_or_default());
         // Only gateways verify tokens: a rule on claims never matches inside the mesh.
         rules.retain(|rule| rule.matches.iter().all(|one| edge::claims(&json!([one])).is_empty()));
         if rules.is_empty() && !own.rules.is_empty() {
@@ -185,11 +187,18 @@ fn inside<'a>(
     }
 }
 
-fn outside(own: &VirtualService, resources: &[Resource], header: &str, drafts: &mut Drafts, said: &mut Said) {
+fn outside(
+    own: &VirtualService,
+    resources: &[Resource],
+    header: &str,
+    home: &str,
+    drafts: &mut Drafts,
+    said: &mut Said,
+) {
     let gateways: Vec<&String> = own.gateways.iter().filter(|gateway| *gateway != MESH).collect();
     let mut by_rules: Vec<(Vec<String>, Vec<Found>)> = Vec::new();
     for gateway in gateways {
-        let rules = with_tenants(at_place(own, gateway, header), header, &mut drafts.claims);
+        let rules = with_tenants(at_place(own, gateway, header, home), header, &mut drafts.claims);
         let same = |known: &[Found]| {
             known.len() == rules.len()
                 && known.iter().zip(&rules).all(|(a, b)| a.at == b.at && a.matches == b.matches)
@@ -200,12 +209,12 @@ fn outside(own: &VirtualService, resources: &[Resource], header: &str, drafts: &
         }
     }
     // A VirtualService of one host of the mesh is about that service, whatever its versions are called.
-    let mut home = own.hosts.iter().map(|host| own.host_at(MESH, host)).filter(|host| is_in_cluster(host));
+    let mut service = own.hosts.iter().map(|host| own.host_at(MESH, host)).filter(|host| is_in_cluster(host));
     let at_home = own.gateways.iter().any(|gateway| gateway == MESH);
-    let home = home.next().filter(|_| at_home);
+    let service = service.next().filter(|_| at_home);
     let hosts: Vec<String> = own.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
     for (gateways, rules) in by_rules {
-        let of = |rule: &Found| home.clone().or_else(|| Some(rule.shares.first()?.0.host.clone()));
+        let of = |rule: &Found| service.clone().or_else(|| Some(rule.shares.first()?.0.host.clone()));
         let services: Vec<Option<String>> = rules.iter().map(of).collect();
         if services.iter().all(Option::is_none) {
             if !rules.is_empty() {

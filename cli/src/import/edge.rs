@@ -109,12 +109,12 @@ pub fn claim(header: &str) -> Option<&str> {
     Some(rest.trim_start_matches('.').trim_matches(['[', ']']))
 }
 
+/// A match on a tenant, and the rule that gives it.
+pub type OfTenant = (Map<String, Json>, ClaimRule);
+
 /// Turns a match on one exact claim into one on the tenant that the edge gives its owner. None: nothing of claims is in it.
 /// An error: it says more of claims than that.
-pub fn tenant_of_claim(
-    one: &Map<String, Json>,
-    header: &str,
-) -> Result<Option<(Map<String, Json>, ClaimRule)>, ()> {
+pub fn tenant_of_claim(one: &Map<String, Json>, header: &str) -> Result<Option<OfTenant>, ()> {
     let is_claim = |headers: &Map<String, Json>| headers.keys().any(|name| claim(name).is_some());
     if one.get("withoutHeaders").and_then(Json::as_object).is_some_and(is_claim) {
         return Err(());

@@ -49,7 +49,7 @@ fn virtual_service(resources: &[Resource], index: usize, resource: &Resource, sa
         let at = At { resource: index, rule: number };
         let rule_title = said::title(resources, at);
         let mut loss = |what: String, help: &str| {
-            said.rule_loss(resources, at, host.as_deref(), format!("{rule_title}: {what}"), help)
+            said.rule_loss(resources, at, host.as_deref(), format!("{rule_title}: {what}"), help);
         };
         let known = [
             "name",
@@ -77,7 +77,7 @@ fn virtual_service(resources: &[Resource], index: usize, resource: &Resource, sa
                     );
                 }
                 _ => {
-                    loss(format!("`{key}` is no field that Istio has"), "take it out, or check its spelling")
+                    loss(format!("`{key}` is no field that Istio has"), "take it out, or check its spelling");
                 }
             }
         }

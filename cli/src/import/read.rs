@@ -124,7 +124,7 @@ fn add(mut node: Node, folder: bool, resources: &mut Vec<Resource>, findings: &m
 
 /// Braces of Helm outside of quotes and comments.
 fn is_template(text: &str) -> bool {
-    text.lines().any(|line| line_is_template(line))
+    text.lines().any(line_is_template)
 }
 
 fn line_is_template(line: &str) -> bool {

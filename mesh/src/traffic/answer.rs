@@ -111,7 +111,7 @@ impl fmt::Display for Target {
         }
         match &self.labels {
             None => {
-                write!(f, " subset {}, which does not exist", self.subset.as_deref().unwrap_or_default())?
+                write!(f, " subset {}, which does not exist", self.subset.as_deref().unwrap_or_default())?;
             }
             Some(labels) if labels.is_empty() => f.write_str(" (every pod)")?,
             Some(labels) => {

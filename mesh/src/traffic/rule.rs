@@ -27,6 +27,10 @@ pub struct Rule {
     pub destinations: Vec<Destination>,
     /// All other fields; hosts in them are full names.
     pub fields: Map<String, Json>,
+    /// The same, as written.
+    pub written: Map<String, Json>,
+    /// The namespace that short hosts in them are of.
+    pub namespace: String,
 }
 
 /// One of a rule's destinations.
@@ -54,6 +58,8 @@ impl Rule {
         let empty = Map::new();
         let mut fields = json.as_object().cloned().unwrap_or_default();
         fields.retain(|key, value| !["name", "match", "route"].contains(&key.as_str()) && !value.is_null());
+        let mut written = fields.clone();
+        tidy_headers(&mut written);
         complete(&mut fields, namespace);
         Self {
             at,
@@ -61,6 +67,8 @@ impl Rule {
             matches: list("match").map(|one| Match::of(one.as_object().unwrap_or(&empty), gateway)).collect(),
             destinations: list("route").map(|one| Destination::of(one, namespace)).collect(),
             fields,
+            written,
+            namespace: namespace.to_owned(),
         }
     }
 
@@ -124,6 +132,10 @@ fn complete(fields: &mut Map<String, Json>, namespace: &str) {
             full(host);
         }
     }
+    tidy_headers(fields);
+}
+
+fn tidy_headers(fields: &mut Map<String, Json>) {
     if let Some(headers) = fields.remove("headers") {
         let headers = tidy(&headers);
         if !headers.is_null() {

@@ -29,11 +29,14 @@ pub struct VirtualService {
     pub lost: Vec<(At, String)>,
 }
 
+/// Subsets by name: the labels that make each, and its own TrafficPolicy.
+pub type Subsets = BTreeMap<String, (BTreeMap<String, String>, Map<String, Json>)>;
+
 /// The DestinationRules of a host.
 #[derive(Clone, Debug, Default)]
 struct Pods {
     policy: Map<String, Json>,
-    subsets: BTreeMap<String, (BTreeMap<String, String>, Map<String, Json>)>,
+    subsets: Subsets,
 }
 
 /// All of it.
@@ -159,10 +162,7 @@ impl World {
 
     /// The subsets of a host, with their labels and policies of their own.
     #[must_use]
-    pub fn subsets(
-        &self,
-        host: &str,
-    ) -> Option<&BTreeMap<String, (BTreeMap<String, String>, Map<String, Json>)>> {
+    pub fn subsets(&self, host: &str) -> Option<&Subsets> {
         self.hosts.get(host).map(|pods| &pods.subsets)
     }
 

@@ -43,6 +43,12 @@ pub fn check(checker: &mut Checker<'_>, name: &str, service: &Service) {
 fn hosts(checker: &mut Checker<'_>, path: &[&str], hosts: &[String]) {
     for (index, host) in hosts.iter().enumerate() {
         let bare = host.strip_prefix("*.").unwrap_or(host);
+        if super::super::names::is_dns_label(host) {
+            checker
+                .warning(&[path, &[&index.to_string()]].concat(), format!("`{host}` is a short name"))
+                .help("strangers ask for full names, as in `api.example.com`; Istio completes it with the namespace of the mesh");
+            continue;
+        }
         if host != "*" && (!super::super::names::is_dns_name(bare) || !bare.contains('.')) {
             checker
                 .error(&[path, &[&index.to_string()]].concat(), format!("`{host}` is no public host name"))
