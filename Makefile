@@ -5,6 +5,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 CARGO_HOME ?= $(HOME)/.cargo
+MUSL := $(shell uname -m)-unknown-linux-musl
+# What tests/kind/cluster is told about this checkout.
+KIND = GRAYLANE_APP=target/$(MUSL)/release/graylane-app ENVOY=$$(readlink -f "$${ENVOY:-$$(command -v envoy || echo .tools/envoy/envoy)}") \
+  GRAYLANE=$(1) tests/kind/cluster
 # No path of the machine that builds it gets into the module, so that the same sources give the same bytes.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CURDIR)=/graylane
 WASM_BINDGEN = $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
@@ -56,6 +60,16 @@ e2e-events: programs envoy ## examples/events with a real Kafka broker and real 
 	javac -cp "$$jars/*" -d "$$classes" tests/events/Events.java
 	target/debug/e2e-events "$$jars" "$$classes"
 
+app: toolchain
+	@rustup target list --installed | grep -q $(MUSL) || rustup target add $(MUSL)
+	@cargo build --quiet --release --target $(MUSL) --package graylane-app
+
+kind: build app envoy ## A kind cluster with Istio, the filter and the bank: docs/kind.md. IMAGES=pull or build says where images come from
+	@$(call KIND,target/release/graylane) up
+
+kind-down: ## Removes what `make kind` made
+	@tests/kind/cluster down
+
 bench: build envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed
 	@# REALTIME=1: with real-time priority, so that neighbours do not take turns with what is measured. They will notice.
 	@$(if $(REALTIME),chrt -r 1) target/release/graylane-bench $(if $(CHECK),--check)
@@ -72,7 +86,7 @@ bench-modules: toolchain
 
 e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML
 	@.ci/debian go=golang-go
-	@export HELM=$$(.ci/go-tool tests/helm helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm)
+	@export HELM=$$(.ci/go-program helm)
 	cargo test --quiet --package graylane --test helm -- --ignored
 
 e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each
@@ -123,7 +137,7 @@ lint: toolchain ## Formatting, clippy, licences and sources of dependencies, gen
 
 shell:
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck .ci/* tests/kind/run.sh
+	@shellcheck --external-sources --source-path=SCRIPTDIR .ci/* tests/kind/{cluster,machine,roots,images,*.sh,files/runc-fewer}
 
 deny:
 	@deny=$$(.ci/tool cargo-deny $(CARGO_DENY) cargo-deny)
@@ -131,4 +145,4 @@ deny:
 	@$$deny --log-level off fetch db 2>/dev/null && $$deny --log-level error check advisories \
 	  || echo "advisories: not checked, their database is out of reach"
 
-.PHONY: help toolchain wasm wasm32 build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules
+.PHONY: help toolchain wasm wasm32 app kind kind-down build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules

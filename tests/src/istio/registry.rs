@@ -46,7 +46,7 @@ impl Registry {
     }
 
     /// Fetches an image by its tag and by its digest, as Istio's own package does that its agent has, and compares what
-    /// it finds with the module: `go/istio/fetch_test.go`.
+    /// it finds with the module: `tests/go/istio/fetch_test.go`.
     ///
     /// # Errors
     /// When it fails, with what it said.

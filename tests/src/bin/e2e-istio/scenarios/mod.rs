@@ -4,7 +4,6 @@ mod cases;
 mod examples;
 mod fallback;
 mod image;
-mod kind;
 mod outside;
 mod restore;
 mod sticky;
@@ -36,7 +35,6 @@ pub fn all() -> Result<Vec<Scenario>> {
         Scenario::new("image", |plane| image::run(plane).boxed_local()),
         Scenario::new("fallback", |plane| fallback::run(plane).boxed_local()),
         Scenario::new("telemetry", |plane| telemetry::run(plane).boxed_local()),
-        Scenario::new("kind", |plane| kind::run(plane).boxed_local()),
         Scenario::new("cases", |plane| cases::run(plane).boxed_local()),
     ]);
     Ok(all)

@@ -1,0 +1,3 @@
+module graylane.dev/targets
+
+go 1.26.0
