@@ -12,7 +12,9 @@
 //! | `prove` | requests through the original and through what would be rendered |
 //! | `plan` | which resources go, which stay, and in what order |
 //! | `said` | what is not carried over, and what is good to know |
-//! | `workloads` | a first file, from Services and Deployments |
+//! | `workloads` | a first file, from Services and from what makes their pods |
+//! | `versions` | which label tells the pods of a Service apart |
+//! | `ports` | which port of a Service speaks HTTP |
 //! | `file` | the graylane file, as it is written |
 
 mod blocks;
@@ -21,11 +23,13 @@ mod edge;
 mod fields;
 mod file;
 mod plan;
+mod ports;
 mod prove;
 mod read;
 mod said;
 mod services;
 mod targets;
+mod versions;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -114,7 +114,7 @@ pub struct Diff {
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct Init {
-    /// YAML files or folders, or `-`, as in `kubectl get deploy,sts,svc -n shop -o yaml | graylane init`.
+    /// YAML files or folders, or `-`, as in `kubectl get deploy,sts,ds,svc -n shop -o yaml | graylane init`.
     #[arg(value_name = "FILE", default_value = "-")]
     pub files: Vec<PathBuf>,
     /// What to call the tenant of live users.

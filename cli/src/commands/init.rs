@@ -20,7 +20,7 @@ pub fn run(args: &Init, printer: Printer) -> Result<Outcome> {
     let choices = Choices { header: None, default_tenant: args.default.clone(), mesh: args.mesh.clone() };
     let (file, notes) = import::init(&found, &choices);
     if file.is_empty() {
-        printer.say("error: no Service with a Deployment\nhelp: pipe in what there is, as in `kubectl get deploy,sts,svc -n shop -o yaml | graylane init`");
+        printer.say("error: no Service whose pods something here makes, and that speaks HTTP\nhelp: pipe in what there is, as in `kubectl get deploy,sts,ds,svc -n shop -o yaml | graylane init`");
         return Ok(Outcome::Findings);
     }
     printer.data(&file.yaml()?)?;

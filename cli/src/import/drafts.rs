@@ -40,6 +40,13 @@ pub struct Front {
     pub order: Option<usize>,
 }
 
+impl Front {
+    /// The place of one of its routes among all of these hosts.
+    pub fn order_of(&self, index: usize, for_all: bool) -> Option<usize> {
+        self.order.map(|order| order + index + if for_all { LAST } else { 0 })
+    }
+}
+
 /// What is known of a host.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
@@ -60,6 +67,11 @@ pub struct Drafts {
     pub kept: BTreeSet<usize>,
 }
 
+/// How many rules of a VirtualService come before those of the next one at the same host.
+const RANK: usize = 1000;
+/// What is for every request comes behind all of them.
+const LAST: usize = 1_000_000;
+
 /// Makes them. `home`: the namespace of the mesh.
 pub fn of(world: &World, resources: &[Resource], header: &str, home: &str, said: &mut Said) -> Drafts {
     let mut drafts = Drafts::default();
@@ -70,9 +82,9 @@ pub fn of(world: &World, resources: &[Resource], header: &str, home: &str, said:
             said.hint(Some(said::place(resources, *at)), format!("{title}: {why}"), "");
         }
         if own.gateways.iter().any(|gateway| gateway == MESH) {
-            inside(own, resources, header, &mut taken, &mut drafts, said);
+            inside(own, resources, header, home, &mut taken, &mut drafts, said);
         }
-        outside(own, resources, header, home, &mut drafts, said);
+        outside(own, resources, header, home, rank(world, own), &mut drafts, said);
     }
     // A host with subsets is a service, though no rule leads there yet.
     for host in world.hosts_with_pods() {
@@ -82,6 +94,19 @@ pub fn of(world: &World, resources: &[Resource], header: &str, home: &str, said:
         }
     }
     drafts
+}
+
+/// The place of a VirtualService among those that a gateway merges into one host; none: it is the only one.
+fn rank(world: &World, own: &VirtualService) -> Option<usize> {
+    let mut rank = None;
+    for gateway in own.gateways.iter().filter(|gateway| *gateway != MESH) {
+        for host in &own.hosts {
+            let all = world.of_host(gateway, &own.host_at(gateway, host));
+            let place = all.iter().position(|other| other.resource == own.resource);
+            rank = rank.max(place.filter(|_| all.len() > 1));
+        }
+    }
+    rank
 }
 
 /// The rules of a VirtualService at a place; `home` is the namespace that they will be rendered in. One whose matches are all of other gateways is not there.
@@ -143,6 +168,11 @@ fn found(rule: &Rule, matches: Vec<Map<String, Json>>, header: &str, outside: bo
     }
 }
 
+/// The namespace that the VirtualService of a host will be in.
+fn rendered_in<'a>(host: &'a str, home: &'a str) -> &'a str {
+    if is_in_cluster(host) { host.split('.').nth(1).unwrap_or(home) } else { home }
+}
+
 fn is_in_cluster(host: &str) -> bool {
     host.ends_with(".svc.cluster.local") && !host.starts_with('*')
 }
@@ -151,6 +181,7 @@ fn inside<'a>(
     own: &'a VirtualService,
     resources: &[Resource],
     header: &str,
+    home: &str,
     taken: &mut BTreeMap<String, &'a VirtualService>,
     drafts: &mut Drafts,
     said: &mut Said,
@@ -173,7 +204,7 @@ fn inside<'a>(
             continue;
         }
         taken.insert(host.clone(), own);
-        let mut rules = at_place(own, MESH, header, host.split('.').nth(1).unwrap_or_default());
+        let mut rules = at_place(own, MESH, header, rendered_in(&host, home));
         // Only gateways verify tokens: a rule on claims never matches inside the mesh.
         rules.retain(|rule| rule.matches.iter().all(|one| edge::claims(&json!([one])).is_empty()));
         if rules.is_empty() && !own.rules.is_empty() {
@@ -192,6 +223,7 @@ fn outside(
     resources: &[Resource],
     header: &str,
     home: &str,
+    rank: Option<usize>,
     drafts: &mut Drafts,
     said: &mut Said,
 ) {
@@ -228,7 +260,8 @@ fn outside(
             }
             continue;
         }
-        let several = services.iter().flatten().collect::<BTreeSet<_>>().len() > 1;
+        let several = rank.is_some() || services.iter().flatten().collect::<BTreeSet<_>>().len() > 1;
+        let first = rank.unwrap_or(0) * RANK;
         let mut runs: Vec<(String, Vec<Found>, usize)> = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             // A redirect goes with the rule behind it, or before it.
@@ -237,7 +270,7 @@ fn outside(
             let Some(host) = next.or(before).cloned() else { continue };
             match runs.last_mut() {
                 Some((last, run, _)) if *last == host => run.push(rule.clone()),
-                _ => runs.push((host, vec![rule.clone()], index + 1)),
+                _ => runs.push((host, vec![rule.clone()], first + index + 1)),
             }
         }
         for (host, rules, order) in runs {

@@ -310,7 +310,7 @@ fn outside(
             let Some(made) = made else { continue };
             expose.routes.push(OutsideOut {
                 name: made.name,
-                order: front.order.map(|order| order + index),
+                order: front.order_of(index, block.matches.is_empty()),
                 hosts: if front.hosts == first.hosts { Vec::new() } else { front.hosts.clone() },
                 gateways: if front.gateways == first.gateways { Vec::new() } else { front.gateways.clone() },
                 // Without a match it is for every request.

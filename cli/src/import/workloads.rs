@@ -1,4 +1,4 @@
-//! A first graylane file, from Services and Deployments that exist.
+//! A first graylane file, from Services and from what makes their pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,98 +7,222 @@ use graylane_decide::plan::is_name;
 use serde_json::Value as Json;
 
 use super::Choices;
-use super::file::{File, MeshOut, ServiceOut, TenantOut};
+use super::file::{EdgeOut, File, GatewayOut, MeshOut, ServiceOut, TenantOut};
+use super::ports::{self, Speaks};
 use super::read::Resource;
+use super::versions::{self, Labels, Workload};
+use crate::traffic::group_is_istio;
 
-/// Labels that say which version a pod is, the first that all have counts.
-const VERSION_LABELS: [&str; 3] = ["version", "app.kubernetes.io/version", "track"];
 /// The tenant that tries new versions, where nothing names one.
 const GRAY: &str = "gray-v1";
 
-type Labels = BTreeMap<String, String>;
-
-/// Pods that one Deployment or StatefulSet makes.
-struct Workload<'a> {
-    resource: &'a Resource,
-    labels: Labels,
-    replicas: u64,
-}
+/// Workloads by namespace and one label.
+type Index<'a> = BTreeMap<(&'a str, &'a str, &'a str), Vec<usize>>;
 
 /// The file, and what only a person can know.
 #[must_use]
 pub fn init(found: &[Resource], choices: &Choices) -> (File, Vec<String>) {
     let mut notes = Vec::new();
-    let workloads: Vec<Workload<'_>> = found.iter().filter_map(workload).collect();
-    let services: Vec<&Resource> = found.iter().filter(|resource| is_service(resource)).collect();
+    // The same object often stands in several files.
+    let mut known = BTreeSet::new();
+    let found: Vec<&Resource> = found
+        .iter()
+        .filter(|resource| {
+            known.insert((&resource.kind, &resource.namespace, &resource.name, is_core(resource)))
+        })
+        .collect();
+    let workloads: Vec<Workload<'_>> =
+        found.iter().filter_map(|resource| workload(resource, &mut notes)).collect();
+    let services: Vec<&Resource> = found.iter().copied().filter(|resource| is_service(resource)).collect();
     let namespace = most(services.iter().map(|service| service.namespace.as_str()));
-    let mut tenants: BTreeSet<String> =
-        workloads.iter().filter_map(|workload| workload.labels.get(TENANT_LABEL).cloned()).collect();
-    tenants.retain(|tenant| is_name(tenant) && *tenant != choices.default_tenant);
-    if tenants.is_empty() {
-        tenants.insert(GRAY.to_owned());
-    }
-    let mut selected: BTreeSet<String> = BTreeSet::new();
-    let mut all = BTreeMap::new();
+    let index = index(&workloads);
+    let mut init =
+        Init { notes, tenants: tenants(&workloads, choices), all: BTreeMap::new(), gateway: gateway(&found) };
+    let mut selected = BTreeSet::new();
     for service in services {
         let selector = labels(&service.spec["selector"]);
-        let own: Vec<&Workload<'_>> = workloads
-            .iter()
-            .filter(|workload| workload.resource.namespace == service.namespace)
-            .filter(|workload| selector.iter().all(|(key, value)| workload.labels.get(key) == Some(value)))
-            .collect();
-        if own.is_empty() {
-            notes.push(format!("{}: selects no Deployment or StatefulSet, left out", service.title()));
-            continue;
+        let own = selected_by(&selector, service, &workloads, &index);
+        selected.extend(own.iter().copied());
+        let own: Vec<&Workload<'_>> = own.into_iter().map(|place| &workloads[place]).collect();
+        init.service(service, &selector, &own, &namespace);
+    }
+    for (place, workload) in workloads.iter().enumerate() {
+        if !selected.contains(&place) && workload.resource.kind != "Job" {
+            init.notes.push(format!(
+                "{}: no Service selects it; if it consumes topics, add it to `workers` with them",
+                workload.resource.title()
+            ));
         }
-        selected.extend(own.iter().map(|workload| workload.resource.title()));
-        let mut out = ServiceOut { port: port(service, &mut notes), ..ServiceOut::default() };
+    }
+    init.file(choices, namespace)
+}
+
+struct Init<'a> {
+    notes: Vec<String>,
+    tenants: BTreeSet<String>,
+    all: BTreeMap<String, ServiceOut>,
+    gateway: Option<Gateway<'a>>,
+}
+
+struct Gateway<'a> {
+    resource: &'a Resource,
+    selector: Labels,
+}
+
+impl Init<'_> {
+    fn service(&mut self, service: &Resource, selector: &Labels, own: &[&Workload<'_>], namespace: &str) {
+        let title = service.title();
+        if own.is_empty() {
+            self.notes.push(format!("{title}: nothing that makes pods is selected by it, left out"));
+            return;
+        }
+        if own.iter().all(|workload| is_gateway(workload)) {
+            self.notes.push(format!("{title}: an ingress gateway, which is no service of the file"));
+            return;
+        }
+        let ports: Vec<&Json> = service.spec["ports"].as_array().into_iter().flatten().collect();
+        if !ports.is_empty() && ports.iter().all(|port| ports::speaks(port) == Speaks::Other) {
+            let list: Vec<String> = ports.iter().map(|port| ports::title(port)).collect();
+            self.notes.push(format!(
+                "{title}: port {} speaks no HTTP, so no route has an effect on it; left out",
+                list.join(", ")
+            ));
+            return;
+        }
+        let mut out = ServiceOut { port: port(&title, &ports, &mut self.notes), ..ServiceOut::default() };
         if service.namespace != namespace {
             out.namespace = Some(service.namespace.clone());
         }
-        subsets(&mut out, service, &own, &selector, &tenants, &mut notes);
-        let name = if all.contains_key(&service.name) {
+        versions::subsets(&mut out, service, own, selector, &self.tenants, &mut self.notes);
+        let name = if self.all.contains_key(&service.name) {
             out.host = Some(service.name.clone());
             format!("{}-{}", service.name, service.namespace)
         } else {
             service.name.clone()
         };
-        all.insert(name, out);
+        self.all.insert(name, out);
     }
-    let rest =
-        workloads.iter().map(|workload| workload.resource.title()).filter(|title| !selected.contains(title));
-    notes.extend(rest.map(|title| {
-        format!("{title}: no Service selects it; if it consumes topics, add it to `workers` with them")
-    }));
-    let default = TenantOut { default: Some(true) };
-    let tenants = tenants.into_iter().map(|name| (name, TenantOut::default()));
-    let file = File {
-        version: 1,
-        mesh: MeshOut { name: choices.mesh.clone().unwrap_or_else(|| namespace.clone()), namespace },
-        header: choices.header.clone(),
-        tenants: tenants.chain([(choices.default_tenant.clone(), default)]).collect(),
-        policy: None,
-        edge: None,
-        services: all,
-    };
-    (file, notes)
+
+    fn file(self, choices: &Choices, namespace: String) -> (File, Vec<String>) {
+        let Self { mut notes, tenants, all, gateway } = self;
+        let default = TenantOut { default: Some(true) };
+        let tenants = tenants.into_iter().map(|name| (name, TenantOut::default()));
+        if let Some(gateway) = &gateway {
+            notes.push(format!(
+                "{}: its pods are taken to be in istio-system (else add `edge.gateway.namespace`); add `expose: {{hosts: […]}}` to what it shows",
+                gateway.resource.title()
+            ));
+        }
+        let edge = gateway.map(|gateway| EdgeOut {
+            gateway: GatewayOut {
+                selector: gateway.selector,
+                name: format!("{}/{}", gateway.resource.namespace, gateway.resource.name),
+            },
+            rules: Vec::new(),
+            jwt: None,
+        });
+        let file = File {
+            version: 1,
+            mesh: MeshOut { name: choices.mesh.clone().unwrap_or_else(|| namespace.clone()), namespace },
+            header: choices.header.clone(),
+            tenants: tenants.chain([(choices.default_tenant.clone(), default)]).collect(),
+            policy: None,
+            edge,
+            services: all,
+        };
+        (file, notes)
+    }
+}
+
+/// Is it of an API that is Kubernetes' own? Others have kinds of the same name.
+fn is_core(resource: &Resource) -> bool {
+    resource.whole["apiVersion"].as_str().is_none_or(|version| version == "v1")
 }
 
 fn is_service(resource: &Resource) -> bool {
     // What has no selector has endpoints of its own making, as the API server itself.
     resource.kind == "Service"
+        && is_core(resource)
         && resource.spec["selector"].as_object().is_some_and(|labels| !labels.is_empty())
 }
 
-fn workload(resource: &Resource) -> Option<Workload<'_>> {
-    let is = ["Deployment", "StatefulSet"].contains(&&*resource.kind);
+/// Whatever has a pod template, and is nobody else's.
+fn workload<'a>(resource: &'a Resource, notes: &mut Vec<String>) -> Option<Workload<'a>> {
+    let owned =
+        resource.whole["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
+    if owned {
+        return None;
+    }
+    if resource.kind == "Rollout" && resource.spec.get("workloadRef").is_some() {
+        let of = resource.spec["workloadRef"]["name"].as_str().unwrap_or_default();
+        notes.push(format!("{}: its pods are those of {of}", resource.title()));
+        return None;
+    }
     let labels = labels(&resource.spec["template"]["metadata"]["labels"]);
     let replicas = resource.spec["replicas"].as_u64().unwrap_or(1);
-    is.then_some(Workload { resource, labels, replicas })
+    (!labels.is_empty()).then_some(Workload { resource, labels, replicas })
+}
+
+fn is_gateway(workload: &Workload<'_>) -> bool {
+    let is = |key: &str, value: &str| workload.labels.get(key).is_some_and(|is| is == value);
+    is("istio", "ingressgateway")
+        || is("istio", "egressgateway")
+        || is("service.istio.io/canonical-name", "istio-ingressgateway")
+}
+
+/// The Gateway of Istio, if there is one and no more.
+fn gateway<'a>(found: &[&'a Resource]) -> Option<Gateway<'a>> {
+    let mut all =
+        found.iter().filter(|resource| resource.kind == "Gateway" && group_is_istio(&resource.whole));
+    let (Some(resource), None) = (all.next(), all.next()) else { return None };
+    Some(Gateway { resource, selector: labels(&resource.spec["selector"]) })
+}
+
+fn tenants(workloads: &[Workload<'_>], choices: &Choices) -> BTreeSet<String> {
+    let named = workloads.iter().filter_map(|workload| workload.labels.get(TENANT_LABEL).cloned());
+    let mut tenants: BTreeSet<String> = named.collect();
+    tenants.retain(|tenant| is_name(tenant) && *tenant != choices.default_tenant);
+    if tenants.is_empty() {
+        tenants.insert(GRAY.to_owned());
+    }
+    tenants
 }
 
 fn labels(json: &Json) -> Labels {
     let pairs = json.as_object().into_iter().flatten();
     pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+fn index<'a>(workloads: &'a [Workload<'_>]) -> Index<'a> {
+    let mut index = Index::new();
+    for (place, workload) in workloads.iter().enumerate() {
+        for (key, value) in &workload.labels {
+            index.entry((&workload.resource.namespace, key, value)).or_default().push(place);
+        }
+    }
+    index
+}
+
+/// Workloads whose pods have all labels of a selector: of those with its rarest one.
+fn selected_by(
+    selector: &Labels,
+    service: &Resource,
+    workloads: &[Workload<'_>],
+    index: &Index<'_>,
+) -> Vec<usize> {
+    let mut rarest: Option<&Vec<usize>> = None;
+    for (key, value) in selector {
+        let Some(places) = index.get(&(service.namespace.as_str(), key.as_str(), value.as_str())) else {
+            return Vec::new();
+        };
+        if rarest.is_none_or(|known| places.len() < known.len()) {
+            rarest = Some(places);
+        }
+    }
+    let fits = |place: &&usize| {
+        selector.iter().all(|(key, value)| workloads[**place].labels.get(key) == Some(value))
+    };
+    rarest.into_iter().flatten().filter(fits).copied().collect()
 }
 
 fn most<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -108,80 +232,18 @@ fn most<'a>(names: impl Iterator<Item = &'a str>) -> String {
     most.map_or("default", |(name, _)| name).to_owned()
 }
 
-/// The port that speaks HTTP: by its protocol, its name, or because it is the only one.
-fn port(service: &Resource, notes: &mut Vec<String>) -> Option<u16> {
-    let ports: Vec<&Json> = service.spec["ports"].as_array().into_iter().flatten().collect();
-    let speaks_http = |port: &&Json| {
-        let word = port["appProtocol"].as_str().or(port["name"].as_str()).unwrap_or_default();
-        ["http", "grpc", "kubernetes.io/h2c"].iter().any(|start| word.starts_with(start))
-    };
-    let mut http = ports.iter().copied().filter(speaks_http);
-    let chosen = match (http.next(), http.next(), &ports[..]) {
-        (Some(only), None, _) => Some(only),
-        (None, _, [only]) => Some(*only),
-        (None, _, []) => None,
+/// The port that speaks HTTP: the only one that says so, or the only one that does not say otherwise.
+fn port(title: &str, ports: &[&Json], notes: &mut Vec<String>) -> Option<u16> {
+    let speaking = |wanted: Speaks| ports.iter().copied().filter(move |port| ports::speaks(port) == wanted);
+    let (http, unknown): (Vec<&Json>, Vec<&Json>) =
+        (speaking(Speaks::Http).collect(), speaking(Speaks::Unknown).collect());
+    let chosen = match (&http[..], &unknown[..]) {
+        ([only], _) | ([], [only]) => Some(*only),
+        ([], []) => None,
         _ => {
-            notes.push(format!(
-                "{}: several ports, so none is named; add `port:` if one is meant",
-                service.title()
-            ));
+            notes.push(format!("{title}: several ports, so none is named; add `port:` if one is meant"));
             None
         }
     };
     chosen?["port"].as_u64().and_then(|port| port.try_into().ok()).filter(|port| *port > 0)
-}
-
-/// Versions of a service: one subset for each value of the label that tells its pods apart.
-fn subsets(
-    out: &mut ServiceOut,
-    service: &Resource,
-    own: &[&Workload<'_>],
-    selector: &Labels,
-    tenants: &BTreeSet<String>,
-    notes: &mut Vec<String>,
-) {
-    let told_by = |key: &&str| {
-        !selector.contains_key(*key)
-            && own.iter().all(|workload| workload.labels.get(*key).is_some_and(|value| is_name(value)))
-    };
-    let Some(key) = VERSION_LABELS.into_iter().find(told_by) else {
-        if own.len() > 1 {
-            notes.push(format!(
-                "{}: {} Deployments and no label `{}` on all of their pods that tells them apart; label them to have subsets",
-                service.title(),
-                own.len(),
-                VERSION_LABELS[0]
-            ));
-        }
-        out.subsets.insert("stable".to_owned(), Labels::new());
-        return;
-    };
-    let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
-    for workload in own {
-        *versions.entry(&workload.labels[key]).or_default() += workload.replicas;
-    }
-    // Most pods are live users'; of equally many the first version's.
-    let baseline =
-        versions.iter().max_by(|(a, n), (b, m)| n.cmp(m).then(b.cmp(a))).map(|(version, _)| *version);
-    let canaries = versions.len() - 1;
-    for version in versions.keys() {
-        let name = match (Some(*version) == baseline, canaries) {
-            (true, _) => "stable".to_owned(),
-            (false, 1) => "canary".to_owned(),
-            (false, _) => format!("canary-{version}"),
-        };
-        out.subsets.insert(name, Labels::from([(key.to_owned(), (*version).to_owned())]));
-    }
-    if canaries > 0 {
-        out.baseline = Some("stable".to_owned());
-    }
-    if canaries == 1 {
-        out.pins = tenants.iter().map(|tenant| (tenant.clone(), "canary".to_owned())).collect();
-    } else if canaries > 1 {
-        notes.push(format!(
-            "{}: {} versions; pin tenants to those that they try",
-            service.title(),
-            canaries + 1
-        ));
-    }
 }

@@ -99,12 +99,16 @@ fn matches(checker: &mut Checker<'_>, path: &[&str], route: &Route) {
             .get("headers")
             .and_then(serde_json::Value::as_object)
             .is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case(&header)));
-        // With one subset for all, it does not matter that the filter may find the tenant only later.
-        let one_subset = route.baseline.is_some() && route.rollout.is_none() || is_answer(route);
-        if matched && !one_subset {
+        let alone = route.baseline.is_some() || is_answer(route);
+        if matched && !alone {
             checker
                 .error(&place, format!("a route cannot match the tenant header `{header}`"))
-                .help("say with `pins` what a tenant gets, or give the route a `baseline` of its own and no rollout");
+                .help("say with `pins` what a tenant gets, or give the route a `baseline` of its own");
+        } else if matched && route.rollout.is_some() {
+            // The filter may find the tenant only after Envoy has chosen a route, and then weighs by the other route.
+            checker
+                .warning(&place, format!("a route with a rollout that matches the tenant header `{header}`"))
+                .help("a request that has lost its tenant is weighed by the route for all others; if that matters, pin the tenant");
         }
     }
 }

@@ -103,12 +103,15 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
         checker.check_name("subset", subset, &path);
         let written = checker.project.tree.at(&path).map_or(0, |node| node.entries().len());
         if written == 0 && service.subsets.len() > 1 && !may_be_every_pod(service, subset) {
-            checker
-                .error_at_key(
-                    &path,
-                    format!("subset `{subset}` has no label, so it is every pod of `{name}`"),
-                )
-                .help("write the pod label that makes it, as in `version: v1`");
+            let message = format!("subset `{subset}` has no label, so it is every pod of `{name}`");
+            // Nobody pins a tenant to every pod; a share of the users may go there.
+            let finding = if is_pinned(service, subset) {
+                checker.error_at_key(&path, message)
+            } else {
+                let place = checker.project.key(&path);
+                checker.findings.warning(place, message)
+            };
+            finding.help("write the pod label that makes it, as in `version: v1`");
         }
         for (key, value) in labels {
             let path = ["services", name, "subsets", subset, key];
@@ -142,6 +145,18 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
         }
     }
     baseline(checker, name, service);
+}
+
+/// Is a tenant pinned to a subset anywhere?
+fn is_pinned(service: &Service, subset: &str) -> bool {
+    let routes = service.routes.iter().filter_map(|route| route.pins.as_ref());
+    let outside =
+        service.expose.iter().flat_map(|expose| &expose.routes).filter_map(|route| route.pins.as_ref());
+    [&service.pins]
+        .into_iter()
+        .chain(routes)
+        .chain(outside)
+        .any(|pins| pins.values().any(|name| name == subset))
 }
 
 /// A baseline may be all pods, canaries among them, and a version that is a Kubernetes service of its own has its own.
