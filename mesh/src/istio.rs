@@ -46,6 +46,12 @@ pub fn http_route() -> &'static Json {
     part(&VIRTUAL_SERVICE, "/properties/spec/properties/http/items")
 }
 
+/// All that a rule may match: a list.
+#[must_use]
+pub fn http_matches() -> &'static Json {
+    part(&VIRTUAL_SERVICE, "/properties/spec/properties/http/items/properties/match")
+}
+
 /// What a rule may match.
 #[must_use]
 pub fn http_match() -> &'static Json {

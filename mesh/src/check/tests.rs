@@ -96,7 +96,9 @@ fn shape() {
     one(
         "version: v2",
         "version: 2",
-        &["`services.api.subsets.canary.version` has to be text, not a number / write \"2\", in quotes"],
+        &[
+            "`services.api.subsets.canary.version` has to be text, not a number; it is read as \"2\" / write \"2\", in quotes",
+        ],
     );
     one(
         "    baseline: stable",
@@ -221,7 +223,7 @@ fn what_is_said_in_istios_words() {
         "http: {timeut: 3s}",
         &["10: Error: `timeut` is not a key of `services.api.http` / did you mean `timeout`?"],
     );
-    service("http: {timeout: 3}", &["`services.api.http.timeout` has to be text, not a number"]);
+    service("http: {timeout: 3}", &["`services.api.http.timeout` cannot be `3`"]);
     service("http: {timeout: soon}", &["`services.api.http.timeout` cannot be `soon`"]);
     service("http: {route: []}", &["`route` is not for a file to say"]);
     service("http: {mirror: {host: other}}", &["Warning: mirrored requests have real side effects"]);

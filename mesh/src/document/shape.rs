@@ -69,6 +69,11 @@ impl<'a> Walker<'a> {
             return self.word(node, &words, place);
         }
         let types = types(schema);
+        if let (Value::Number(_, text) | Value::Odd(text), ["string"] | ["string", "null"]) =
+            (&node.value, &types[..])
+        {
+            return Some(self.number_as_text(text, place));
+        }
         if !types.is_empty() && !types.iter().any(|name| fits(node, name)) {
             self.wrong_type(node, &types, place);
             return None;
@@ -94,7 +99,7 @@ impl<'a> Walker<'a> {
                 };
                 elements.iter().enumerate().map(read).collect()
             }
-            Value::Number(number) => self.range(number, schema, place).then(|| node.json()),
+            Value::Number(number, _) => self.range(number, schema, place).then(|| node.json()),
             _ => Some(node.json()),
         }
     }
@@ -117,6 +122,14 @@ impl<'a> Walker<'a> {
             .map(|words| words.concat());
         if let Some(words) = all_words {
             return self.word(node, &words, place);
+        }
+        let is_number =
+            |branch: &&Json| types(branch).iter().any(|name| ["number", "integer"].contains(name));
+        if let Value::Number(_, text) | Value::Odd(text) = &node.value
+            && !resolved.iter().any(|branch| is_number(&branch))
+            && resolved.iter().any(|branch| types(branch) == ["string"])
+        {
+            return Some(self.number_as_text(text, place));
         }
         let fitting = resolved.iter().find(|branch| {
             let types = types(branch);
@@ -253,18 +266,51 @@ impl<'a> Walker<'a> {
                 other => other,
             })
             .collect();
-        let message = format!("{} has to be {}, not {}", self.name(), wanted.join(" or "), kind(node));
+        let is = match (&node.value, types) {
+            (Value::Odd(text), ["integer" | "number", ..]) => format!("`{text}`"),
+            _ => kind(node).to_owned(),
+        };
+        let message = format!("{} has to be {}, not {is}", self.name(), wanted.join(" or "));
         let help = match (&node.value, types) {
-            (Value::Number(_) | Value::Bool(_), ["string", ..]) => {
-                Some(format!("write \"{}\", in quotes", node.json()))
+            (Value::Number(_, text) | Value::Odd(text), ["string", ..]) => {
+                Some(format!("write \"{text}\", in quotes"))
             }
+            (Value::Bool(value), ["string", ..]) => Some(format!("write \"{value}\", in quotes")),
             (Value::Text(text), ["array", ..]) => Some(format!("write [{text}]")),
-            (Value::Text(text), ["integer" | "number", ..]) if text.parse::<f64>().is_ok() => {
-                Some(format!("write {text}, without quotes"))
-            }
+            (Value::Text(text) | Value::Odd(text), ["integer" | "number", ..]) => self.number_instead(text),
+            (Value::List(elements), ["object", ..]) => map_instead(elements, self.path == ["tenants"]),
             _ => None,
         };
         self.findings.error(Some(place), message).help = help;
+    }
+
+    /// A number where text is wanted is the text that was written.
+    fn number_as_text(&mut self, text: &str, place: Span) -> Json {
+        let message = format!("{} has to be text, not a number; it is read as \"{text}\"", self.name());
+        self.findings.warning(Some(place), message).help(format!("write \"{text}\", in quotes"));
+        text.into()
+    }
+
+    /// What to write instead of a text, where a number is wanted.
+    fn number_instead(&self, text: &str) -> Option<String> {
+        let plain = |text: &str| serde_json::from_str::<serde_json::Number>(text).is_ok();
+        let bare = text.trim_start_matches('0');
+        let hexadecimal = text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let percent = text.strip_suffix('%').map(str::trim).filter(|number| plain(number));
+        if plain(text) {
+            Some(format!("write {text}, without quotes"))
+        } else if let Some(number) = percent {
+            Some(format!("write {number}, without `%`"))
+        } else if let Some(number) = hexadecimal {
+            Some(format!("write {number}"))
+        } else if plain(bare) || bare.starts_with('.') && plain(&format!("0{bare}")) {
+            let zero = if bare.starts_with('.') { "0" } else { "" };
+            Some(format!("write {zero}{bare}"))
+        } else if self.path.last().is_some_and(|key| key == "port") {
+            Some("write its number, as in 8080; names of ports are not looked up".to_owned())
+        } else {
+            Some("write a decimal number, as in 25 or 0.5".to_owned())
+        }
     }
 
     fn range(&mut self, number: &serde_json::Number, schema: &Json, place: Span) -> bool {
@@ -338,7 +384,8 @@ fn fits(node: &Node, name: &str) -> bool {
     match &node.value {
         Value::Null => name == "null",
         Value::Bool(_) => name == "boolean",
-        Value::Number(number) => name == "number" || (name == "integer" && !number.is_f64()),
+        Value::Odd(_) => false,
+        Value::Number(number, _) => name == "number" || (name == "integer" && !number.is_f64()),
         Value::Text(_) | Value::Expanded { .. } => name == "string",
         Value::List(_) => name == "array",
         Value::Map(_) => name == "object",
@@ -350,11 +397,28 @@ fn kind(node: &Node) -> &'static str {
     match &node.value {
         Value::Null => "empty",
         Value::Bool(_) => "`true` or `false`",
-        Value::Number(_) => "a number",
+        Value::Number(..) | Value::Odd(_) => "a number",
         Value::Text(_) | Value::Expanded { .. } => "text",
         Value::List(_) => "a list",
         Value::Map(_) => "a map",
     }
+}
+
+/// A list of names where a map was wanted. `first_is_default`: of tenants one is.
+fn map_instead(elements: &[Node], first_is_default: bool) -> Option<String> {
+    let names: Option<Vec<&str>> = elements.iter().map(Node::text).collect();
+    let names = names.filter(|names| !names.is_empty())?;
+    let entries: Vec<String> = names.iter().map(|name| format!("{name}: {{}}")).collect();
+    let entries: Vec<String> = entries
+        .into_iter()
+        .enumerate()
+        .map(
+            |(index, entry)| {
+                if index == 0 && first_is_default { entry.replace("{}", "{default: true}") } else { entry }
+            },
+        )
+        .collect();
+    Some(format!("write a map, as in {{{}}}", entries.join(", ")))
 }
 
 /// The candidate that was probably meant.

@@ -3,7 +3,7 @@
 //! Files are merged, checked and edited in this form; the typed document is read from it last.
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location, Spanned};
 
 use crate::document::finding::Findings;
@@ -25,8 +25,10 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// Any finite number.
-    Number(serde_json::Number),
+    /// A finite decimal number, and how it was written.
+    Number(serde_json::Number, String),
+    /// What YAML takes for a number and is no finite decimal, as `0x1F`, `.5` or `12e4567`: how it was written.
+    Odd(String),
     /// Text.
     Text(String),
     /// What variables made, until it is known what its field wants; see [`crate::document::variables::settle`].
@@ -135,8 +137,10 @@ impl Node {
         match &self.value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(value) => (*value).into(),
-            Value::Number(number) => serde_json::Value::Number(number.clone()),
-            Value::Text(text) | Value::Expanded { text, quoted: true } => text.as_str().into(),
+            Value::Number(number, _) => serde_json::Value::Number(number.clone()),
+            Value::Odd(text) | Value::Text(text) | Value::Expanded { text, quoted: true } => {
+                text.as_str().into()
+            }
             Value::Expanded { text, quoted: false } => scalar(text),
             Value::List(elements) => elements.iter().map(Node::json).collect(),
             Value::Map(entries) => entries
@@ -173,6 +177,7 @@ pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Nod
     }
     // `no` is text, as in YAML 1.2, and `030` and `1_000` are nobody's numbers.
     options.strict_booleans = true;
+    options.non_finite_float_policy = NonFiniteFloatPolicy::PassThrough;
     options.leading_zero_numbers_as_strings = true;
     options.underscored_numbers_as_strings = true;
     let text = sources.text(file);
@@ -192,6 +197,7 @@ pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Nod
                 .split_once(": ")
                 .filter(|(head, _)| head.contains("line "))
                 .map_or(&*message, |(_, tail)| tail);
+            let span = if message.contains("tab") { tab(text, file, span) } else { span };
             let line = span.and_then(|span| text.lines().nth(span.line - 1)).unwrap_or_default();
             if message.starts_with("budget breached") {
                 findings
@@ -200,12 +206,29 @@ pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Nod
                 return Vec::new();
             }
             let finding = findings.error(span, format!("this is not YAML: {message}"));
-            if line.contains("${") {
+            if line.trim_start_matches(' ').starts_with('\t') {
+                finding.help("indent with spaces: YAML allows no tab there");
+            } else if line.contains("${") {
                 finding.help("between `{}` or `[]` write a variable in quotes, as in `\"${NAME}\"`");
             }
             Vec::new()
         }
     }
+}
+
+/// The first tab that indents a line, at or behind the place where reading stopped.
+fn tab(text: &str, file: usize, stopped: Option<Span>) -> Option<Span> {
+    let mut start = 0;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let at = line[..indent].find('\t').filter(|_| stopped.is_none_or(|span| span.line <= index + 1));
+        if let Some(at) = at {
+            let start = start + at;
+            return Some(Span { file, start, end: start + 1, line: index + 1, column: at + 1 });
+        }
+        start += line.len();
+    }
+    stopped
 }
 
 /// What serde hands over, before places are computed.
@@ -215,7 +238,13 @@ enum Raw {
     Number(serde_json::Number),
     Text(String),
     List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    Map(Vec<(Spanned<Key>, Spanned<Raw>)>),
+}
+
+/// A key: text, or something else that has to be looked up as it was written.
+enum Key {
+    Text(String),
+    Scalar(String),
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -257,10 +286,9 @@ impl<'de> Visitor<'de> for RawVisitor {
         Ok(Raw::Number(value.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Raw, E> {
-        serde_json::Number::from_f64(value)
-            .map(Raw::Number)
-            .ok_or_else(|| E::custom("a number has to be finite"))
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        // What is not finite is told from its text.
+        Ok(Raw::Number(serde_json::Number::from_f64(value).unwrap_or_else(|| 0.into())))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
@@ -279,9 +307,9 @@ impl<'de> Visitor<'de> for RawVisitor {
         let mut entries = Vec::new();
         while let Some(key) = map.next_key::<Spanned<Raw>>()? {
             let text = match key.value {
-                Raw::Text(text) => text,
-                Raw::Number(number) => number.to_string(),
-                Raw::Bool(value) => value.to_string(),
+                Raw::Text(text) => Key::Text(text),
+                Raw::Number(number) => Key::Scalar(number.to_string()),
+                Raw::Bool(value) => Key::Scalar(value.to_string()),
                 _ => return Err(A::Error::custom("a key has to be text")),
             };
             let key = Spanned { value: text, referenced: key.referenced, defined: key.defined };
@@ -323,7 +351,7 @@ impl Builder<'_> {
         let value = match raw.value {
             Raw::Null => Value::Null,
             Raw::Bool(value) => Value::Bool(value),
-            Raw::Number(number) => Value::Number(number),
+            Raw::Number(number) => self.number(raw.defined, number),
             Raw::Text(text) => Value::Text(text),
             Raw::List(elements) => {
                 Value::List(elements.into_iter().map(|element| self.node(element)).collect())
@@ -333,17 +361,40 @@ impl Builder<'_> {
         Node { span, value }
     }
 
-    fn entries(&mut self, raw: Vec<(Spanned<String>, Spanned<Raw>)>) -> Vec<Entry> {
+    /// The text that was written at a place; none for what has no bytes.
+    fn written(&self, location: Location) -> Option<&str> {
+        let span = self.span(location);
+        self.text.get(span.start..span.end).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// A number by its text: YAML has more of them than there are.
+    fn number(&self, location: Location, number: serde_json::Number) -> Value {
+        let Some(text) = self.written(location) else {
+            let text = number.to_string();
+            return Value::Number(number, text);
+        };
+        // JSON's grammar: decimal, finite, without leading zeros.
+        match serde_json::from_str::<serde_json::Number>(text) {
+            Ok(exact) if exact.as_f64().is_some_and(f64::is_finite) => Value::Number(number, text.to_owned()),
+            _ => Value::Odd(text.to_owned()),
+        }
+    }
+
+    fn entries(&mut self, raw: Vec<(Spanned<Key>, Spanned<Raw>)>) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
         let mut places = std::collections::HashMap::new();
         for (key, value) in raw {
             let key_span = self.span(key.referenced);
+            let text = match key.value {
+                Key::Text(text) => text,
+                Key::Scalar(text) => self.written(key.defined).map_or(text, ToOwned::to_owned),
+            };
             let node = self.node(value);
-            match places.insert(key.value.clone(), key_span) {
-                None => entries.push(Entry { key: key.value, key_span, node }),
+            match places.insert(text.clone(), key_span) {
+                None => entries.push(Entry { key: text, key_span, node }),
                 Some(first) => {
                     self.findings
-                        .error(Some(key_span), format!("key `{}` stands twice in this map", key.value))
+                        .error(Some(key_span), format!("key `{text}` stands twice in this map"))
                         .help("keep one of them")
                         .related(Some(first), "the first one");
                 }

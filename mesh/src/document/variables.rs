@@ -146,10 +146,11 @@ fn is_name(name: &str) -> bool {
 /// Makes of what variables gave what each field wants: text, a number or a boolean. A value of a variable often has to
 /// be in quotes, within `{}` always, and then nobody could write a weight. Where any type will do, the quotes decide.
 pub fn settle(tree: &mut Node) {
-    settle_as(tree, &SCHEMA);
+    settle_as(tree, &SCHEMA, false);
 }
 
-fn settle_as(node: &mut Node, schema: &Json) {
+/// `is_istios`: in a field that holds what is Istio's, a number is the text that was written, if text is wanted.
+fn settle_as(node: &mut Node, schema: &Json, is_istios: bool) {
     let schema = resolve(schema);
     match &mut node.value {
         Value::Map(entries) => {
@@ -157,15 +158,23 @@ fn settle_as(node: &mut Node, schema: &Json) {
             let others = all_of(schema).find_map(|schema| schema.get("additionalProperties"));
             for entry in entries {
                 let own = field(&entry.key).or(others).unwrap_or(&Json::Null);
-                settle_as(&mut entry.node, istios(&entry.key).filter(|_| is_free(own)).unwrap_or(own));
+                let istios = istios(&entry.key).filter(|_| is_free(own));
+                settle_as(&mut entry.node, istios.unwrap_or(own), is_istios || istios.is_some());
             }
         }
         Value::List(elements) => {
             let items = all_of(schema).find_map(|schema| schema.get("items")).unwrap_or(&Json::Null);
-            elements.iter_mut().for_each(|element| settle_as(element, items));
+            elements.iter_mut().for_each(|element| settle_as(element, items, is_istios));
+        }
+        Value::Number(_, text) | Value::Odd(text) if is_istios => {
+            let wants = |name| all_of(schema).any(|schema| has_type(schema, name));
+            if wants("string") && !wants("number") && !wants("integer") {
+                node.value = Value::Text(std::mem::take(text));
+            }
         }
         Value::Expanded { text, .. } => {
             let wants = |name| all_of(schema).any(|schema| has_type(schema, name));
+            let written = text.clone();
             let free = !["string", "number", "integer", "boolean"].into_iter().any(wants)
                 && all_of(schema).all(|schema| schema.get("enum").or(schema.get("const")).is_none());
             let json = match tree::scalar(text) {
@@ -175,7 +184,7 @@ fn settle_as(node: &mut Node, schema: &Json) {
                 _ => text.as_str().into(),
             };
             node.value = match json {
-                Json::Number(number) => Value::Number(number),
+                Json::Number(number) => Value::Number(number, written),
                 Json::Bool(value) => Value::Bool(value),
                 json => Value::Text(json.as_str().unwrap_or_default().to_owned()),
             };
@@ -189,6 +198,8 @@ fn istios(key: &str) -> Option<&'static Json> {
     match key {
         "http" => Some(istio::http_route()),
         "trafficPolicy" => Some(istio::traffic_policy()),
+        "match" => Some(istio::http_matches()),
+        "headers" => Some(istio::headers()),
         _ => None,
     }
 }

@@ -63,3 +63,28 @@ fn what_is_no_yaml_is_one_finding_with_a_place() {
         assert!(findings[0].contains("stands for more than it may"), "{findings:?}");
     }
 }
+
+#[test]
+fn numbers_are_what_was_written() {
+    let (nodes, findings) = read("a: 1.10\nb: 12e4567\nc: 0x1F\nd: .inf\ne: 010\nf: 5e10\n1.10: x\n");
+    assert_eq!(findings, [""; 0]);
+    let value = |key: &str| nodes[0].get(key).unwrap().value.clone();
+    let number = |number: f64, text: &str| {
+        Value::Number(serde_json::Number::from_f64(number).unwrap(), text.to_owned())
+    };
+    assert_eq!(value("a"), number(1.1, "1.10"));
+    assert_eq!(value("f"), number(5e10, "5e10"));
+    for (key, text) in [("b", "12e4567"), ("c", "0x1F"), ("d", ".inf")] {
+        assert_eq!(value(key), Value::Odd(text.to_owned()));
+    }
+    assert_eq!(value("e"), Value::Text("010".to_owned()));
+    assert_eq!(value("1.10"), Value::Text("x".to_owned()));
+}
+
+#[test]
+fn a_tab_is_reported_at_its_line() {
+    for text in ["a:\n  b: c\n\td: e\n", "a: b\nc:\n\td: e\n"] {
+        let (_, findings) = read(text);
+        assert!(findings.len() == 1 && findings[0].starts_with("3:this is not YAML"), "{findings:?}");
+    }
+}
