@@ -95,6 +95,10 @@ pub struct Check {
     /// `kubectl get deploy,sts -A -o yaml | graylane check --workloads -`.
     #[arg(long, value_name = "PATH")]
     pub workloads: Option<PathBuf>,
+    /// What is there, a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane check --against -`: what
+    /// others say of the same hosts is a warning.
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
     /// The file or folder as it was: whoever leaves a canary whose weight does not fall is a finding. As in
     /// `git show main:graylane.yaml | graylane check --was -`.
     #[arg(long, value_name = "PATH")]

@@ -14,6 +14,7 @@ mod ramp;
 pub(crate) mod ramp_run;
 mod render;
 mod report;
+mod rivals;
 mod simulate;
 
 use std::path::PathBuf;

@@ -14,6 +14,7 @@
 //! | `request` | one request |
 //! | `answer` | what becomes of it |
 //! | `samples` | requests worth trying |
+//! | `rivals` | resources of others for the same hosts, and which of them Istio heeds |
 //! | `compare` | two worlds, and the requests that tell them apart |
 
 mod answer;
@@ -22,6 +23,7 @@ mod delegate;
 mod matches;
 mod pattern;
 mod request;
+mod rivals;
 mod rule;
 mod samples;
 mod text;
@@ -31,6 +33,7 @@ pub use answer::{Answer, Target};
 pub use compare::{Difference, Report, compare};
 pub use matches::Match;
 pub use request::{MESH, Request};
+pub use rivals::{Rival, applied, rivals, together};
 pub use rule::{At, Destination, Rule};
 pub use text::Text;
 pub use world::{Rules, Subsets, VirtualService, World, full_host, group_is_istio, without_ours};

@@ -95,6 +95,10 @@ pub struct Render {
     /// Plain routing: no plugin, and no rule that only the filter makes sense of.
     #[arg(long)]
     pub without_filter: bool,
+    /// What is there, a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml`: what others say of the
+    /// same hosts is a warning.
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
 }
 
 /// Arguments of `diff`.
@@ -103,9 +107,6 @@ pub struct Diff {
     /// How it would be rendered.
     #[command(flatten)]
     pub render: Render,
-    /// What is there: a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml | graylane diff --against -`.
-    #[arg(long, value_name = "PATH")]
-    pub against: PathBuf,
     /// How to print the changes.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

@@ -18,6 +18,11 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
         let found = import::read(std::slice::from_ref(path), &mut loaded.sources, &mut loaded.findings)?;
         crate::check::check_workloads(project, &found, &mut loaded.findings);
     }
+    if let (Some(path), Some(project)) = (&args.against, &loaded.project)
+        && !loaded.findings.has_errors()
+    {
+        super::rivals::find(path, &Mesh::of(project), &mut loaded.sources, &mut loaded.findings)?;
+    }
     if let (Some(project), Some(was)) = (&loaded.project, &args.was) {
         let before = crate::document::load(std::slice::from_ref(was))?;
         ensure!(

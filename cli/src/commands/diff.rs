@@ -1,6 +1,6 @@
 //! `graylane diff`: what would change against resources that are there.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::args::{Diff, Format};
 use crate::diff::{self, Change};
@@ -15,7 +15,12 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
     let options = super::render::options(&args.render, printer)?;
     let Some((_, mesh)) = super::mesh(&args.render.files.file, printer)? else { return Ok(Outcome::Failure) };
     let (mut sources, mut findings) = (Sources::default(), Findings::default());
-    let current = import::read(std::slice::from_ref(&args.against), &mut sources, &mut findings)?;
+    let Some(against) = &args.render.against else {
+        bail!(
+            "say what is there: --against PATH, as in `kubectl get vs,dr,wasmplugin -A -o yaml | graylane diff --against -`"
+        )
+    };
+    let found = import::read(std::slice::from_ref(against), &mut sources, &mut findings)?;
     printer.findings(&findings, &sources);
     if findings.has_errors() {
         printer.say(&summary(&findings));
@@ -24,8 +29,11 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
     resources::check_merge(&mesh, &options)?;
     let rendered = resources::resources(&mesh, &options);
     let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
+    let mut warnings = Findings::default();
+    super::rivals::of(&found, &rendered, &mut warnings);
+    printer.findings(&warnings, &sources);
     let current: Vec<_> =
-        diff::all(&current).into_iter().filter(|json| is_rendered(json["kind"].as_str(), &options)).collect();
+        diff::all(&found).into_iter().filter(|json| is_rendered(json["kind"].as_str(), &options)).collect();
     let changes = diff::compare(&current, &rendered, &mesh.document.mesh.name);
     match args.output {
         Format::Json => printer.json(&changes)?,
@@ -39,6 +47,9 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         .map(|change| change.resource.clone())
         .collect();
     super::warn_of_topics(&topics, printer);
+    if args.output == Format::Text && !changes.is_empty() {
+        super::rivals::say_for_whom(&found, &rendered, &mesh.header, printer);
+    }
     printer.say(&match changes.len() {
         0 => "nothing would change".to_owned(),
         1 => "1 change".to_owned(),

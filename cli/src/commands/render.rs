@@ -36,6 +36,9 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
     }
+    if let Some(path) = &args.against {
+        super::rivals::warn(path, &mesh, printer)?;
+    }
     let all = resources::resources(&mesh, &options);
     if args.format == args::Output::Helm {
         let Some(folder) = &args.out else { bail!("--format helm writes a folder: pass --out DIR") };

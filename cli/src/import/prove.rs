@@ -51,7 +51,8 @@ pub fn compare(made: &Made, before: &World, found: &Found, drafts: &Drafts) -> R
         .collect::<Result<_>>()?;
     let kept =
         found.istio.iter().enumerate().filter(|(place, resource)| stays(*place, resource, made, drafts));
-    let after: Vec<&Json> = rendered.iter().chain(kept.map(|(_, resource)| &resource.whole)).collect();
+    let applied: Vec<Json> = rendered.iter().map(|json| traffic::applied(json, &[])).collect();
+    let after: Vec<&Json> = applied.iter().chain(kept.map(|(_, resource)| &resource.whole)).collect();
     let after =
         World::of(&after, made.file.header.as_deref().unwrap_or(graylane_decide::names::DEFAULT_HEADER));
     proof.report = traffic::compare(before, &after);

@@ -1,0 +1,59 @@
+//! What others say of the hosts that are rendered.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::Value as Json;
+
+use crate::document::finding::Findings;
+use crate::document::source::Sources;
+use crate::import::{self, Resource};
+use crate::mesh::Mesh;
+use crate::printer::Printer;
+use crate::resources::{self, Options};
+use crate::traffic;
+
+/// Warns of them, in these sources and findings.
+pub fn find(path: &Path, mesh: &Mesh, sources: &mut Sources, findings: &mut Findings) -> Result<()> {
+    let current = import::read(&[path.to_owned()], sources, findings)?;
+    let options = Options { without_filter: true, ..Options::default() };
+    let rendered = resources::resources(mesh, &options);
+    let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
+    of(&current, &rendered, findings);
+    Ok(())
+}
+
+/// Warns of them, for a command that renders anyway.
+pub fn warn(path: &Path, mesh: &Mesh, printer: Printer) -> Result<()> {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    find(path, mesh, &mut sources, &mut findings)?;
+    printer.findings(&findings, &sources);
+    Ok(())
+}
+
+/// Warns of them.
+pub fn of(current: &[Resource], rendered: &[Json], findings: &mut Findings) {
+    let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
+    for rival in traffic::rivals(&whole, rendered) {
+        let place = current.get(rival.resource).map(Resource::name_place);
+        findings.warning(place, rival.text).help(rival.help);
+    }
+}
+
+/// Says who would go elsewhere, once what is rendered is there.
+pub fn say_for_whom(current: &[Resource], rendered: &[Json], header: &str, printer: Printer) {
+    let before: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
+    let after = traffic::together(&before, rendered);
+    let after: Vec<&Json> = after.iter().collect();
+    let worlds = [traffic::World::of(&before, header), traffic::World::of(&after, header)];
+    let report = traffic::compare(&worlds[0], &worlds[1]);
+    for difference in &report.differences {
+        printer.say(&format!("for whom: {}", difference.text()));
+    }
+    for (_, what) in &report.undecided {
+        printer.say(&format!("for whom: not known, {what}"));
+    }
+    if report.differences.is_empty() && report.undecided.is_empty() {
+        printer.say(&format!("for whom: {} requests were tried, and all go where they went", report.tried));
+    }
+}

@@ -1,0 +1,134 @@
+//! Resources of others that are about the same hosts, and which of them Istio heeds.
+
+use serde_json::{Value as Json, json};
+
+use super::request::MESH;
+use super::world::{VirtualService, World, full_host, group_is_istio};
+
+/// A resource of somebody else for a host that is rendered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// Its place among those that are there.
+    pub resource: usize,
+    /// What is so, in words.
+    pub text: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// A time after all others: that of a resource that is not there yet.
+const NOT_YET: &str = "9999";
+
+/// As it would be once applied: in the place, and of the age, of the one of its name, or the youngest of all.
+#[must_use]
+pub fn applied(rendered: &Json, current: &[&Json]) -> Json {
+    let mut json = rendered.clone();
+    let there = current.iter().find(|other| title(other) == title(rendered));
+    json["metadata"]["creationTimestamp"] = match there {
+        Some(other) => other["metadata"].get("creationTimestamp").cloned().unwrap_or_else(|| json!("")),
+        None => NOT_YET.into(),
+    };
+    json
+}
+
+/// All that is there, with what is rendered in its place.
+#[must_use]
+pub fn together(current: &[&Json], rendered: &[Json]) -> Vec<Json> {
+    let kept = current.iter().filter(|json| rendered.iter().all(|other| title(other) != title(json)));
+    let kept: Vec<Json> = kept.map(|json| (*json).clone()).collect();
+    kept.into_iter().chain(rendered.iter().map(|json| applied(json, current))).collect()
+}
+
+fn title(json: &Json) -> String {
+    let text = |json: &Json| json.as_str().filter(|text| !text.is_empty()).unwrap_or("default").to_owned();
+    format!(
+        "{} {}/{}",
+        text(&json["kind"]),
+        text(&json["metadata"]["namespace"]),
+        text(&json["metadata"]["name"])
+    )
+}
+
+/// Looks for them.
+#[must_use]
+pub fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
+    let all = together(current, rendered);
+    let all: Vec<&Json> = all.iter().collect();
+    // Sorted as istiod sorts them: whoever comes first is heeded.
+    let world = World::of(&all, "");
+    let ours = |own: &VirtualService| {
+        rendered.iter().any(|json| title(json) == format!("VirtualService {}", own.title))
+    };
+    let place = |wanted: &str| current.iter().position(|json| title(json) == wanted);
+    let mut found: Vec<Rival> = Vec::new();
+    for (age, other) in world.virtual_services.iter().enumerate().filter(|(_, own)| !ours(own)) {
+        for (own_age, own) in world.virtual_services.iter().enumerate().filter(|(_, own)| ours(own)) {
+            let Some((at, host)) = shared(own, other) else { continue };
+            let Some(resource) = place(&format!("VirtualService {}", other.title)) else { continue };
+            let (first, second) = if age < own_age { (other, own) } else { (own, other) };
+            let text = if at == MESH {
+                format!(
+                    "VirtualService {} is for the same host, {host}: inside the mesh Istio heeds the older one, {}, and ignores {}",
+                    other.title, first.title, second.title
+                )
+            } else {
+                format!(
+                    "VirtualService {} is for the same host, {host}: at gateway {at} Istio puts the rules of both in a row, those of the older one, {}, first",
+                    other.title, first.title
+                )
+            };
+            let help = format!(
+                "delete it once what is rendered is there: kubectl delete virtualservice -n {} {}",
+                other.namespace,
+                other.title.split('/').next_back().unwrap_or_default()
+            );
+            found.push(Rival { resource, text, help });
+        }
+    }
+    found.extend(destination_rules(current, rendered));
+    found
+}
+
+/// A place and a host that both are for.
+fn shared(own: &VirtualService, other: &VirtualService) -> Option<(String, String)> {
+    let places = own.gateways.iter().filter(|place| other.gateways.contains(place));
+    places.into_iter().find_map(|place| {
+        let mut hosts = own.hosts.iter().map(|host| own.host_at(place, host));
+        let host =
+            hosts.find(|host| other.hosts.iter().any(|theirs| other.host_at(place, theirs) == *host))?;
+        Some((place.clone(), host))
+    })
+}
+
+fn destination_rules(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
+    let host = |json: &Json| {
+        let namespace = json["metadata"]["namespace"].as_str().unwrap_or("default");
+        full_host(json["spec"]["host"].as_str().unwrap_or_default(), namespace)
+    };
+    let is = |json: &Json| json["kind"] == "DestinationRule" && group_is_istio(json);
+    let mut found = Vec::new();
+    for (resource, other) in current.iter().enumerate().filter(|(_, json)| is(json)) {
+        if rendered.iter().any(|own| title(own) == title(other)) {
+            continue;
+        }
+        let Some(own) = rendered.iter().filter(|json| is(json)).find(|own| host(own) == host(other)) else {
+            continue;
+        };
+        let same_namespace = own["metadata"]["namespace"] == other["metadata"]["namespace"];
+        let how = if same_namespace {
+            "Istio merges both: of the trafficPolicy, and of a subset of the same name, the older one's counts"
+        } else {
+            "Istio heeds that of the caller's namespace, then that of the host's"
+        };
+        found.push(Rival {
+            resource,
+            text: format!("{} is for the same host, {}: {how}", title(other), host(other)),
+            help: format!(
+                "delete it once what is rendered is there: kubectl delete destinationrule -n {} {}",
+                other["metadata"]["namespace"].as_str().unwrap_or("default"),
+                other["metadata"]["name"].as_str().unwrap_or_default()
+            ),
+        });
+    }
+    found
+}
