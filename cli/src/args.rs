@@ -182,6 +182,9 @@ pub struct Demo {
     /// How many live users to send.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub users: u32,
+    /// The services that a request passes, in order, and no others. Default: all, those that are exposed first.
+    #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
+    pub path: Vec<String>,
     /// Leave the mesh up, and print its addresses.
     #[arg(long)]
     pub keep: bool,

@@ -26,6 +26,6 @@ mod town;
 pub use app::Forward;
 pub use journey::{Entry, Journey};
 pub use live::{Live, keep_moving};
-pub use scenarios::{Cast, Row, Stop, run};
+pub use scenarios::{Cast, KeyOf, Row, Stop, run};
 pub use table::render;
 pub use town::{Setup, Town};

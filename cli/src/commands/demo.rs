@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use graylane_decide::config::Mode;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Demo, Format};
-use crate::demo::{self, Cast, Live, Setup, Town};
+use crate::demo::{self, Cast, KeyOf, Live, Setup, Town};
 use crate::document;
 use crate::envoy::locate;
 use crate::mesh::Mesh;
@@ -64,15 +65,62 @@ fn path(mesh: &Mesh) -> Vec<String> {
     names
 }
 
-async fn show(args: &Demo, printer: Printer, mut mesh: Mesh) -> Result<Outcome> {
+/// The services on the way, as they were named; the file without all others.
+fn narrowed(mut mesh: Mesh, names: &[String]) -> Result<Mesh> {
+    for name in names {
+        let known: Vec<&str> = mesh.services.iter().map(|service| service.name.as_str()).collect();
+        ensure!(
+            known.contains(&name.as_str()),
+            "--path: there is no service `{name}`; there are {}",
+            known.join(", ")
+        );
+    }
+    if !names.is_empty() {
+        mesh.services.retain(|service| names.contains(&service.name));
+    }
+    Ok(mesh)
+}
+
+/// What of a file the demo does not run: said, so that nobody takes it for tried.
+fn left_out(mesh: &Mesh) -> Vec<String> {
+    let mut list = Vec::new();
+    for service in &mesh.services {
+        let name = &service.name;
+        let fields: Vec<&str> = service.rest().http.keys().map(String::as_str).collect();
+        if !fields.is_empty() {
+            list.push(format!("services.{name}.http ({})", fields.join(", ")));
+        }
+        let parts = [
+            ("routes", service.routes.len() > 1),
+            ("expose.routes", !service.outside.is_empty()),
+            ("versions", !service.versions.is_empty()),
+            ("trafficPolicy", !service.traffic_policy.is_empty()),
+            ("fallback, as all pods are healthy", service.falls_back),
+        ];
+        list.extend(
+            parts.into_iter().filter(|(_, is)| *is).map(|(part, _)| format!("services.{name}.{part}")),
+        );
+    }
+    list
+}
+
+async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
+    let mut mesh = narrowed(mesh, &args.path)?;
     mesh.document.telemetry.debug_header = true;
+    if mesh.mode == Mode::Observe {
+        printer.say("the file says `mode: observe`; the demo enforces, and observes at its end");
+        mesh.mode = Mode::Enforce;
+    }
+    for part in left_out(&mesh) {
+        printer.say(&format!("not part of the demo: {part}"));
+    }
     let pods: usize = mesh.services.iter().map(|service| service.subsets.len()).sum();
     ensure!(
         pods <= MAX_PODS,
         "this file has {pods} subsets; a demo starts an Envoy for each, and {MAX_PODS} at most"
     );
     let client = crate::http::direct().build()?;
-    let path = path(&mesh);
+    let path = if args.path.is_empty() { path(&mesh) } else { args.path.clone() };
     let cast = Cast::of(&mesh, &path, &client).context("a demo needs a tenant besides the default one")?;
     let bar = progress(args, pods as u64 + 2);
     bar.set_message("starting Envoys");
@@ -123,7 +171,7 @@ async fn keep(town: &Town, cast: &Cast<'_>, printer: Printer) -> Result<()> {
     let live = Live::start(town).await?;
     printer.say(&format!("\nStill up; end it with ctrl-C. Its lanes, live: http://{}/\nTry:", live.address));
     printer.say(&curl(&format!("{}: {}", town.mesh.header, cast.gray)));
-    if let Some(key) = &cast.key_header {
+    if let Some(KeyOf::Header(key)) = &cast.key {
         printer.say(&curl(&format!("{key}: user-7")));
     }
     printer.say("");

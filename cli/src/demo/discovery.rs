@@ -47,6 +47,8 @@ pub struct Discovery {
 /// The cluster of a service's subset, as Istio calls it; no subset: all pods.
 #[must_use]
 pub fn cluster(service: &Service, subset: &str) -> String {
+    // All pods of the demo are healthy, so a pin with fallback leads to its subset.
+    let subset = subset.strip_suffix(routing::OR_BASELINE).unwrap_or(subset);
     format!("outbound|{}|{subset}|{}", service.port.unwrap_or(80), service.host)
 }
 
@@ -126,7 +128,11 @@ fn debug_header() -> Json {
 fn virtual_host(mesh: &Mesh, service: &Service, domains: &[String]) -> Json {
     let tenant = |tenant: &String| json!({"name": tenant, "headers": [{"name": mesh.header, "string_match": {"exact": tenant}}]});
     json!({
-        "name": service.host,
+        "name": if mesh.services.iter().filter(|other| other.host == service.host).count() > 1 {
+            format!("{}:{}", service.host, service.port.unwrap_or(80))
+        } else {
+            service.host.clone()
+        },
         "domains": domains,
         "virtual_clusters": mesh.tenants.iter().map(tenant).collect::<Vec<_>>(),
         "routes": routes(mesh, service),
@@ -138,18 +144,31 @@ fn outbound_routes(mesh: &Mesh) -> Json {
         "name": "outside", "domains": ["*"],
         "routes": [{"name": "outside", "match": {"prefix": "/"}, "route": {"cluster": OUTSIDE}}],
     });
-    let hosts = mesh.services.iter().map(|service| {
-        let short = service.host.split('.').next().unwrap_or_default();
-        let with_namespace = format!("{short}.{}", service.namespace);
-        let names =
-            [short.to_owned(), with_namespace.clone(), format!("{with_namespace}.svc"), service.host.clone()];
-        virtual_host(mesh, service, &names)
-    });
+    let hosts = mesh.services.iter().map(|service| virtual_host(mesh, service, &domains(mesh, service)));
     json!({
         "name": Role::Outbound.name(),
-        "ignore_port_in_host_matching": true,
         "virtual_hosts": hosts.chain([outside]).collect::<Vec<_>>(),
     })
+}
+
+/// The names that callers use for a service, without a port and with it; one of several at a host has its port only. The
+/// short name is that of the first service that is called so.
+fn domains(mesh: &Mesh, service: &Service) -> Vec<String> {
+    let same = |other: &&Service| other.host == service.host;
+    let is_shared = mesh.services.iter().filter(same).count() > 1;
+    let short = service.short_host();
+    let mut names = vec![service.host.clone()];
+    if service.host.ends_with(&format!(".svc.{}", mesh.document.mesh.cluster_domain)) {
+        let with_namespace = format!("{short}.{}", service.namespace);
+        names.extend([format!("{with_namespace}.svc"), with_namespace]);
+        let first = mesh.services.iter().find(|other| other.short_host() == short);
+        if first.is_some_and(|first| first.host == service.host) {
+            names.push(short.to_owned());
+        }
+    }
+    let port = service.port.unwrap_or(80);
+    let with_port: Vec<String> = names.iter().map(|name| format!("{name}:{port}")).collect();
+    if is_shared { with_port } else { names.into_iter().chain(with_port).collect() }
 }
 
 fn gateway_routes(mesh: &Mesh, entry: &str) -> Json {

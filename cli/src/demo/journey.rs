@@ -32,6 +32,8 @@ pub struct Journey {
     pub entry: Entry,
     /// Its headers.
     pub headers: Vec<(String, String)>,
+    /// Parameters of its query, besides those that are orders to applications.
+    pub query: Vec<(String, String)>,
     /// The services it passes.
     pub path: Vec<String>,
     /// What applications forward, where it is not all.
@@ -79,7 +81,11 @@ impl Journey {
             Entry::Gateway => (town.gateway, "bank.example.com"),
             Entry::Worker => (town.worker, town.authorities.get(first).map_or(first, String::as_str)),
         };
-        let mut request = client.get(format!("http://{address}/")).query(&orders).header("host", authority);
+        let mut request = client
+            .get(format!("http://{address}/"))
+            .query(&orders)
+            .query(&self.query)
+            .header("host", authority);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

@@ -257,8 +257,9 @@ impl Town {
 
 /// How applications call a service.
 fn authority(service: &Service) -> String {
-    let short = service.host.split('.').next().unwrap_or_default();
-    let host = format!("{short}.{}", service.namespace);
+    let short = service.short_host();
+    let in_cluster = service.host.contains(".svc.");
+    let host = if in_cluster { format!("{short}.{}", service.namespace) } else { service.host.clone() };
     service.port.map_or(host.clone(), |port| format!("{host}:{port}"))
 }
 
