@@ -48,7 +48,14 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         .collect();
     super::warn_of_topics(&topics, printer);
     if args.output == Format::Text && !changes.is_empty() {
-        super::rivals::say_for_whom(&found, &rendered, &mesh.header, printer);
+        let gone = |resource: &import::Resource| {
+            let title = resource.title();
+            changes
+                .iter()
+                .any(|change| change.field.is_none() && change.after.is_none() && change.resource == title)
+        };
+        let stays: Vec<bool> = found.iter().map(|resource| !gone(resource)).collect();
+        super::rivals::say_for_whom(&found, &stays, &rendered, &mesh.header, printer);
     }
     printer.say(&match changes.len() {
         0 => "nothing would change".to_owned(),

@@ -40,10 +40,12 @@ pub fn of(current: &[Resource], rendered: &[Json], findings: &mut Findings) {
     }
 }
 
-/// Says who would go elsewhere, once what is rendered is there.
-pub fn say_for_whom(current: &[Resource], rendered: &[Json], header: &str, printer: Printer) {
+/// Says who would go elsewhere, once what is rendered is there. `stays`: which of the others do.
+pub fn say_for_whom(current: &[Resource], stays: &[bool], rendered: &[Json], header: &str, printer: Printer) {
     let before: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
-    let after = traffic::together(&before, rendered);
+    let kept: Vec<&Json> =
+        before.iter().zip(stays).filter(|(_, stays)| **stays).map(|(json, _)| *json).collect();
+    let after = traffic::together(&kept, rendered);
     let after: Vec<&Json> = after.iter().collect();
     let worlds = [traffic::World::of(&before, header), traffic::World::of(&after, header)];
     let report = traffic::compare(&worlds[0], &worlds[1]);

@@ -42,6 +42,20 @@ fn document(file: usize, lookup: Lookup<'_>, loaded: &mut Loaded) -> Option<Node
                 .help("start with `version: 1`, as in examples/bank/graylane.yaml");
             return None;
         }
+        Some(node) if node.get("apiVersion").is_some() && node.get("kind").is_some() => {
+            let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
+            let help = match kind {
+                "VirtualService" | "DestinationRule" | "Gateway" => {
+                    "`graylane import FILE` makes a graylane file of it"
+                }
+                _ => {
+                    "`graylane import` makes a graylane file of VirtualServices and DestinationRules, `graylane init` of Services and Deployments"
+                }
+            };
+            let message = format!("this is a resource of Kubernetes ({kind}), not a graylane file");
+            loaded.findings.error(Some(node.span), message).help(help);
+            return None;
+        }
         None if !broken => {
             loaded
                 .findings

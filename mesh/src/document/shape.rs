@@ -126,7 +126,7 @@ impl<'a> Walker<'a> {
         let is_number =
             |branch: &&Json| types(branch).iter().any(|name| ["number", "integer"].contains(name));
         if let Value::Number(_, text) | Value::Odd(text) = &node.value
-            && !resolved.iter().any(|branch| is_number(&branch))
+            && !resolved.iter().any(is_number)
             && resolved.iter().any(|branch| types(branch) == ["string"])
         {
             return Some(self.number_as_text(text, place));

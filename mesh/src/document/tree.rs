@@ -208,6 +208,9 @@ pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Nod
             let finding = findings.error(span, format!("this is not YAML: {message}"));
             if line.trim_start_matches(' ').starts_with('\t') {
                 finding.help("indent with spaces: YAML allows no tab there");
+            } else if line.contains("{{") {
+                finding
+                    .help("this looks like a template: let Helm write it first, as in `helm template CHART`");
             } else if line.contains("${") {
                 finding.help("between `{}` or `[]` write a variable in quotes, as in `\"${NAME}\"`");
             }

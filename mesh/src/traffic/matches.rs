@@ -142,6 +142,59 @@ impl Match {
         }
     }
 
+    /// Requests like this one for which one of its conditions does not hold.
+    #[must_use]
+    pub fn broken(&self, request: &Request) -> Vec<Request> {
+        let mut all = Vec::new();
+        let mut with = |change: &dyn Fn(&mut Request)| {
+            let mut other = request.clone();
+            change(&mut other);
+            all.push(other);
+        };
+        for name in self.headers.keys() {
+            with(&|request| drop(request.headers.remove(name)));
+            with(&|request| drop(request.headers.insert(name.clone(), "other".to_owned())));
+        }
+        for (name, text) in &self.without_headers {
+            for value in text.samples() {
+                with(&|request| drop(request.headers.insert(name.clone(), value.clone())));
+            }
+        }
+        for name in self.query.keys() {
+            with(&|request| drop(request.query.remove(name)));
+            with(&|request| drop(request.query.insert(name.clone(), "other".to_owned())));
+        }
+        if self.method.is_some() {
+            ["POST", "DELETE", "GET"]
+                .iter()
+                .for_each(|method| with(&|request| request.method = (*method).to_owned()));
+        }
+        if self.port.is_some() {
+            with(&|request| request.port = request.port.wrapping_add(1));
+        }
+        if self.scheme.is_some() {
+            ["https", "http"]
+                .iter()
+                .for_each(|scheme| with(&|request| request.scheme = (*scheme).to_owned()));
+        }
+        if !self.labels.is_empty() {
+            with(&|request| request.labels.clear());
+        }
+        if self.namespace.is_some() {
+            with(&|request| request.namespace = "elsewhere".to_owned());
+        }
+        if self.uri.is_some() {
+            for path in [
+                "/zzz".to_owned(),
+                format!("{}x", request.path),
+                format!("{}/more", request.path.trim_end_matches('/')),
+            ] {
+                with(&|request| request.path.clone_from(&path));
+            }
+        }
+        all
+    }
+
     /// What it says about paths.
     #[must_use]
     pub fn uri(&self) -> Option<&Text> {

@@ -8,7 +8,7 @@ use super::text::Text;
 use super::world::Rules;
 
 /// How many random ones there are for each host.
-const RANDOM: usize = 150;
+const RANDOM: usize = 100;
 /// How many pairs of rules are tried for each host.
 const PAIRS: usize = 1500;
 
@@ -30,7 +30,7 @@ impl Words {
         words.paths.extend(["/", "/zzz"].map(ToOwned::to_owned));
         words.methods.extend(["GET", "POST"].map(ToOwned::to_owned));
         words.ports.insert(80);
-        words.namespaces.insert("default".to_owned());
+        words.namespaces.extend(["default", "elsewhere"].map(ToOwned::to_owned));
         for one in matches {
             words.add(one);
         }
@@ -62,7 +62,7 @@ impl Words {
             values.extend(text.samples());
         }
         self.methods.extend(one.method().map(Text::samples).into_iter().flatten());
-        self.ports.extend(one.port());
+        self.ports.extend(one.port().into_iter().flat_map(|port| [port, port.wrapping_add(1)]));
         if !one.labels().is_empty() {
             self.labels.insert(one.labels().clone());
         }
@@ -80,6 +80,9 @@ pub fn requests(place: &str, host: &str, rules: [Option<&Rules<'_>>; 2]) -> BTre
     single(&plain, &words, &mut all);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     together(&plain, &matches, &mut random, &mut all);
+    for rules in rules.into_iter().flatten() {
+        past(&plain, rules, &mut all);
+    }
     mixed(&plain, &words, &mut random, &mut all);
     all
 }
@@ -158,6 +161,37 @@ fn together(plain: &Request, matches: &[&Match], random: &mut Random, all: &mut 
     let mut place = Random(pairs as u64);
     for _ in 0..PAIRS {
         pair(matches[place.below(matches.len())], matches[place.below(matches.len())]);
+    }
+}
+
+/// For each rule, requests that get past all rules before it.
+fn past(plain: &Request, rules: &Rules<'_>, all: &mut BTreeSet<Request>) {
+    for (index, (_, one)) in rules.iter().enumerate() {
+        for choice in 0..3 {
+            let mut request = plain.clone();
+            if let Some(one) = one {
+                one.apply(&mut request, &mut |count| choice.min(count - 1));
+            }
+            let fits = |request: &Request| one.is_none_or(|one| one.holds(request));
+            let before = |request: &Request| {
+                rules[..index]
+                    .iter()
+                    .position(|(_, earlier)| earlier.is_none_or(|earlier| earlier.holds(request)))
+            };
+            // Each turn gets past the first rule that is in the way.
+            for _ in 0..=index {
+                let Some(place) = before(&request) else { break };
+                let Some(earlier) = rules[place].1 else { break };
+                let further = earlier.broken(&request).into_iter().filter(|other| fits(other));
+                let further = further.max_by_key(|other| before(other).unwrap_or(usize::MAX));
+                let Some(further) = further.filter(|other| before(other).is_none_or(|next| next > place))
+                else {
+                    break;
+                };
+                request = further;
+            }
+            all.insert(request);
+        }
     }
 }
 
