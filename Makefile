@@ -126,12 +126,12 @@ e2e-istio: programs envoy ## Rendered examples in a real Istio, without containe
 	@.ci/e2e-istio $(ONLY)
 
 docs: ## The generated part of docs/
-	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render
+	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render --test samples
 
 lint: toolchain ## Formatting, clippy, licences and sources of dependencies, generated docs
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
-	@.ci/timed docs cargo test --quiet --package graylane --test docs --test render
+	@.ci/timed docs cargo test --quiet --package graylane --test docs --test render --test samples
 	@.ci/timed shell $(MAKE) --no-print-directory shell
 	@.ci/timed deny $(MAKE) --no-print-directory deny
 

@@ -64,7 +64,7 @@ fn one_match() -> impl Strategy<Value = Json> {
         for (key, value) in conditions {
             match (fields.get_mut(key).and_then(Json::as_object_mut), &value) {
                 (Some(known), Json::Object(more)) if key != "uri" && key != "method" => {
-                    known.extend(more.clone())
+                    known.extend(more.clone());
                 }
                 _ => drop(fields.insert(key.to_owned(), value)),
             }

@@ -86,10 +86,11 @@ pub fn of(world: &World, resources: &[Resource], header: &str, home: &str, said:
         }
         outside(own, resources, header, home, rank(world, own), &mut drafts, said);
     }
-    // A host with subsets is a service, though no rule leads there yet.
+    // A host with subsets or a policy is a service, though no rule leads there yet.
     for host in world.hosts_with_pods() {
         let has_subsets = world.subsets(host).is_some_and(|subsets| !subsets.is_empty());
-        if has_subsets {
+        let has_policy = is_in_cluster(host) && world.policy(host).is_some_and(|policy| !policy.is_empty());
+        if has_subsets || has_policy {
             drafts.all.entry(host.clone()).or_default();
         }
     }

@@ -99,17 +99,18 @@ impl<'a> Targets<'a> {
         target.version.host = foreign.then(|| key.host.clone());
         target.version.port = key.port;
         target.version.headers = key.headers.as_object().cloned().unwrap_or_default();
-        let Some(subset) = &key.subset else { return target };
+        // A host of its own brings its policy along, so that the file says all that holds for it.
+        let whole = self.world.policy(&key.host).filter(|_| foreign).cloned().unwrap_or_default();
+        let Some(subset) = &key.subset else {
+            target.version.traffic_policy = whole;
+            return target;
+        };
         let known = self.world.subsets(&key.host).and_then(|subsets| subsets.get(subset));
         match known {
             Some((labels, policy)) => {
                 target.labels.clone_from(labels);
-                target.version.traffic_policy = policy.clone();
-                if foreign {
-                    let whole = self.world.policy(&key.host).cloned().unwrap_or_default();
-                    target.version.traffic_policy =
-                        whole.into_iter().chain(policy.clone()).collect::<Map<_, _>>();
-                }
+                target.version.traffic_policy =
+                    whole.into_iter().chain(policy.clone()).collect::<Map<_, _>>();
             }
             None => {
                 self.unknown.insert(subset.clone());

@@ -69,7 +69,13 @@ impl fmt::Display for Request {
             write!(f, "{}{key}={value}", if index == 0 { '?' } else { '&' })?;
         }
         for (name, value) in &self.headers {
-            write!(f, ", `{name}: {value}`")?;
+            match name.strip_prefix("@request.auth.claims") {
+                Some(claim) => {
+                    let claim = claim.trim_start_matches('.').trim_matches(['[', ']']);
+                    write!(f, ", a token with the claim {claim}: {value}")?;
+                }
+                None => write!(f, ", `{name}: {value}`")?,
+            }
         }
         if self.port != 80 {
             write!(f, ", port {}", self.port)?;
