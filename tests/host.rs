@@ -45,10 +45,8 @@ services:
 ";
 
 fn config(text: &str, role: Role) -> Config {
-    let mut loaded = document::load_text("test.yaml", text).unwrap();
-    graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
-    assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
-    lower::config(&Mesh::of(&loaded.project.unwrap()), role)
+    let loaded = document::load_text("test.yaml", text).unwrap();
+    lower::config(&Mesh::of(&graylane::check::open(loaded).checked().unwrap()), role)
 }
 
 fn json(config: &Config) -> Vec<u8> {

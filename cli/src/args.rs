@@ -1,6 +1,7 @@
 //! The command line, and nothing of what it does.
 
 mod image;
+mod remote;
 mod resources;
 mod rollout;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
 
 pub use image::{Inspect, Package, Push};
+pub use remote::{Asked, RegistryTimes};
 pub use resources::{Dashboards, DataPlane, Diff, Extension, Import, Init, Output, Render};
 pub use rollout::{Explain, Ramp, RampEdit, RampPromote, RampRun, RampSet, RampStatus, Simulate, Status};
 
@@ -141,9 +143,9 @@ pub struct Report {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// A Prometheus, or what speaks its API; user and password may be in it.
-    #[arg(long, value_name = "URL")]
-    pub prometheus: String,
+    /// What is asked.
+    #[command(flatten)]
+    pub asked: Asked,
     /// How far to look back.
     #[arg(long, value_name = "TIME", default_value = "5m")]
     pub window: String,

@@ -22,7 +22,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::args::Command;
-use crate::document::{self, Loaded, Project};
+use crate::check::Opened;
+use crate::document::source::Sources;
+use crate::document::{self, Checked};
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer, summary};
 
@@ -66,22 +68,18 @@ fn warn_of_topics(gone: &[String], printer: Printer) {
 }
 
 /// Reads and checks the files of a command that needs them in order. None: they are not, and it was said why.
-fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Project, Mesh)>> {
-    Ok(checked(paths, printer)?.and_then(|(loaded, mesh)| Some((loaded.project?, mesh))))
+fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Checked, Mesh)>> {
+    Ok(checked(paths, printer)?.map(|(_, file, mesh)| (file, mesh)))
 }
 
 /// As [`mesh`], with the texts of the files, for a command that points at places in them.
-fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(Loaded, Mesh)>> {
-    let mut loaded = document::load(paths)?;
-    if let Some(project) = &loaded.project {
-        crate::check::check(project, &mut loaded.findings);
-    }
-    loaded.findings.sort();
-    printer.findings(&loaded.findings, &loaded.sources);
-    let in_order = loaded.project.as_ref().filter(|_| !loaded.findings.has_errors());
-    let Some(mesh) = in_order.map(Mesh::of) else {
-        printer.say(&summary(&loaded.findings));
+fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(Sources, Checked, Mesh)>> {
+    let Opened { sources, findings, file } = document::open(paths)?;
+    printer.findings(&findings, &sources);
+    let Some(file) = file else {
+        printer.say(&summary(&findings));
         return Ok(None);
     };
-    Ok(Some((loaded, mesh)))
+    let mesh = Mesh::of(&file);
+    Ok(Some((sources, file, mesh)))
 }

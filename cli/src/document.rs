@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::check::{self, Opened};
 use crate::files::{self, files_of};
 pub use graylane_mesh::document::*;
 use layers::Text;
+use source::Sources;
 use tree::Node;
 use variables::VarError;
 
@@ -17,6 +19,14 @@ use variables::VarError;
 /// When one cannot be read at all.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
     load_edited(paths, &BTreeMap::new())
+}
+
+/// Reads and checks files and folders.
+///
+/// # Errors
+/// When one cannot be read at all.
+pub fn open(paths: &[PathBuf]) -> Result<Opened> {
+    Ok(check::open(load(paths)?))
 }
 
 /// As [`load`], with these texts instead of what lies on disk: what files would be after an edit.
@@ -33,6 +43,43 @@ pub fn load_edited(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> Resu
 /// When one cannot be read at all.
 pub fn merged(paths: &[PathBuf]) -> Result<(Loaded, Option<Node>)> {
     Ok(merged_of(read(paths, &BTreeMap::new())?, &environment))
+}
+
+/// Lays over each other what can be read of files and folders, with these texts instead of what lies on disk: a file
+/// that cannot be read is left out, and of one that is no YAML what stands above the mistake counts.
+#[must_use]
+pub fn as_far_as_possible(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> (Sources, Option<Node>) {
+    let mut whole = Sources::default();
+    let mut layers = Vec::new();
+    for path in paths {
+        let mut layer = Vec::new();
+        for file in files_of(path).unwrap_or_default() {
+            let edited = texts.get(&file).cloned();
+            let Ok(text) = edited.map_or_else(|| files::text(&file), Ok) else { continue };
+            let name = files::name(&file);
+            whole.add(&*name, &*text);
+            layer.push((name, above_the_mistake(text)));
+        }
+        layers.push(layer);
+    }
+    let (_, tree) = merged_of(layers, &environment);
+    (whole, tree)
+}
+
+/// The lines before the first that is no YAML.
+fn above_the_mistake(mut text: String) -> String {
+    loop {
+        let (mut sources, mut findings) = (Sources::default(), finding::Findings::default());
+        let file = sources.add("", &*text);
+        tree::parse(&sources, file, &mut findings);
+        let first = findings.iter().filter(|found| found.severity == finding::Severity::Error);
+        let Some(line) = first.filter_map(|found| Some(found.span?.line)).min() else { return text };
+        let above: String = text.split_inclusive('\n').take(line.saturating_sub(1)).collect();
+        if above.is_empty() || above.len() == text.len() {
+            return String::new();
+        }
+        text = above;
+    }
 }
 
 fn read(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> Result<Vec<Vec<Text>>> {

@@ -25,11 +25,11 @@ pub fn name(path: &Path) -> String {
     if path == Path::new("-") { "<stdin>".to_owned() } else { path.display().to_string() }
 }
 
-/// The text of a file; `-` is standard input.
+/// The bytes of a file; `-` is standard input.
 ///
 /// # Errors
-/// When it is not there, too large or not UTF-8.
-pub fn text(path: &Path) -> Result<String> {
+/// When it is not there, or too large.
+pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     let name = path.display();
     let mut bytes = Vec::new();
     if path == Path::new("-") {
@@ -39,14 +39,19 @@ pub fn text(path: &Path) -> Result<String> {
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read `{name}`"))?;
     }
     ensure!(bytes.len() as u64 <= MAX_BYTES, "`{name}` is larger than {} MiB", MAX_BYTES >> 20);
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-            bail!("`{name}` is not UTF-8: line {line}, byte {}", at + 1)
-        }
-    }
+    Ok(bytes)
+}
+
+/// The text of a file; `-` is standard input.
+///
+/// # Errors
+/// When it is not there, too large or not UTF-8.
+pub fn text(path: &Path) -> Result<String> {
+    String::from_utf8(bytes(path)?).or_else(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        bail!("`{}` is not UTF-8: line {line}, byte {}", path.display(), at + 1)
+    })
 }
 
 /// The YAML files of a folder, in byte order of their names; of a file, the file itself.

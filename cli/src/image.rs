@@ -9,12 +9,14 @@
 //! | `layer` | the tar, byte for byte |
 //! | `layout` | an image in a folder (OCI image layout) |
 //! | `registry` | an image in a registry |
+//! | `pull` | what a registry answers, read with a bound |
 //! | `credentials` | what Docker and Podman know about a registry |
 
 mod credentials;
 mod layer;
 mod layout;
 mod module;
+mod pull;
 mod registry;
 
 use std::collections::BTreeMap;

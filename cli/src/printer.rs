@@ -1,12 +1,14 @@
-//! Where output goes: stdout is data, stderr is talk. Nothing else in this crate prints.
+//! Where output goes: stdout is data, stderr is talk. Nothing else in this crate prints, so texts of others lose here
+//! what a terminal would obey.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::document::finding::{self, Findings, Severity};
 use crate::document::source::Sources;
+use crate::plain;
 
 /// What a command ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Outcome {
     Findings,
     /// Exit 2: wrong use, or it did not work.
     Failure,
+    /// Exit 3, of `ramp run --once` alone: it holds.
+    Held,
 }
 
 impl Outcome {
@@ -27,6 +31,7 @@ impl Outcome {
             Self::Ok => 0,
             Self::Findings => 1,
             Self::Failure => 2,
+            Self::Held => 3,
         }
     }
 }
@@ -42,6 +47,22 @@ impl Printer {
     /// When stdout cannot be written.
     pub fn data(&self, text: &str) -> Result<()> {
         let mut out = anstream::stdout().lock();
+        match out.write_all(plain::lines(text).as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// Writes what programs read, YAML or a script, byte for byte; on a terminal as [`Self::data`].
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn exact(&self, text: &str) -> Result<()> {
+        let out = io::stdout();
+        if out.is_terminal() {
+            return self.data(text);
+        }
+        let mut out = out.lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             result => Ok(result?),
@@ -53,7 +74,15 @@ impl Printer {
     /// # Errors
     /// When stdout cannot be written.
     pub fn json(&self, value: &impl Serialize) -> Result<()> {
-        self.data(&format!("{}\n", serde_json::to_string_pretty(value)?))
+        self.data(&format!("{}\n", plain::json(&serde_json::to_string_pretty(value)?)))
+    }
+
+    /// As [`Self::json`], in one line: one of several values.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn json_line(&self, value: &impl Serialize) -> Result<()> {
+        self.data(&format!("{}\n", plain::json(&serde_json::to_string(value)?)))
     }
 
     /// How wide a table may be: the terminal's width, or 120 columns where there is none.
@@ -64,15 +93,28 @@ impl Printer {
 
     /// Says something. Nobody listening is no error.
     pub fn say(&self, text: &str) {
-        let mut err = anstream::stderr().lock();
-        let _ = err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n"));
+        self.say_styled(&plain::lines(text));
+    }
+
+    /// Says something that has colours of ours in it, and nothing of others that a terminal would obey.
+    fn say_styled(&self, text: &str) {
+        let err = io::stderr();
+        let text = match anstream::AutoStream::choice(&err) {
+            // Line by line, and written at once: what follows a place is looked at again for each colour in it.
+            anstream::ColorChoice::Never => text
+                .split_inclusive('\n')
+                .map(|line| anstream::adapter::strip_str(line).to_string())
+                .collect(),
+            _ => text.to_owned(),
+        };
+        let _ = err.lock().write_all(format!("{text}\n").as_bytes());
     }
 
     /// Says what was found.
     pub fn findings(&self, findings: &Findings, sources: &Sources) {
         let text = finding::render(findings, sources);
         if !text.is_empty() {
-            self.say(text.trim_end());
+            self.say_styled(text.trim_end());
             self.say("");
         }
     }

@@ -5,14 +5,28 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::Url;
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use serde::Deserialize;
 
-/// How long one answer may take.
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::args::Asked;
+use crate::http::{Limits, without_password};
+use crate::{files, plain};
+
+/// Limits where nobody says any.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(5),
+    first_byte: Duration::from_secs(30),
+    whole: Duration::from_secs(60),
+    bytes: 16 << 20,
+};
+/// So far may its clock be from ours: windows are counted in our seconds, and end in its now.
+const SKEW: u64 = 60;
+/// Where the password of `--prometheus-user` may be.
+const PASSWORD: &str = "GRAYLANE_PROMETHEUS_PASSWORD";
 
 /// Why there is no answer that one could go by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +41,12 @@ pub enum Problem {
     Several(usize),
     /// A division by zero: there were no requests.
     NotANumber,
+    /// It is infinite.
+    Infinite(String),
+    /// It says of its answer that something is missing, or may be.
+    Partial(String),
+    /// Its clock is so many seconds from ours.
+    Clock(u64),
 }
 
 impl fmt::Display for Problem {
@@ -37,6 +57,9 @@ impl fmt::Display for Problem {
             Self::NoData => f.write_str("there is no data: no series fits the query"),
             Self::Several(count) => write!(f, "one number was asked for, and there are {count} series"),
             Self::NotANumber => f.write_str("there is no number: there were no requests"),
+            Self::Infinite(value) => write!(f, "the number is {value}"),
+            Self::Partial(warning) => write!(f, "the answer is partial: {warning}"),
+            Self::Clock(off) => write!(f, "Prometheus' clock and this one differ by {off} s"),
         }
     }
 }
@@ -64,15 +87,43 @@ impl Sample {
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     query: Url,
+    user: Option<(String, String)>,
     client: reqwest::Client,
+    limits: Limits,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Answer {
+    #[serde(default)]
+    status: String,
     #[serde(default)]
     data: Option<Data>,
     #[serde(default)]
     error: String,
+    /// Of Thanos, Mimir and Prometheus: a store did not answer, or numbers may not mean what they seem to.
+    #[serde(default)]
+    warnings: Vec<String>,
+    /// Of VictoriaMetrics: a storage node did not answer.
+    #[serde(default)]
+    is_partial: bool,
+}
+
+impl Answer {
+    /// What speaks against believing it. Notes that Prometheus 2 has among its warnings, such as that a counter is not
+    /// called `_total`, do not.
+    fn doubt(&self) -> Option<String> {
+        let doubts: Vec<&str> = self
+            .warnings
+            .iter()
+            .map(String::as_str)
+            .filter(|warning| !warning.starts_with("PromQL info:"))
+            .collect();
+        if doubts.is_empty() {
+            return self.is_partial.then(|| "it says so of itself".to_owned());
+        }
+        Some(plain::line(&doubts.join("; ")).into_owned())
+    }
 }
 
 #[derive(Deserialize)]
@@ -101,18 +152,55 @@ impl Prometheus {
     /// # Errors
     /// When it is no URL of HTTP.
     pub fn new(url: &str) -> Result<Self> {
+        Self::with(url, None, HeaderMap::new(), LIMITS)
+    }
+
+    /// As a command line says.
+    ///
+    /// # Errors
+    /// When the address is no URL of HTTP, or a file of it cannot be read.
+    pub fn open(asked: &Asked) -> Result<Self> {
+        let user = match (&asked.prometheus_user, &asked.prometheus_password_file) {
+            (Some(user), Some(file)) => {
+                Some((user.clone(), files::text(file)?.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+            (Some(user), None) => {
+                let password = std::env::var(PASSWORD).with_context(|| {
+                    format!("--prometheus-user needs --prometheus-password-file, or {PASSWORD}")
+                })?;
+                Some((user.clone(), password))
+            }
+            (None, _) => None,
+        };
+        let headers = match &asked.prometheus_header_file {
+            Some(file) => headers(&files::text(file)?).with_context(|| format!("`{}`", file.display()))?,
+            None => HeaderMap::new(),
+        };
+        let limits = Limits {
+            connect: asked.prometheus_connect_timeout,
+            first_byte: asked.prometheus_answer_timeout,
+            whole: asked.prometheus_timeout,
+            bytes: asked.prometheus_max_answer << 20,
+        };
+        Self::with(&asked.prometheus, user, headers, limits)
+    }
+
+    fn with(url: &str, user: Option<(String, String)>, headers: HeaderMap, limits: Limits) -> Result<Self> {
+        let said = || plain::line(&without_password(url)).into_owned();
         let parsed = Url::parse(url.trim_end_matches('/'));
         let mut base =
-            parsed.with_context(|| format!("`{url}` is no URL; write it as in http://host:9090"))?;
+            parsed.with_context(|| format!("`{}` is no URL; write it as in http://host:9090", said()))?;
         ensure!(
             ["http", "https"].contains(&base.scheme()) && base.has_host(),
-            "`{url}` is no URL of HTTP; write it as in http://host:9090"
+            "`{}` is no URL of HTTP; write it as in http://host:9090",
+            said()
         );
         let path = format!("{}/api/v1/query", base.path().trim_end_matches('/'));
         base.set_path(&path);
         base.set_query(None);
-        let client = crate::http::direct().timeout(LIMIT).build()?;
-        Ok(Self { query: base, client })
+        base.set_fragment(None);
+        let client = limits.client(crate::http::direct()).default_headers(headers).build()?;
+        Ok(Self { query: base, user, client, limits })
     }
 
     /// Where it is, without a password.
@@ -126,27 +214,55 @@ impl Prometheus {
     /// # Errors
     /// When there is no answer, or it is none of Prometheus.
     pub async fn query(&self, promql: &str) -> Result<Vec<Sample>, Problem> {
-        let away = |why: String| Problem::Away(format!("Prometheus at {} {why}", self.place()));
-        let request = self.client.get(self.query.clone()).query(&[("query", promql)]);
-        let response = request.send().await.map_err(|error| away(reason(&error)))?;
+        let away =
+            |why: String| Problem::Away(format!("Prometheus at {} {}", self.place(), plain::line(&why)));
+        let mut request = self.client.get(self.query.clone()).query(&[("query", promql)]);
+        if let Some((user, password)) = &self.user {
+            request = request.basic_auth(user, Some(password));
+        }
+        let response = self.limits.send(request).await.map_err(away)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| away(reason(&error)))?;
+        if status.is_redirection() {
+            let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
+            return Err(away(format!(
+                "answers {status}, and leads to `{}`: ask that address",
+                without_password(to)
+            )));
+        }
+        let off = response.headers().get(DATE).and_then(|date| off(date, now()));
+        let body = self.limits.body(response).await.map_err(away)?;
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| away(format!("answers {status}, and what it says is not Prometheus' JSON")))?;
-        let mut samples = match answer.data {
+        let doubt = answer.doubt();
+        let refused = |why: String| Problem::Refused(plain::line(&why).into_owned());
+        let (mut samples, times): (Vec<Sample>, Vec<f64>) = match answer.data {
+            Some(_) if answer.status != "success" || !status.is_success() => {
+                return Err(refused(format!("{} ({status}, `{}`)", answer.error, answer.status)));
+            }
             Some(Data::Vector(series)) => series
                 .into_iter()
-                .map(|series| Sample { labels: series.metric, value: number(&series.value.1) })
-                .collect(),
-            Some(Data::Scalar((_, value))) => {
-                vec![Sample { labels: BTreeMap::new(), value: number(&value) }]
+                .map(|series| {
+                    let sample = Sample { labels: series.metric, value: number(&series.value.1) };
+                    (sample, series.value.0)
+                })
+                .unzip(),
+            Some(Data::Scalar((time, value))) => {
+                (vec![Sample { labels: BTreeMap::new(), value: number(&value) }], vec![time])
             }
-            Some(_) => return Err(Problem::Refused("its result is no instant vector".to_owned())),
+            Some(_) => return Err(refused("its result is no instant vector".to_owned())),
             None if status.is_server_error() && answer.error.is_empty() => {
                 return Err(away(format!("answers {status}")));
             }
-            None => return Err(Problem::Refused(format!("{} ({status})", answer.error))),
+            None => return Err(refused(format!("{} ({status})", answer.error))),
         };
+        if let Some(warning) = doubt {
+            return Err(Problem::Partial(warning));
+        }
+        // An answer from our future was counted over another window than was asked for.
+        let ahead = times.iter().map(|time| time - now() as f64).fold(0.0, f64::max);
+        if let Some(off) = off.filter(|off| *off > SKEW).or((ahead > SKEW as f64).then_some(ahead as u64)) {
+            return Err(Problem::Clock(off));
+        }
         samples.sort_by(|a: &Sample, b| a.labels.cmp(&b.labels));
         Ok(samples)
     }
@@ -159,91 +275,41 @@ impl Prometheus {
         match &self.query(promql).await?[..] {
             [] => Err(Problem::NoData),
             [one] if one.value.is_nan() => Err(Problem::NotANumber),
+            [one] if one.value.is_infinite() => Err(Problem::Infinite(one.value.to_string())),
             [one] => Ok(one.value),
             several => Err(Problem::Several(several.len())),
         }
     }
 }
 
-/// Why a request failed, without the URL, which may hold a password.
-fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("does not answer within {} s", LIMIT.as_secs());
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// How far a date of HTTP is from a time, in seconds.
+fn off(date: &HeaderValue, now: u64) -> Option<u64> {
+    let date = httpdate::parse_http_date(date.to_str().ok()?).ok()?;
+    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs().abs_diff(now))
+}
+
+/// Headers of a file, a line each; what is in them is a secret, and is not said.
+fn headers(text: &str) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let Some((name, value)) = line.split_once(':') else {
+            bail!("line {} is no header: write `Name: value`", number + 1)
+        };
+        let name = HeaderName::try_from(name.trim());
+        let value = HeaderValue::try_from(value.trim());
+        let (Ok(name), Ok(mut value)) = (name, value) else {
+            bail!("line {} is no header: write `Name: value`", number + 1)
+        };
+        value.set_sensitive(true);
+        headers.append(name, value);
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    format!("cannot be reached: {cause}")
+    Ok(headers)
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::Router;
-    use axum::extract::Query;
-    use axum::http::StatusCode;
-    use axum::routing::get;
-
-    use super::*;
-
-    /// A Prometheus that answers a query with itself, as text of JSON, and with the status that comes before a space.
-    async fn echo() -> String {
-        let answer = async |Query(query): Query<BTreeMap<String, String>>| {
-            let (status, body) = query["query"].split_once(' ').unwrap();
-            (StatusCode::from_u16(status.parse().unwrap()).unwrap(), body.to_owned())
-        };
-        let router = Router::new().route("/deep/api/v1/query", get(answer));
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        format!("http://{address}/deep/")
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_a_number_or_says_why_not() {
-        let prometheus = Prometheus::new(&echo().await).unwrap();
-        let vector = |values: &[&str]| {
-            let series: Vec<String> = values
-                .iter()
-                .enumerate()
-                .map(|(index, value)| format!(r#"{{"metric":{{"n":"{index}"}},"value":[1.5,"{value}"]}}"#))
-                .collect();
-            format!(
-                r#"200 {{"status":"success","data":{{"resultType":"vector","result":[{}]}}}}"#,
-                series.join(",")
-            )
-        };
-        let ask = async |query: &str| prometheus.number(query).await;
-        assert_eq!(ask(&vector(&["0.25"])).await, Ok(0.25));
-        assert_eq!(ask(&vector(&["+Inf"])).await, Ok(f64::INFINITY));
-        assert_eq!(ask(&vector(&[])).await, Err(Problem::NoData));
-        assert_eq!(ask(&vector(&["NaN"])).await, Err(Problem::NotANumber));
-        assert_eq!(ask(&vector(&["1", "2"])).await, Err(Problem::Several(2)));
-        let scalar = r#"200 {"status":"success","data":{"resultType":"scalar","result":[1.5,"7"]}}"#;
-        assert_eq!(ask(scalar).await, Ok(7.0));
-        let bad = r#"400 {"status":"error","errorType":"bad_data","error":"parse error: unexpected end"}"#;
-        let refused = ask(bad).await.unwrap_err().to_string();
-        assert!(refused.contains("unexpected end") && refused.contains("400"), "{refused}");
-        let other = ask("502 <html>").await.unwrap_err().to_string();
-        assert!(other.contains("502") && other.contains("not Prometheus' JSON"), "{other}");
-    }
-
-    #[tokio::test]
-    async fn one_that_is_away_is_named_without_its_password() {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-        let address = socket.local_addr().unwrap();
-        let prometheus = Prometheus::new(&format!("http://me:secret@{address}")).unwrap();
-        let problem = prometheus.number("up").await.unwrap_err().to_string();
-        assert!(problem.contains(&address.to_string()) && problem.contains("refused"), "{problem}");
-        assert!(!problem.contains("secret"), "{problem}");
-    }
-
-    #[test]
-    fn what_is_no_url_is_refused() {
-        for url in ["", "prometheus:9090", "ftp://x", "http://", "9090"] {
-            assert!(Prometheus::new(url).is_err(), "{url}");
-        }
-        assert!(Prometheus::new("https://prometheus.example/select/0/prometheus/").is_ok());
-    }
-}
+mod tests;

@@ -9,22 +9,35 @@
 //! | `moved` | two versions of a file: who moves though nobody meant it |
 //! | `steps` | where a rollout stands, and what comes next |
 //! | `evidence`, `judge` | is the canary worse, and how sure is it |
+//! | `figures` | what was counted, as far as it is known |
 //! | `apply` | what a file says, brought into the mesh |
+//! | `watch` | a step under way: verdicts, and what follows |
 //! | `run` | all of it, step by step |
 //! | `journal` | the log, from which a run goes on that was killed |
+//! | `resume` | may it go on, or did a person say something else |
+//! | `lock`, `write` | one edit at a time, whole or not at all |
+//! | `abort` | off with the canary, whatever else is wrong with the files |
 
+mod abort;
 pub mod apply;
 mod change;
 mod edit;
 pub mod evidence;
+mod figures;
 pub mod journal;
 pub mod judge;
+mod lock;
 mod moved;
 mod promote;
+mod resume;
 pub mod run;
 mod steps;
+mod watch;
+mod write;
 
-pub use change::{Change, Desk};
+pub use abort::{Aborted, abort};
+pub use change::{Change, Desk, Opened};
+pub use lock::{Lock, only_run};
 pub use moved::against;
 pub use promote::{Promotion, next_salt};
 pub use steps::{Standing, skipped};

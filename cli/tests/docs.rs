@@ -175,7 +175,9 @@ fn reference_of_the_commands() {
 #[test]
 fn picture_of_the_lanes() {
     let bank = include_str!("../../examples/observability/graylane.yaml");
-    let mesh = Mesh::of(&document::load_text("graylane.yaml", bank).unwrap().project.unwrap());
+    let mesh = Mesh::of(
+        &graylane::check::open(document::load_text("graylane.yaml", bank).unwrap()).checked().unwrap(),
+    );
     // Workload, direction, tenant, subset, source, service, requests a minute.
     let rows = [
         ("gateway", "gateway", "gray-v1", "canary", "claim", "api", 84),

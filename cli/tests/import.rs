@@ -11,14 +11,8 @@ use graylane::mesh::Mesh;
 use graylane::resources::{Options, resources, stream};
 use serde_json::Value as Json;
 
-fn mesh(mut loaded: document::Loaded) -> Mesh {
-    graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
-    assert!(
-        !loaded.findings.has_errors(),
-        "{}",
-        document::finding::render(&loaded.findings, &loaded.sources)
-    );
-    Mesh::of(&loaded.project.unwrap())
+fn mesh(loaded: document::Loaded) -> Mesh {
+    Mesh::of(&graylane::check::open(loaded).checked().unwrap())
 }
 
 /// The file, and what is said: what is not carried over, and what is good to know.

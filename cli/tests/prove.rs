@@ -204,16 +204,10 @@ fn imported(current: &[Json]) -> Outcome {
 
 /// What is rendered of a file, from its text on.
 fn rendered(file: &str) -> Vec<Json> {
-    let mut loaded = document::load_text("graylane.yaml", file).unwrap();
-    graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
-    assert!(
-        !loaded.findings.has_errors(),
-        "{}",
-        document::finding::render(&loaded.findings, &loaded.sources)
-    );
+    let file = graylane::check::open(document::load_text("graylane.yaml", file).unwrap()).checked().unwrap();
     let only = Some([Kind::VirtualService, Kind::DestinationRule].into());
     let options = Options { without_filter: true, only, ..Options::default() };
-    resources(&Mesh::of(&loaded.project.unwrap()), &options).iter().map(|own| own.json().unwrap()).collect()
+    resources(&Mesh::of(&file), &options).iter().map(|own| own.json().unwrap()).collect()
 }
 
 fn differences(before: &[Json], after: &[Json]) -> Vec<String> {

@@ -30,10 +30,7 @@ fn examples() -> Vec<(String, Mesh)> {
 }
 
 fn mesh(path: &Path) -> Mesh {
-    let mut loaded = document::load(&[path.to_owned()]).unwrap();
-    check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
-    assert!(!loaded.findings.has_errors(), "{}: {:?}", path.display(), loaded.findings);
-    Mesh::of(&loaded.project.unwrap())
+    Mesh::of(&document::open(&[path.to_owned()]).unwrap().checked().unwrap())
 }
 
 fn url() -> Option<String> {
@@ -318,10 +315,8 @@ fn a_tenant_that_goes_takes_its_topics_along_and_somebody_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let text = std::fs::read_to_string(root().join("examples/events/graylane.yaml")).unwrap();
     let write = |text: &str| {
-        let mut loaded = document::load_text("graylane.yaml", text).unwrap();
-        check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
-        assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
-        let mesh = Mesh::of(&loaded.project.unwrap());
+        let loaded = document::load_text("graylane.yaml", text).unwrap();
+        let mesh = Mesh::of(&check::open(loaded).checked().unwrap());
         graylane::resources::write(&mesh, &resources(&mesh, &Options::default()), folder.path()).unwrap()
     };
     let overlay = folder.path().join("workers/invoice-mailer/gray-v1/patch.yaml");

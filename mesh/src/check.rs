@@ -13,8 +13,47 @@ mod tenants;
 mod workers;
 mod workloads;
 
-use crate::document::Project;
-use crate::document::finding::{Finding, Findings};
+use anyhow::{Context, Result, bail};
+
+use crate::document::finding::{self, Finding, Findings};
+use crate::document::source::Sources;
+use crate::document::{Checked, Loaded, Project};
+
+/// Files that were read and checked.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// The files.
+    pub sources: Sources,
+    /// Everything that was found, in the order of the files.
+    pub findings: Findings,
+    /// The document; none while there are errors.
+    pub file: Option<Checked>,
+}
+
+/// Checks what was read: the one way to a document that can be worked with.
+#[must_use]
+pub fn open(loaded: Loaded) -> Opened {
+    let Loaded { sources, mut findings, project } = loaded;
+    if let Some(project) = &project {
+        check(project, &mut findings);
+    }
+    findings.sort();
+    let file = project.filter(|_| !findings.has_errors()).map(Checked::trusted);
+    Opened { sources, findings, file }
+}
+
+impl Opened {
+    /// The document.
+    ///
+    /// # Errors
+    /// With everything that was found, if there is an error in it.
+    pub fn checked(self) -> Result<Checked> {
+        if self.findings.has_errors() {
+            bail!("{}", finding::render(&self.findings, &self.sources));
+        }
+        self.file.context("there is no document")
+    }
+}
 
 /// Everything that is wrong with a document whose shape is right.
 pub fn check(project: &Project, findings: &mut Findings) {
@@ -66,13 +105,20 @@ fn listed<'s>(words: impl IntoIterator<Item = &'s str>) -> String {
     words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// So many names are shown of those that there are.
+const SHOWN: usize = 20;
+
 /// Help for a word that is none of these: the nearest, or all.
 fn instead<'s>(word: &str, candidates: impl IntoIterator<Item = &'s str>) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     match crate::document::shape::nearest(word, &candidates) {
         Some(near) => format!("did you mean `{near}`?"),
         None if candidates.is_empty() => "there is none yet".to_owned(),
-        None => format!("write one of {}", listed(candidates)),
+        None => {
+            let (some, more) = candidates.split_at(candidates.len().min(SHOWN));
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            format!("write one of {}{more}", listed(some.iter().copied()))
+        }
     }
 }
 

@@ -39,6 +39,32 @@ pub struct Project {
     pub document: Document,
 }
 
+/// A document that `check` found no error in. Only [`crate::check::open`] makes one, and what a file means
+/// ([`crate::mesh::Mesh`]) is made of one only.
+#[derive(Clone, Debug)]
+pub struct Checked(Project);
+
+impl Checked {
+    /// Of a document that was just checked.
+    pub(crate) fn trusted(project: Project) -> Self {
+        Self(project)
+    }
+
+    /// The document and its places.
+    #[must_use]
+    pub fn into_project(self) -> Project {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Checked {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.0
+    }
+}
+
 impl Project {
     /// Where to point for a path; see [`Node::span_of`].
     #[must_use]

@@ -10,6 +10,7 @@ pub mod istio;
 pub mod lower;
 pub mod manifest;
 pub mod mesh;
+pub mod plain;
 pub mod queries;
 pub mod regex;
 pub mod resources;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use graylane_decide::config::{Mode, Weight};
 
 use crate::document::model::{self, At, Document};
-use crate::document::{Project, duration};
+use crate::document::{Checked, duration};
 use crate::workers::Worker;
 
-/// The mesh.
+/// The mesh. Only [`Mesh::of`] makes one.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Mesh {
     /// The document it came from, for what has no defaults to fill in.
     pub document: Document,
@@ -199,10 +200,10 @@ fn completed(mesh: &model::Mesh, host: &str, service: &model::Service) -> String
 }
 
 impl Mesh {
-    /// Fills in the defaults of a document that has no errors.
+    /// Fills in the defaults.
     #[must_use]
-    pub fn of(project: &Project) -> Self {
-        let document = project.document.clone();
+    pub fn of(file: &Checked) -> Self {
+        let document = file.document.clone();
         let is_default =
             |tenant: &Option<model::Tenant>| tenant.as_ref().is_some_and(|tenant| tenant.default);
         let default = document

@@ -248,7 +248,7 @@ impl Suite {
     /// # Errors
     /// When the document is not in order.
     pub fn mesh(&self) -> Result<Mesh> {
-        let mut loaded = match &self.example {
+        let loaded = match &self.example {
             Some(name) => {
                 let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
                 graylane::document::load(&[examples.join(name).join("graylane.yaml")])?
@@ -258,14 +258,9 @@ impl Suite {
                 graylane::document::load_text(&self.name, &text)?
             }
         };
-        if let Some(project) = &loaded.project {
-            graylane::check::check(project, &mut loaded.findings);
-        }
-        if loaded.findings.has_errors() {
-            let findings = graylane::document::finding::render(&loaded.findings, &loaded.sources);
-            return Err(anyhow!("the document of `{}` is not in order:\n{findings}", self.name));
-        }
-        loaded.project.as_ref().map(Mesh::of).context("no document")
+        let file = graylane::check::open(loaded).checked();
+        let file = file.with_context(|| format!("the document of `{}` is not in order", self.name))?;
+        Ok(Mesh::of(&file))
     }
 
     /// The configuration of a plugin of this suite. Filter state is on, the source always written, so that every

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, RegistryTimes};
 
 /// Arguments of `package`.
 #[derive(Debug, Args)]
@@ -29,6 +29,9 @@ pub struct Push {
     /// Over plain HTTP.
     #[arg(long)]
     pub insecure: bool,
+    /// How long the registry may take.
+    #[command(flatten)]
+    pub times: RegistryTimes,
 }
 
 /// Arguments of `inspect`.
@@ -40,6 +43,9 @@ pub struct Inspect {
     /// Over plain HTTP.
     #[arg(long)]
     pub insecure: bool,
+    /// How long the registry may take.
+    #[command(flatten)]
+    pub times: RegistryTimes,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Files, Format};
+use super::{Files, Format, RegistryTimes};
 
 /// Through which API plugins are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -77,6 +77,9 @@ pub struct Render {
     /// Ask the registry over plain HTTP.
     #[arg(long)]
     pub insecure: bool,
+    /// How long the registry may take.
+    #[command(flatten)]
+    pub times: RegistryTimes,
     /// Where the filter is, if not in a registry; written as it is.
     #[arg(long, value_name = "URL")]
     pub wasm_url: Option<String>,

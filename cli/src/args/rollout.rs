@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Files, Format, Render};
+use super::{Asked, Files, Format, Render};
 use crate::simulate::Setting;
 
 /// Arguments of `explain`.
@@ -80,7 +80,8 @@ pub enum Ramp {
     Abort(RampEdit),
     /// Make a canary that has 100 % the baseline; nobody moves.
     Promote(RampPromote),
-    /// Take all steps: write, apply, wait, judge; then the next one, or back. Exit 0: promoted; 1: aborted.
+    /// Take all steps: write, apply, wait, judge; then the next one, or back. Exit 0: promoted; 1: aborted, or stopped by
+    /// a person; 2: it could not run.
     Run(Box<RampRun>),
 }
 
@@ -108,6 +109,9 @@ pub struct RampEdit {
     /// The files.
     #[command(flatten)]
     pub files: Files,
+    /// The log of the rollout; default: `graylane-ramp-<service>.jsonl` beside the file.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
     /// How to print what moves.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -127,6 +131,9 @@ pub struct RampSet {
     /// The files.
     #[command(flatten)]
     pub files: Files,
+    /// The log of the rollout; default: `graylane-ramp-<service>.jsonl` beside the file.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
     /// How to print what moves.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -146,6 +153,9 @@ pub struct RampPromote {
     /// The files.
     #[command(flatten)]
     pub files: Files,
+    /// The log of the rollout; default: `graylane-ramp-<service>.jsonl` beside the file.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 /// Arguments of `ramp run`.
@@ -157,11 +167,14 @@ pub struct RampRun {
     #[arg(long, value_name = "SUBSET")]
     pub canary: Option<String>,
     /// What is asked for figures. Away, or without data, the rollout holds.
-    #[arg(long, value_name = "URL")]
-    pub prometheus: String,
+    #[command(flatten)]
+    pub asked: Asked,
     /// A command of the shell that applies the YAML it is given, stage by stage; default: only the file is edited.
     #[arg(long, value_name = "COMMAND")]
     pub apply: Option<String>,
+    /// How long the command of --apply may take for one stage; then it and all that it started is ended.
+    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "5m")]
+    pub apply_timeout: Duration,
     /// How long each step is watched; default: as the file says, or 10m.
     #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span)]
     pub hold: Option<Duration>,
@@ -174,9 +187,13 @@ pub struct RampRun {
     /// No verdict before canary and baseline have so many requests each.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub min_requests: u32,
-    /// One look, and what follows from it: for a CronJob, or a step of a pipeline.
+    /// One look, and what follows from it: for a CronJob, or a step of a pipeline. Exit 0: the weight was raised, or it is
+    /// finished; 1: aborted or stopped; 2: it could not run; 3: it holds.
     #[arg(long)]
     pub once: bool,
+    /// Go on from what the file says, after a person set, aborted or edited it.
+    #[arg(long)]
+    pub resume: bool,
     /// Begin again from 0 what was aborted or promoted; without it only a person does, with `ramp next` or `ramp set`.
     #[arg(long)]
     pub anew: bool,
@@ -198,8 +215,8 @@ pub struct Status {
     #[command(flatten)]
     pub files: Files,
     /// What is asked.
-    #[arg(long, value_name = "URL")]
-    pub prometheus: String,
+    #[command(flatten)]
+    pub asked: Asked,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

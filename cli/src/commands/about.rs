@@ -17,7 +17,7 @@ pub fn schema(printer: Printer) -> Result<Outcome> {
 pub fn completions(args: &Completions, printer: Printer) -> Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "graylane", &mut script);
-    printer.data(&String::from_utf8(script)?)?;
+    printer.exact(&String::from_utf8(script)?)?;
     Ok(Outcome::Ok)
 }
 
@@ -31,7 +31,7 @@ pub fn man(args: &Man, printer: Printer) -> Result<Outcome> {
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            printer.data(&String::from_utf8(page)?)?;
+            printer.exact(&String::from_utf8(page)?)?;
         }
     }
     Ok(Outcome::Ok)

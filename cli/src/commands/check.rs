@@ -1,8 +1,9 @@
 //! `graylane check`: everything that is wrong with a file.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::args::{Check, Format};
+use crate::check::Opened;
 use crate::document::{self, finding};
 use crate::import;
 use crate::mesh::Mesh;
@@ -11,37 +12,29 @@ use crate::printer::{Outcome, Printer, summary};
 /// Runs it.
 pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     let mut loaded = document::load(&args.files.file)?;
-    if let Some(project) = &loaded.project {
-        crate::check::check(project, &mut loaded.findings);
-    }
     if let (Some(path), Some(project)) = (&args.workloads, &loaded.project) {
         let found = import::read(std::slice::from_ref(path), &mut loaded.sources, &mut loaded.findings)?;
         crate::check::check_workloads(project, &found, &mut loaded.findings);
     }
-    if let (Some(path), Some(project)) = (&args.against, &loaded.project)
-        && !loaded.findings.has_errors()
-    {
-        super::rivals::find(path, &Mesh::of(project), &mut loaded.sources, &mut loaded.findings)?;
+    let Opened { mut sources, mut findings, file } = crate::check::open(loaded);
+    if let (Some(path), Some(file)) = (&args.against, &file) {
+        super::rivals::find(path, &Mesh::of(file), &mut sources, &mut findings)?;
     }
-    if let (Some(project), Some(was)) = (&loaded.project, &args.was) {
-        let before = crate::document::load(std::slice::from_ref(was))?;
-        ensure!(
-            !before.findings.has_errors(),
-            "`{}` is not in order itself: `graylane check -f {0}` says why",
-            was.display()
-        );
-        if let Some(before) = before.project.filter(|_| !loaded.findings.has_errors()) {
-            crate::ramp::against(&Mesh::of(&before), project, &Mesh::of(project), &mut loaded.findings);
-        }
+    if let (Some(file), Some(was)) = (&file, &args.was) {
+        let before = document::open(std::slice::from_ref(was))?;
+        let before = before.file.with_context(|| {
+            format!("`{}` is not in order itself: `graylane check -f {0}` says why", was.display())
+        })?;
+        crate::ramp::against(&Mesh::of(&before), file, &Mesh::of(file), &mut findings);
     }
-    loaded.findings.sort();
+    findings.sort();
     match args.output {
-        Format::Json => printer.json(&finding::rows(&loaded.findings, &loaded.sources))?,
+        Format::Json => printer.json(&finding::rows(&findings, &sources))?,
         Format::Text => {
-            printer.findings(&loaded.findings, &loaded.sources);
-            let summary = summary(&loaded.findings);
+            printer.findings(&findings, &sources);
+            let summary = summary(&findings);
             printer.say(if summary.is_empty() { "nothing to complain about" } else { &summary });
         }
     }
-    Ok(if loaded.findings.has_errors() { Outcome::Findings } else { Outcome::Ok })
+    Ok(if findings.has_errors() { Outcome::Findings } else { Outcome::Ok })
 }

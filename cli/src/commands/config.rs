@@ -13,11 +13,11 @@ pub fn run(args: &Config, printer: Printer) -> Result<Outcome> {
     printer.findings(&loaded.findings, &loaded.sources);
     let Some(tree) = tree.filter(|_| !loaded.findings.has_errors()) else {
         printer.say(&summary(&loaded.findings));
-        return Ok(Outcome::Findings);
+        return Ok(Outcome::Failure);
     };
     match args.output {
         Format::Json => printer.json(&origin::rows(&tree, &loaded.sources))?,
-        Format::Text => printer.data(&origin::yaml(&tree, &loaded.sources))?,
+        Format::Text => printer.exact(&origin::yaml(&tree, &loaded.sources))?,
     }
     Ok(Outcome::Ok)
 }

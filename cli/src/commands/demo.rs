@@ -23,7 +23,7 @@ const MAX_PODS: usize = 16;
 
 /// Runs it.
 pub fn run(args: &Demo, printer: Printer) -> Result<Outcome> {
-    let Some(mesh) = read(args, printer)? else { return Ok(Outcome::Findings) };
+    let Some(mesh) = read(args, printer)? else { return Ok(Outcome::Failure) };
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         tokio::select! {
@@ -53,7 +53,7 @@ fn read(args: &Demo, printer: Printer) -> Result<Option<Mesh>> {
         return Ok(super::mesh(&args.file, printer)?.map(|(_, mesh)| mesh));
     }
     let loaded = document::load_text("examples/bank/graylane.yaml", BANK)?;
-    Ok(loaded.project.as_ref().map(Mesh::of))
+    Ok(Some(Mesh::of(&crate::check::open(loaded).checked()?)))
 }
 
 /// The order of the services on the way: those that are exposed first.

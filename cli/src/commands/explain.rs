@@ -16,8 +16,8 @@ struct Report<'a> {
 
 /// Runs it.
 pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
-    let Some((loaded, mesh)) = super::checked(&args.files.file, printer)? else {
-        return Ok(Outcome::Findings);
+    let Some((sources, file, mesh)) = super::checked(&args.files.file, printer)? else {
+        return Ok(Outcome::Failure);
     };
     let mut request = Request { path: args.path.clone(), headers: args.header.clone(), ..Request::default() };
     request.worker = args.worker.clone().zip(args.tenant.clone());
@@ -30,8 +30,7 @@ pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
     for text in &args.route {
         request.route(text)?;
     }
-    let Some(project) = &loaded.project else { return Ok(Outcome::Findings) };
-    let hops = explain::explain(project, &loaded.sources, &mesh, &request)?;
+    let hops = explain::explain(&file, &sources, &mesh, &request)?;
     match args.output {
         Format::Json => printer.json(&Report { hops: &hops })?,
         Format::Text => printer.data(&explain::render(&hops))?,

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::args::{Format, Inspect, Package, Push};
+use crate::files;
 use crate::image::{self, About, Image, Remote};
 use crate::printer::{Outcome, Printer};
 use crate::wasm;
@@ -16,7 +17,7 @@ pub const TAG: &str = env!("CARGO_PKG_VERSION");
 fn packed(file: Option<&Path>) -> Result<Image> {
     match file {
         Some(path) => {
-            let module = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            let module = files::bytes(path)?;
             Image::pack(&module).with_context(|| format!("`{}`", path.display()))
         }
         None => Image::pack(wasm::module()?),
@@ -38,7 +39,7 @@ pub fn push(args: &Push, printer: Printer) -> Result<Outcome> {
         Some(folder) => image::read(folder)?,
         None => packed(None)?,
     };
-    let remote = Remote::open(&args.reference, args.insecure, TAG)?;
+    let remote = Remote::open(&args.reference, args.insecure, TAG, args.times)?;
     let bar = ProgressBar::with_draw_target(Some(3), ProgressDrawTarget::stderr());
     let pinned = tokio::runtime::Runtime::new()?.block_on(image::push(&remote, &image, |name| {
         bar.inc(1);
@@ -61,9 +62,9 @@ pub fn inspect(args: &Inspect, printer: Printer) -> Result<Outcome> {
         let image = image::read(path)?;
         (image::unpack(&image.layer)?, Some(image.digest()))
     } else if path.is_file() || looks_like_a_file(&args.what) {
-        (std::fs::read(path).with_context(|| format!("cannot read `{}`", args.what))?, None)
+        (files::bytes(path)?, None)
     } else {
-        let remote = Remote::open(&args.what, args.insecure, TAG)?;
+        let remote = Remote::open(&args.what, args.insecure, TAG, args.times)?;
         tokio::runtime::Runtime::new()?.block_on(async {
             let (manifest, digest) = image::fetch_manifest(&remote).await?;
             let layer = image::fetch_layer(&remote, &manifest).await?;

@@ -35,7 +35,7 @@ pub fn run(args: &Import, printer: Printer) -> Result<Outcome> {
     printer.findings(&imported.findings, &sources);
     match &imported.text {
         Some(_) if args.plan => printer.data(&imported.plan.text())?,
-        Some(text) => printer.data(text)?,
+        Some(text) => printer.exact(text)?,
         None => printer.say("nothing is written"),
     }
     let lost = imported.findings.count(Severity::Error);

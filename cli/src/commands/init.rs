@@ -15,15 +15,15 @@ pub fn run(args: &Init, printer: Printer) -> Result<Outcome> {
     printer.findings(&findings, &sources);
     if findings.has_errors() {
         printer.say(&summary(&findings));
-        return Ok(Outcome::Findings);
+        return Ok(Outcome::Failure);
     }
     let choices = Choices { header: None, default_tenant: args.default.clone(), mesh: args.mesh.clone() };
     let (file, notes) = import::init(&found, &choices);
     if file.is_empty() {
         printer.say("error: no Service whose pods something here makes, and that speaks HTTP\nhelp: pipe in what there is, as in `kubectl get deploy,sts,ds,svc -n shop -o yaml | graylane init`");
-        return Ok(Outcome::Findings);
+        return Ok(Outcome::Failure);
     }
-    printer.data(&file.yaml()?)?;
+    printer.exact(&file.yaml()?)?;
     notes.iter().for_each(|note| printer.say(&format!("note: {note}")));
     Ok(Outcome::Ok)
 }

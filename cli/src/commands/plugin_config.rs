@@ -8,7 +8,7 @@ use crate::printer::{Outcome, Printer};
 
 /// Runs it.
 pub fn run(args: &PluginConfig, printer: Printer) -> Result<Outcome> {
-    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Findings) };
+    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     printer.json(&lower::config(&mesh, args.role))?;
     Ok(Outcome::Ok)
 }

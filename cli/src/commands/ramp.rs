@@ -1,50 +1,71 @@
 //! `graylane ramp`: a rollout, step by step.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
 use crate::args::{Files, Format, Ramp, RampEdit, RampPromote, RampSet, RampStatus};
-use crate::mesh::Mesh;
-use crate::printer::{Outcome, Printer};
-use crate::ramp::{Desk, skipped};
+use crate::lower;
+use crate::printer::{Outcome, Printer, summary};
+use crate::ramp::journal::{By, Event, Journal, Record};
+use crate::ramp::{self, Desk, Lock, Opened, skipped};
 use crate::simulate::{Moves, Setting, percent};
 
 /// Reads and checks the files of a rollout. None: they are not in order, and it was said why.
 pub(super) fn desk(files: &Files, printer: Printer) -> Result<Option<Desk>> {
-    let loaded = super::checked(&files.file, printer)?;
-    Ok(loaded.and_then(|(loaded, mesh)| Desk::new(&files.file, loaded, mesh)))
+    Ok(match Desk::open(&files.file)? {
+        Opened::Desk(desk) => {
+            printer.findings(&desk.warnings, &desk.sources);
+            Some(*desk)
+        }
+        Opened::Broken(loaded) => {
+            broken(&loaded, printer);
+            None
+        }
+    })
 }
 
-/// As [`desk`], for files whose warnings were said already.
-pub(super) fn desk_quietly(files: &Files, printer: Printer) -> Result<Option<Desk>> {
-    let mut loaded = crate::document::load(&files.file)?;
-    if let Some(project) = &loaded.project {
-        crate::check::check(project, &mut loaded.findings);
-    }
-    if loaded.findings.has_errors() {
-        return desk(files, printer);
-    }
-    let mesh = loaded.project.as_ref().map(Mesh::of);
-    Ok(mesh.and_then(|mesh| Desk::new(&files.file, loaded, mesh)))
+fn broken(loaded: &crate::check::Opened, printer: Printer) {
+    printer.findings(&loaded.findings, &loaded.sources);
+    printer.say(&summary(&loaded.findings));
+}
+
+/// The log of a service: the one that is named, or the one beside its file.
+pub(super) fn log(files: &Files, named: Option<&Path>, service: &str) -> PathBuf {
+    named.map_or_else(|| beside(files, service), Path::to_path_buf)
+}
+
+fn beside(files: &Files, service: &str) -> PathBuf {
+    let last = files.file.last().map_or(Path::new("."), PathBuf::as_path);
+    let parent = || last.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = if last.is_dir() { last } else { parent() };
+    folder.join(format!("graylane-ramp-{service}.jsonl"))
 }
 
 /// Runs it.
 pub fn run(args: &Ramp, printer: Printer) -> Result<Outcome> {
     let files = match args {
         Ramp::Status(args) => &args.files,
-        Ramp::Next(args) | Ramp::Abort(args) => &args.files,
+        Ramp::Next(args) => &args.files,
+        Ramp::Abort(args) => {
+            let lock = Lock::of(&args.files.file)?;
+            return abort(args, &lock, printer);
+        }
         Ramp::Set(args) => &args.files,
         Ramp::Promote(args) => &args.files,
         Ramp::Run(args) => return super::ramp_run::run(args, printer),
     };
-    let Some(desk) = desk(files, printer)? else { return Ok(Outcome::Findings) };
-    match args {
-        Ramp::Status(args) => status(args, &desk, printer)?,
-        Ramp::Next(args) => next(args, &desk, printer)?,
-        Ramp::Set(args) => set(args, &desk, printer)?,
-        Ramp::Abort(args) => abort(args, &desk, printer)?,
-        Ramp::Promote(args) => promote(args, &desk, printer)?,
-        Ramp::Run(_) => {}
+    // Read, changed and written by one at a time.
+    let lock = if matches!(args, Ramp::Status(_)) { None } else { Some(Lock::of(&files.file)?) };
+    let Some(desk) = desk(files, printer)? else { return Ok(Outcome::Failure) };
+    match (args, &lock) {
+        (Ramp::Status(args), _) => status(args, &desk, printer)?,
+        (Ramp::Next(args), Some(lock)) => next(args, lock, &desk, printer)?,
+        (Ramp::Set(args), Some(lock)) => set(args, lock, &desk, printer)?,
+        (Ramp::Promote(args), Some(lock)) => promote(args, lock, &desk, printer)?,
+        _ => {}
     }
     Ok(Outcome::Ok)
 }
@@ -68,14 +89,16 @@ fn status(args: &RampStatus, desk: &Desk, printer: Printer) -> Result<()> {
     printer.data(&(lines.join("\n") + "\n"))
 }
 
-fn next(args: &RampEdit, desk: &Desk, printer: Printer) -> Result<()> {
+fn next(args: &RampEdit, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()> {
     let weight = desk.canary(&args.service, args.canary.as_deref())?;
     let step = desk.next(&args.service, weight.buckets)?;
     let setting = Setting { subset: Some(weight.subset.clone()), buckets: step, from: None };
-    write(desk, &args.service, &[setting], Against::Refused, args.output, printer)
+    let log = log(&args.files, args.log.as_deref(), &args.service);
+    let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set };
+    write(&edit, &[setting], Against::Refused, args.output, printer)
 }
 
-fn set(args: &RampSet, desk: &Desk, printer: Printer) -> Result<()> {
+fn set(args: &RampSet, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()> {
     let steps = desk.steps(&args.service);
     for setting in &args.weights {
         let from = match &setting.subset {
@@ -100,19 +123,61 @@ fn set(args: &RampSet, desk: &Desk, printer: Printer) -> Result<()> {
         );
     }
     let against = if args.force { Against::Said } else { Against::Refused };
-    write(desk, &args.service, &args.weights, against, args.output, printer)
+    let log = log(&args.files, args.log.as_deref(), &args.service);
+    let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set };
+    write(&edit, &args.weights, against, args.output, printer)
 }
 
-fn abort(args: &RampEdit, desk: &Desk, printer: Printer) -> Result<()> {
-    let canary = desk.canary(&args.service, args.canary.as_deref())?.subset.clone();
-    let setting = Setting { subset: Some(canary), buckets: 0, from: None };
-    // Whatever else it moves: who aborts has a reason.
-    write(desk, &args.service, &[setting], Against::Said, args.output, printer)
+/// Whatever else is wrong with the files is said, and is in nobody's way: who aborts has a reason.
+fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
+    let log = log(&args.files, args.log.as_deref(), &args.service);
+    match Desk::open(&args.files.file) {
+        Ok(Opened::Desk(desk)) => {
+            printer.findings(&desk.warnings, &desk.sources);
+            let canary = desk.canary(&args.service, args.canary.as_deref())?.subset.clone();
+            let setting = Setting { subset: Some(canary), buckets: 0, from: None };
+            let edit = Edit { desk: &desk, lock, service: &args.service, log, event: Event::Abort };
+            write(&edit, &[setting], Against::Said, args.output, printer)?;
+            return Ok(Outcome::Ok);
+        }
+        Ok(Opened::Broken(loaded)) => broken(&loaded, printer),
+        Err(error) => printer.say(&format!("error: {error:#}")),
+    }
+    let aborted = ramp::abort(&args.files.file, &args.service, args.canary.as_deref())?;
+    let mut record = Record::now(&args.service, &aborted.canary, 0.0, Event::Abort, String::new());
+    record.by = Some(By::Person);
+    (record.from, record.to, record.hash) = (Some(aborted.from), Some(0.0), Some(aborted.hash.clone()));
+    note(&log, &args.service, record, printer);
+    aborted.write(lock)?;
+    printer.say(
+        "the files are not in order, as said above; the rollout's own lines are, and the canary is aborted",
+    );
+    let (service, canary, from) = (&args.service, &aborted.canary, aborted.from);
+    match args.output {
+        Format::Json => {
+            let weights = BTreeMap::from([(canary.clone(), 0.0)]);
+            printer.json(&Report { service, weights, moves: None })?;
+        }
+        Format::Text if from == 0.0 => printer.data(&format!("{service}: {canary} stays at 0 %\n"))?,
+        Format::Text => printer.data(&format!("{service}: {canary} {from} % → 0 %\n"))?,
+    }
+    Ok(Outcome::Ok)
 }
 
-fn promote(args: &RampPromote, desk: &Desk, printer: Printer) -> Result<()> {
+/// Writes an abort into the log. One that cannot be written is in no abort's way: the file says it too.
+fn note(log: &Path, service: &str, record: Record, printer: Printer) {
+    if let Err(error) = Journal::open(log, service).and_then(|mut journal| journal.add(record)) {
+        printer.say(&format!("warning: {error:#}"));
+    }
+}
+
+fn promote(args: &RampPromote, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()> {
     let promotion = desk.promote(&args.service, args.canary.as_deref(), args.salt.as_deref())?;
-    desk.write(&promotion.change)?;
+    let log = log(&args.files, args.log.as_deref(), &args.service);
+    let mut record = person(desk, &args.service, &promotion.canary, Event::Promote, (10_000, 10_000));
+    record.revision = lower::revision(&promotion.change.mesh);
+    Journal::open(&log, &args.service)?.add(record)?;
+    desk.write(lock, &promotion.change)?;
     printer.data(&format!(
         "{}: `{}` is the baseline now, `{}` has 0 %; nobody moves\n",
         args.service, promotion.canary, promotion.baseline
@@ -145,18 +210,37 @@ enum Against {
 #[derive(Serialize)]
 struct Report<'a> {
     service: &'a str,
-    weights: std::collections::BTreeMap<String, f64>,
-    moves: Moves,
+    weights: BTreeMap<String, f64>,
+    /// None: the files are not in order, so it cannot be said.
+    moves: Option<Moves>,
+}
+
+/// A line of the log about what a person does.
+fn person(desk: &Desk, service: &str, canary: &str, event: Event, (from, to): (u16, u16)) -> Record {
+    let mut record = Record::now(service, canary, f64::from(to) / 100.0, event, lower::revision(&desk.mesh));
+    record.by = Some(By::Person);
+    (record.from, record.to) = (Some(f64::from(from) / 100.0), Some(f64::from(to) / 100.0));
+    record.hash = Some(desk.hash());
+    record
+}
+
+/// An edit of a person.
+struct Edit<'a> {
+    desk: &'a Desk,
+    lock: &'a Lock,
+    service: &'a str,
+    log: PathBuf,
+    event: Event,
 }
 
 fn write(
-    desk: &Desk,
-    service: &str,
+    edit: &Edit<'_>,
     settings: &[Setting],
     against: Against,
     output: Format,
     printer: Printer,
 ) -> Result<()> {
+    let Edit { desk, lock, service, log, event } = edit;
     let change = desk.set(service, settings)?;
     let back = change.moves.moved_back;
     if back > 0 {
@@ -166,11 +250,26 @@ fn write(
         }
         printer.say(&format!("warning: {message}"));
     }
-    desk.write(&change)?;
-    let after = Desk { mesh: change.mesh, ..desk.clone() };
+    // The word first, then the deed: a run that sees the deed must know whose it is.
+    for setting in settings {
+        let canary = desk.canary(service, setting.subset.as_deref());
+        let (name, from) = match (canary, &setting.subset) {
+            (Ok(weight), _) => (weight.subset.clone(), weight.buckets),
+            (Err(_), Some(name)) => (name.clone(), 0),
+            (Err(error), None) => return Err(error),
+        };
+        let record = person(desk, service, &name, *event, (from, setting.buckets));
+        if *event == Event::Abort {
+            note(log, service, record, printer);
+        } else {
+            Journal::open(log, service)?.add(record)?;
+        }
+    }
+    desk.write(lock, &change)?;
+    let after = Desk { mesh: change.mesh, ..(*desk).clone() };
     let weights = after.standing(service)?.weights;
     match output {
-        Format::Json => printer.json(&Report { service, weights, moves: change.moves }),
+        Format::Json => printer.json(&Report { service, weights, moves: Some(change.moves) }),
         Format::Text => printer.data(&said(desk, service, &weights, &change.moves)?),
     }
 }
@@ -180,12 +279,7 @@ fn share(buckets: u64) -> f64 {
     buckets as f64 / 100.0
 }
 
-fn said(
-    desk: &Desk,
-    service: &str,
-    after: &std::collections::BTreeMap<String, f64>,
-    moves: &Moves,
-) -> Result<String> {
+fn said(desk: &Desk, service: &str, after: &BTreeMap<String, f64>, moves: &Moves) -> Result<String> {
     let before = desk.standing(service)?.weights;
     let mut text = String::new();
     for (canary, is) in after {

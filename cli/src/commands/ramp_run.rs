@@ -1,84 +1,94 @@
 //! `graylane ramp run`: a rollout that goes by itself, and `graylane status`: what pods run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
-use crate::args::{Files, Format, RampRun, Status};
+use crate::args::{Format, RampRun, Status};
 use crate::document::duration;
-use crate::lower;
 use crate::printer::{Outcome, Printer};
 use crate::prometheus::Prometheus;
 use crate::ramp::apply::{Apply, Plugin, plugins};
 use crate::ramp::journal::Journal;
+use crate::ramp::only_run;
 use crate::ramp::run::{Progress, Run};
+use crate::{lower, plain};
 
 /// Runs it.
 pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
-    let Some(desk) = super::ramp::desk(&args.render.files, printer)? else { return Ok(Outcome::Findings) };
+    let files = &args.render.files;
+    let Some(desk) = super::ramp::desk(files, printer)? else { return Ok(Outcome::Failure) };
     desk.rollout(&args.service)?;
-    let log = args.log.clone().unwrap_or_else(|| beside(&args.render.files, &args.service));
+    let log = super::ramp::log(files, args.log.as_deref(), &args.service);
+    let folder = log.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _only = only_run(folder, &args.service)?;
+    // Drawn on stderr, and only if that is a terminal.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.enable_steady_tick(Duration::from_millis(120));
     let mut run = Run {
+        paths: files.file.clone(),
         service: args.service.clone(),
         canary: args.canary.clone(),
-        prometheus: Prometheus::new(&args.prometheus)?,
+        prometheus: Prometheus::open(&args.asked)?,
         apply: Apply {
             command: args.apply.clone(),
             options: super::render::options(&args.render, printer)?,
             settle: args.settle,
+            limit: args.apply_timeout,
+            say: {
+                let (bar, service) = (bar.clone(), args.service.clone());
+                Box::new(move |line| bar.suspend(|| printer.say(&format!("{service}: {line}"))))
+            },
         },
         hold: args.hold.map(|hold| hold.as_secs().max(1)),
         requests: args.min_requests,
         anew: args.anew,
         journal: Journal::open(&log, &args.service)?,
     };
-    tokio::runtime::Runtime::new()?.block_on(take_steps(args, &mut run, printer))
+    if args.resume || args.anew {
+        run.resume()?;
+    }
+    tokio::runtime::Runtime::new()?.block_on(take_steps(args, &mut run, &bar, printer))
 }
 
-/// The log of a service, beside its file.
-fn beside(files: &Files, service: &str) -> PathBuf {
-    let last = files.file.last().map_or(Path::new("."), PathBuf::as_path);
-    let folder = if last.is_dir() { last } else { last.parent().unwrap_or(Path::new(".")) };
-    folder.join(format!("graylane-ramp-{service}.jsonl"))
-}
-
-async fn take_steps(args: &RampRun, run: &mut Run, printer: Printer) -> Result<Outcome> {
-    // Drawn on stderr, and only if that is a terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.enable_steady_tick(Duration::from_millis(120));
+async fn take_steps(args: &RampRun, run: &mut Run, bar: &ProgressBar, printer: Printer) -> Result<Outcome> {
     let mut written = run.journal.records.len();
+    let mut advanced = false;
     loop {
         // The file is read anew each time: it is where people say what they want.
-        let Some(desk) = super::ramp::desk_quietly(&args.render.files, printer)? else {
-            return Ok(Outcome::Failure);
-        };
-        let progress = run.look(&desk).await?;
+        let progress = run.look().await?;
         if args.output == Format::Json {
-            for record in &run.journal.records[written..] {
-                printer.data(&(serde_json::to_string(record)? + "\n"))?;
+            for record in run.journal.records.iter().skip(written) {
+                printer.json_line(record)?;
             }
         }
         written = run.journal.records.len();
         let say = |text: &str| bar.suspend(|| printer.say(&format!("{}: {text}", args.service)));
         match &progress {
             Progress::On(what) => say(what),
+            Progress::Advance(what) => {
+                advanced = true;
+                say(what);
+            }
             Progress::Wait(what) if args.once || bar.is_hidden() => say(what),
-            Progress::Wait(what) => bar.set_message(format!("{}: {what}", args.service)),
-            Progress::Done(what) | Progress::Aborted(what) => {
+            Progress::Wait(what) => {
+                bar.set_message(plain::line(&format!("{}: {what}", args.service)).into_owned());
+            }
+            Progress::Done(what) | Progress::Aborted(what) | Progress::Stopped(what) => {
                 bar.finish_and_clear();
                 if args.output == Format::Text {
                     printer.data(&format!("{}: {what}\n", args.service))?;
                 }
-                let aborted = matches!(progress, Progress::Aborted(_));
-                return Ok(if aborted { Outcome::Findings } else { Outcome::Ok });
+                let done = matches!(progress, Progress::Done(_));
+                return Ok(if done { Outcome::Ok } else { Outcome::Findings });
             }
         }
         if matches!(progress, Progress::Wait(_)) {
             if args.once {
-                return Ok(Outcome::Ok);
+                return Ok(if advanced { Outcome::Ok } else { Outcome::Held });
             }
             tokio::time::sleep(args.interval).await;
         }
@@ -96,8 +106,8 @@ struct Report<'a> {
 
 /// Says which pods run the configuration of the file, and which do not.
 pub fn status(args: &Status, printer: Printer) -> Result<Outcome> {
-    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Findings) };
-    let prometheus = Prometheus::new(&args.prometheus)?;
+    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
+    let prometheus = Prometheus::open(&args.asked)?;
     let plugins = tokio::runtime::Runtime::new()?.block_on(plugins(&prometheus, &mesh))?;
     let revision = lower::revision(&mesh);
     let current = plugins.iter().filter(|plugin| plugin.current).count();
@@ -111,7 +121,8 @@ pub fn status(args: &Status, printer: Printer) -> Result<Outcome> {
             for plugin in &plugins {
                 let mark = if plugin.current { "" } else { "another configuration" };
                 let runs = plugin.revision.as_deref().unwrap_or("nothing");
-                table.add_row([&*plugin.namespace, &plugin.pod, &plugin.direction, runs, mark]);
+                let told = [&*plugin.namespace, &plugin.pod, &plugin.direction].map(plain::line);
+                table.add_row([&*told[0], &*told[1], &*told[2], runs, mark]);
             }
             for column in table.column_iter_mut() {
                 column.set_padding((0, 2));

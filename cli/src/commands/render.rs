@@ -27,9 +27,9 @@ const OCI: &str = "oci://";
 /// Runs it.
 pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     let options = options(args, printer)?;
-    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Findings) };
+    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     if args.mesh_config {
-        printer.data(&resources::mesh_config(&mesh)?)?;
+        printer.exact(&resources::mesh_config(&mesh)?)?;
         return Ok(Outcome::Ok);
     }
     resources::check_merge(&mesh, &options)?;
@@ -57,7 +57,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
             }
             super::warn_of_topics(&written.topics_gone, printer);
         }
-        None => printer.data(&resources::stream(&all)?)?,
+        None => printer.exact(&resources::stream(&all)?)?,
     }
     Ok(Outcome::Ok)
 }
@@ -78,7 +78,7 @@ fn pinned(args: &Render, image: &str, printer: Printer) -> Result<String> {
             .say(&format!("warning: `{image}` has no digest: pods that start later may get another filter"));
         return Ok(image.to_owned());
     }
-    let remote = Remote::open(image, args.insecure, TAG)?;
+    let remote = Remote::open(image, args.insecure, TAG, args.times)?;
     let (pinned, speaks) = tokio::runtime::Runtime::new()?
         .block_on(image::resolve(&remote))
         .context("pass a digest, or --no-pin to write the reference as it is")?;

@@ -16,7 +16,7 @@ pub fn run(args: &Report, printer: Printer) -> Result<Outcome> {
     let window = duration::parse(&args.window).filter(|window| *window >= Duration::from_secs(1));
     let window =
         window.with_context(|| format!("--window: `{}` is no time; write it as in 5m", args.window))?;
-    let prometheus = Prometheus::new(&args.prometheus)?;
+    let prometheus = Prometheus::open(&args.asked)?;
     let decisions = tokio::runtime::Runtime::new()?.block_on(report::of_prometheus(
         &prometheus,
         &mesh,

@@ -20,7 +20,7 @@ struct Report<'a> {
 
 /// Runs it.
 pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {
-    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Findings) };
+    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     let (service, rollout) = simulate::rollout(&mesh, &args.service)?;
     let from = simulate::changed(service, &rollout.weights, &args.from)?;
     let to = simulate::changed(service, &from, &args.to)?;

@@ -376,7 +376,9 @@ fn judge(town: &Town, core: &Core, scenario: &Scenario, hops: &[Hop]) -> Result<
 /// In mode observe nothing changes, and everything is counted.
 async fn observe(town: &mut Town, cast: &Cast<'_>) -> Result<Row> {
     let enforced = town.mesh.clone();
-    town.change(Mesh { mode: Mode::Observe, ..enforced.clone() }).await?;
+    let mut observing = enforced.clone();
+    observing.mode = Mode::Observe;
+    town.change(observing).await?;
     const COUNTER: &str = "graylane_requests_total";
     let before = (town.metric(COUNTER, &[]).await?, town.metric(COUNTER, &[("source", "memory")]).await?);
     let first = cast.path[0].clone();

@@ -2,7 +2,7 @@
 
 use std::env::var_os;
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind, Read as _};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -12,6 +12,8 @@ use oci_client::secrets::RegistryAuth;
 /// Docker Hub is known to Docker under an old name.
 const DOCKER_HUB: &str = "index.docker.io";
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 4 << 20;
 /// What a credential helper says that works but knows nothing (`errCredentialsNotFound` of docker-credential-helpers).
 const UNKNOWN_TO_HELPER: &str = "credentials not found";
 
@@ -27,7 +29,7 @@ pub fn of(registry: &str) -> Result<RegistryAuth> {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => bail!("cannot read `{}`: {error}", path.display()),
         };
-        match get_credential_from_reader(BufReader::new(file), key) {
+        match get_credential_from_reader(BufReader::new(file.take(LARGEST)), key) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
                 return Ok(RegistryAuth::Basic(user, password));
             }

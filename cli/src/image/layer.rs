@@ -10,8 +10,8 @@ use super::digest;
 /// The name that Istio looks for, in whatever folder.
 const NAME: &str = "plugin.wasm";
 
-/// Largest module that is unpacked, in bytes: as much as Istio takes by default (`ISTIO_WASM_MAX_BINARY_SIZE_BYTES`).
-const MAX: u64 = 256 << 20;
+/// Largest layer, in bytes, unpacked. Ours has less than one MiB; Istio takes 256 (`ISTIO_WASM_MAX_BINARY_SIZE_BYTES`).
+const MAX: u64 = 64 << 20;
 
 /// Packs a module: the gzipped tar, and the digest of the tar.
 pub fn pack(module: &[u8]) -> Result<(Vec<u8>, String)> {
@@ -38,17 +38,26 @@ pub fn pack(module: &[u8]) -> Result<(Vec<u8>, String)> {
 /// # Errors
 /// When there is none.
 pub fn unpack(layer: &[u8]) -> Result<Vec<u8>> {
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(layer));
-    for entry in archive.entries().context("the layer is no gzipped tar")? {
-        let entry = entry.context("the layer is no gzipped tar")?;
-        if entry.path()?.file_name().is_some_and(|name| name == NAME) {
+    let unpacked = flate2::read::GzDecoder::new(layer).take(MAX + 1);
+    let mut archive = tar::Archive::new(unpacked);
+    // Raw: what GNU and PAX put before an entry (a long name, say) is an entry of its own, and is not read into memory.
+    for entry in archive.entries().context("the layer is no gzipped tar")?.raw(true) {
+        let entry = entry.context("the layer is no gzipped tar, or has more than 64 MiB unpacked")?;
+        if entry.header().entry_type().is_file() && entry.path()?.file_name().is_some_and(|name| name == NAME)
+        {
+            let size = entry.size();
+            ensure!(size <= MAX, "{NAME} has {size} bytes, and {} MiB are unpacked at most", MAX >> 20);
             let mut module = Vec::new();
-            entry.take(MAX + 1).read_to_end(&mut module)?;
-            ensure!(module.len() as u64 <= MAX, "{NAME} is larger than {} MiB", MAX >> 20);
+            entry.take(MAX).read_to_end(&mut module)?;
+            ensure!(
+                module.len() as u64 == size,
+                "{NAME} has {} bytes, and the tar says {size}",
+                module.len()
+            );
             return Ok(module);
         }
     }
-    anyhow::bail!("the layer has no {NAME}")
+    anyhow::bail!("the layer has no {NAME}, or has more than {} MiB unpacked before it", MAX >> 20)
 }
 
 #[cfg(test)]
@@ -69,6 +78,24 @@ mod tests {
             "sha256:9eda98b443dfcd291920dacc8dac69c748e84dd60a2f96e04e8b36aff5b5d2be"
         );
         assert_eq!(layer[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
+    }
+
+    #[test]
+    fn a_long_name_or_a_large_module_is_not_read_into_memory() {
+        for (kind, name) in [(tar::EntryType::GNULongName, "././@LongLink"), (tar::EntryType::Regular, NAME)]
+        {
+            let mut header = tar::Header::new_gnu();
+            header.set_path(name).unwrap();
+            header.set_size(1 << 30);
+            header.set_entry_type(kind);
+            header.set_cksum();
+            let mut gzip = GzBuilder::new().write(Vec::new(), Compression::fast());
+            gzip.write_all(header.as_bytes()).unwrap();
+            let zeros = vec![0; 1 << 20];
+            (0..80).for_each(|_| gzip.write_all(&zeros).unwrap());
+            let error = format!("{:#}", unpack(&gzip.finish().unwrap()).unwrap_err());
+            assert!(error.contains("64 MiB"), "{error}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value as Json, json};
 
+use crate::files;
+
 use super::{Descriptor, Image, MANIFEST, Manifest, digest};
 
 const MARK: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -45,13 +47,26 @@ pub fn write(image: &Image, folder: &Path, tag: &str) -> Result<()> {
 /// # Errors
 /// When there is none, or it is broken.
 pub fn read(folder: &Path) -> Result<Image> {
-    let get = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
+    let get = |path: &Path| files::bytes(path);
     let index: Json =
         serde_json::from_slice(&get(&folder.join("index.json"))?).context("index.json is no index")?;
     let manifests = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
     ensure!(manifests.len() == 1, "`{}` has {} images; one is wanted", folder.display(), manifests.len());
     let checked = |descriptor: &Descriptor| {
+        let hex = descriptor.digest.strip_prefix("sha256:").unwrap_or_default();
+        ensure!(
+            hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "`{}` is no digest",
+            descriptor.digest
+        );
         let bytes = get(&blob(folder, &descriptor.digest))?;
+        ensure!(
+            bytes.len() as u64 == descriptor.size,
+            "blob {} has {} bytes, and its descriptor says {}",
+            descriptor.digest,
+            bytes.len(),
+            descriptor.size
+        );
         ensure!(digest(&bytes) == descriptor.digest, "blob {} is not what its name says", descriptor.digest);
         Ok(bytes)
     };

@@ -7,7 +7,11 @@ use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::{Client, Reference, RegistryOperation};
 
+use super::pull::{self, Failure, Pull};
 use super::{Image, MANIFEST, Manifest, credentials, digest};
+use crate::args::RegistryTimes;
+use crate::http::{Limits, without_password};
+use crate::plain;
 
 /// How often something is tried that may work a moment later.
 const TRIES: u32 = 4;
@@ -21,7 +25,8 @@ const ACCEPTED: [&str; 2] = [MANIFEST, "application/vnd.docker.distribution.mani
 pub struct Remote {
     reference: Reference,
     client: Client,
-    auth: oci_client::secrets::RegistryAuth,
+    pull: Pull,
+    limits: Limits,
 }
 
 impl Remote {
@@ -29,10 +34,12 @@ impl Remote {
     ///
     /// # Errors
     /// When it is no reference, or credentials cannot be read.
-    pub fn open(reference: &str, insecure: bool, default_tag: &str) -> Result<Self> {
+    pub fn open(reference: &str, insecure: bool, default_tag: &str, times: RegistryTimes) -> Result<Self> {
         let bare = reference.strip_prefix("oci://").unwrap_or(reference);
-        let parsed: Reference =
-            bare.parse().map_err(|error| anyhow!("`{reference}` is no image reference: {error}"))?;
+        let parsed: Reference = bare.parse().map_err(|error| {
+            let said = without_password(reference);
+            anyhow!("`{}` is no image reference: {error}", plain::line(&said))
+        })?;
         let says_tag = bare.rsplit('/').next().is_some_and(|last| last.contains(':') || last.contains('@'));
         let parsed = if says_tag {
             parsed
@@ -44,16 +51,23 @@ impl Remote {
             )
         };
         crate::http::use_ring();
+        let limits = Limits {
+            connect: times.registry_connect_timeout,
+            first_byte: times.registry_answer_timeout,
+            whole: times.registry_timeout,
+            bytes: pull::MANIFEST,
+        };
         let client = Client::new(ClientConfig {
             protocol: if insecure { ClientProtocol::Http } else { ClientProtocol::Https },
             use_monolithic_push: true,
-            connect_timeout: Some(Duration::from_secs(10)),
-            read_timeout: Some(Duration::from_secs(60)),
+            connect_timeout: Some(limits.connect),
+            read_timeout: Some(limits.first_byte),
             user_agent: concat!("graylane/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         });
         let auth = credentials::of(parsed.resolve_registry())?;
-        Ok(Self { reference: parsed, client, auth })
+        let pull = Pull::new(parsed.clone(), insecure, auth, limits)?;
+        Ok(Self { reference: parsed, client, pull, limits })
     }
 
     /// The reference with a digest, as it is to be written into a file.
@@ -65,14 +79,14 @@ impl Remote {
 }
 
 /// Tries something again that may work a moment later; says what a person can do if it does not.
-async fn again<T>(
-    remote: &Remote,
-    what: &str,
-    act: impl AsyncFn() -> Result<T, OciDistributionError>,
-) -> Result<T> {
+async fn again<T>(remote: &Remote, what: &str, act: impl AsyncFn() -> Result<T, Failure>) -> Result<T> {
     let mut attempt = 1;
     loop {
-        match act().await {
+        let limit = remote.limits.whole;
+        let ended = tokio::time::timeout(limit, act()).await;
+        let ended = ended
+            .unwrap_or_else(|_| Err(Failure::Lost(format!("does not answer within {} s", limit.as_secs()))));
+        match ended {
             Ok(done) => return Ok(done),
             Err(error) if attempt < TRIES && may_pass(&error) => {
                 // Not synchronisation: a registry that is busy wants to be left alone for a moment.
@@ -89,58 +103,29 @@ async fn again<T>(
     }
 }
 
-/// The status of an answer, where there was one.
-fn status(error: &OciDistributionError) -> Option<u16> {
-    match error {
-        OciDistributionError::ServerError { code, .. } => Some(*code),
-        OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
-            Some(401)
-        }
-        OciDistributionError::ImageManifestNotFoundError(_) => Some(404),
-        OciDistributionError::RequestError(error) => error.status().map(|status| status.as_u16()),
-        OciDistributionError::RegistryError { envelope, .. } => {
-            use oci_client::errors::OciErrorCode as Code;
-            match envelope.errors.first().map(|error| &error.code) {
-                Some(Code::Denied) => Some(403),
-                Some(Code::Unauthorized) => Some(401),
-                Some(Code::Toomanyrequests) => Some(429),
-                Some(Code::NotFound | Code::NameUnknown | Code::ManifestUnknown | Code::BlobUnknown) => {
-                    Some(404)
-                }
-                _ => None,
-            }
-        }
-        _ => None,
+fn may_pass(failure: &Failure) -> bool {
+    match failure {
+        Failure::Status(status) => *status == 429 || *status >= 500,
+        Failure::Lost(_) => true,
+        Failure::Bad(_) => false,
     }
 }
 
-fn may_pass(error: &OciDistributionError) -> bool {
-    match status(error) {
-        Some(status) => status == 429 || status >= 500,
-        // A connection that was refused or cut.
-        None => matches!(error, OciDistributionError::RequestError(_) | OciDistributionError::IoError(_)),
-    }
-}
-
-fn explain(remote: &Remote, error: &OciDistributionError) -> String {
+fn explain(remote: &Remote, failure: &Failure) -> String {
     let registry = remote.reference.registry();
-    match status(error) {
-        Some(401) => format!(
+    match failure {
+        Failure::Status(401) => format!(
             "{registry} wants credentials: log in with `docker login {registry}` or `podman login {registry}`"
         ),
-        Some(403) => format!(
+        Failure::Status(403) => format!(
             "{registry} does not allow it: the account has no right to {}",
             remote.reference.repository()
         ),
-        Some(404) => format!("{registry} does not know {}", remote.reference.whole()),
-        Some(429) => format!("{registry} is asked too often (429)"),
-        Some(status) if status >= 500 => format!("{registry} is in trouble ({status})"),
-        _ => match error {
-            OciDistributionError::DigestError(mismatch) => {
-                format!("what {registry} answered is not what it says it is: {mismatch}")
-            }
-            _ => anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": "),
-        },
+        Failure::Status(404) => format!("{registry} does not know {}", remote.reference.whole()),
+        Failure::Status(429) => format!("{registry} is asked too often (429)"),
+        Failure::Status(status) if *status >= 500 => format!("{registry} is in trouble ({status})"),
+        Failure::Status(status) => format!("{registry} answers {status}"),
+        Failure::Lost(why) | Failure::Bad(why) => format!("{registry}: {why}"),
     }
 }
 
@@ -150,15 +135,18 @@ fn explain(remote: &Remote, error: &OciDistributionError) -> String {
 /// # Errors
 /// When the registry does not take it.
 pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) -> Result<String> {
-    let Remote { reference, client, auth } = remote;
+    let Remote { reference, client, pull, .. } = remote;
     ensure!(
         reference.digest().is_none(),
         "push to a tag, as in {}/{}:1.0: the digest is what comes out",
         reference.registry(),
         reference.repository()
     );
-    again(remote, "log in", async || client.auth(reference, auth, RegistryOperation::Push).await.map(drop))
-        .await?;
+    again(remote, "log in", async || {
+        let auth = pull.push_auth().await?;
+        Ok(client.auth(reference, &auth, RegistryOperation::Push).await.map(drop)?)
+    })
+    .await?;
     for (name, bytes) in [("layer", &image.layer), ("configuration", &image.config)] {
         let digest = digest(bytes);
         again(remote, &format!("push the {name}"), async || {
@@ -172,7 +160,7 @@ pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) ->
                 {
                     Ok(())
                 }
-                result => result.map(drop),
+                result => Ok(result.map(drop)?),
             }
         })
         .await?;
@@ -180,7 +168,7 @@ pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) ->
     }
     let media_type = reqwest::header::HeaderValue::from_static(MANIFEST);
     again(remote, "push the manifest", async || {
-        client.push_manifest_raw(reference, image.manifest.clone(), media_type.clone()).await.map(drop)
+        Ok(client.push_manifest_raw(reference, image.manifest.clone(), media_type.clone()).await.map(drop)?)
     })
     .await?;
     step("manifest");
@@ -194,15 +182,10 @@ pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) ->
     Ok(remote.pinned(&image.digest()))
 }
 
-/// The library checks it against the digest asked for, and against what the answer says of itself.
 async fn fetch_manifest_bytes(remote: &Remote) -> Result<(Vec<u8>, String)> {
-    let Remote { reference, client, auth } = remote;
-    let (bytes, _) = again(remote, "fetch the manifest", async || {
-        client.pull_manifest_raw(reference, auth, &ACCEPTED).await
-    })
-    .await?;
+    let bytes = again(remote, "fetch the manifest", async || remote.pull.manifest(&ACCEPTED).await).await?;
     let is = digest(&bytes);
-    Ok((bytes.to_vec(), is))
+    Ok((bytes, is))
 }
 
 /// Fetches the manifest and its digest.
@@ -222,20 +205,7 @@ pub async fn fetch_manifest(remote: &Remote) -> Result<(Manifest, String)> {
 /// When it cannot be had.
 pub async fn fetch_layer(remote: &Remote, manifest: &Manifest) -> Result<Vec<u8>> {
     let Some(layer) = manifest.layers.last() else { bail!("the image has no layer") };
-    let bytes = again(remote, "fetch the layer", async || {
-        let mut bytes = Vec::new();
-        let descriptor = oci_client::manifest::OciDescriptor {
-            digest: layer.digest.clone(),
-            size: layer.size.cast_signed(),
-            media_type: layer.media_type.clone(),
-            ..Default::default()
-        };
-        remote.client.pull_blob(&remote.reference, &descriptor, &mut bytes).await?;
-        Ok(bytes)
-    })
-    .await?;
-    ensure!(digest(&bytes) == layer.digest, "the layer is not what the manifest says");
-    Ok(bytes)
+    again(remote, "fetch the layer", async || remote.pull.blob(&layer.digest, layer.size).await).await
 }
 
 /// What a reference leads to now: with its digest, and the version of configuration that its filter speaks.

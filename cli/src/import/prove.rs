@@ -33,19 +33,16 @@ pub fn compare(made: &Made, before: &World, found: &Found, drafts: &Drafts) -> R
         proof.rendered = Some(Vec::new());
         return Ok(proof);
     }
-    let mut loaded = document::load_text("graylane.yaml", &made.file.yaml()?)?;
-    if let Some(project) = &loaded.project {
-        crate::check::check(project, &mut loaded.findings);
-    }
-    let errors = loaded.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let opened = crate::check::open(document::load_text("graylane.yaml", &made.file.yaml()?)?);
+    let errors = opened.findings.iter().filter(|finding| finding.severity == Severity::Error);
     proof.refused = errors.cloned().collect();
-    let Some(project) = loaded.project.filter(|_| proof.refused.is_empty()) else { return Ok(proof) };
+    let Some(file) = opened.file else { return Ok(proof) };
     let options = Options {
         without_filter: true,
         only: Some(BTreeSet::from([Kind::VirtualService, Kind::DestinationRule])),
         ..Options::default()
     };
-    let rendered: Vec<Json> = resources(&Mesh::of(&project), &options)
+    let rendered: Vec<Json> = resources(&Mesh::of(&file), &options)
         .iter()
         .map(crate::resources::Resource::json)
         .collect::<Result<_>>()?;

@@ -1,15 +1,18 @@
 //! What a file says, brought into the mesh: resources stage by stage, then waiting until every pod runs them.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 use crate::lower;
 use crate::mesh::Mesh;
-use crate::prometheus::{Problem, Prometheus};
+use crate::plain;
+use crate::prometheus::Prometheus;
 use crate::queries::Queries;
 use crate::resources::{self, Options, Resource, Stage};
 
@@ -21,7 +24,14 @@ pub struct Apply {
     pub options: Options,
     /// How long to wait after a stage before the next.
     pub settle: Duration,
+    /// How long the command may take.
+    pub limit: Duration,
+    /// Told of each line that the command says, and of what becomes of it.
+    pub say: Box<dyn Fn(&str)>,
 }
+
+/// The largest revision: a number of 48 bits.
+const REVISIONS: f64 = (1u64 << 48) as f64;
 
 /// A plugin in a pod, and what it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,10 +51,26 @@ pub struct Plugin {
 /// What every plugin of a mesh runs, as Prometheus knows it.
 ///
 /// # Errors
-/// When Prometheus does not say.
-pub async fn plugins(prometheus: &Prometheus, mesh: &Mesh) -> Result<Vec<Plugin>, Problem> {
+/// When Prometheus does not say, or cannot tell pods apart.
+pub async fn plugins(prometheus: &Prometheus, mesh: &Mesh) -> Result<Vec<Plugin>> {
     let wanted = lower::revision(mesh);
     let samples = prometheus.query(&Queries::of(mesh).revisions()).await?;
+    for label in ["pod", "direction"] {
+        // Many pods would look like one that is current.
+        ensure!(
+            samples.iter().all(|sample| !sample.label(label).is_empty()),
+            "series of `graylane_config_revision` have no label `{label}`, so pods cannot be told apart: let Prometheus \
+             keep it when it scrapes"
+        );
+    }
+    for sample in &samples {
+        ensure!(
+            (0.0..=REVISIONS).contains(&sample.value) && sample.value.fract() == 0.0,
+            "`{}` says that it runs revision {}, which is none",
+            plain::line(sample.label("pod")),
+            sample.value
+        );
+    }
     let plugin = |sample: &crate::prometheus::Sample| {
         // A number of 48 bits, so a double holds it exactly.
         let revision =
@@ -63,7 +89,7 @@ pub async fn plugins(prometheus: &Prometheus, mesh: &Mesh) -> Result<Vec<Plugin>
 /// Why not every pod runs this file yet; none: all do.
 pub async fn lagging(prometheus: &Prometheus, mesh: &Mesh) -> Option<String> {
     match plugins(prometheus, mesh).await {
-        Err(problem) => Some(problem.to_string()),
+        Err(problem) => Some(format!("it is not known who runs it: {problem:#}")),
         Ok(plugins) if plugins.is_empty() => Some("no pod says which configuration it runs".to_owned()),
         Ok(plugins) => {
             let others: Vec<&Plugin> = plugins.iter().filter(|plugin| !plugin.current).collect();
@@ -93,7 +119,7 @@ impl Apply {
         let of = |stage| all.iter().filter(|one| one.stage() == stage).cloned().collect::<Vec<Resource>>();
         let mut stages = stages.into_iter().map(of).filter(|stage| !stage.is_empty()).peekable();
         while let Some(stage) = stages.next() {
-            pipe(command, &resources::stream(&stage)?)?;
+            self.pipe(command, &resources::stream(&stage)?).await?;
             if stages.peek().is_some() {
                 tokio::time::sleep(self.settle).await;
             }
@@ -102,17 +128,174 @@ impl Apply {
     }
 }
 
-fn pipe(command: &str, yaml: &str) -> Result<()> {
-    let mut shell = Command::new("sh");
-    // What it says is talk; stdout is for verdicts.
-    shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::null());
-    crate::envoy::dies_with_us(&mut shell);
-    let mut child = shell.spawn().context("cannot start a shell")?;
-    if let Some(mut input) = child.stdin.take() {
-        // A command that does not read all of it has a reason; its exit code counts.
-        let _ = input.write_all(yaml.as_bytes());
+impl Apply {
+    /// Gives YAML to a command of the shell, shows what it says as it comes, and ends it and all that it started when its
+    /// time is over, or ours.
+    async fn pipe(&self, command: &str, yaml: &str) -> Result<()> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).process_group(0).kill_on_drop(true);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = shell.spawn().context("cannot start a shell")?;
+        let group = Group::of(&child)?;
+        (self.say)(&format!("apply: `{command}`, for at most {} s", self.limit.as_secs()));
+        let (input, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let write = async {
+            if let Some(mut input) = input {
+                // A command that does not read all of it has a reason; its exit code counts.
+                let _ = input.write_all(yaml.as_bytes()).await;
+            }
+        };
+        // What it says is talk; stdout is for verdicts.
+        let talk = async { tokio::join!(write, self.show(out), self.show(err)) };
+        let work = async {
+            let status = child.wait().await;
+            // Something that it left behind may still hold its output.
+            drop(group);
+            status
+        };
+        let all = async { tokio::join!(work, talk).0 };
+        tokio::select! {
+            ended = tokio::time::timeout(self.limit, all) => match ended {
+                Ok(status) => {
+                    let status = status?;
+                    ensure!(status.success(), "`{command}` failed with {status}");
+                    Ok(())
+                }
+                Err(_) => bail!(
+                    "`{command}` does not end within {} s, and is ended: see --apply-timeout",
+                    self.limit.as_secs()
+                ),
+            },
+            signal = asked_to_end() => bail!("ended by {signal}, and so is `{command}`"),
+        }
     }
-    let status = child.wait()?;
-    ensure!(status.success(), "`{command}` failed with {status}");
-    Ok(())
+
+    async fn show(&self, output: Option<impl AsyncRead + Unpin>) {
+        let Some(output) = output else { return };
+        let mut lines = BufReader::new(output);
+        loop {
+            let mut line = Vec::new();
+            match (&mut lines).take(LINE).read_until(b'\n', &mut line).await {
+                Ok(read) if read > 0 => {
+                    (self.say)(&format!("apply: {}", plain::line(String::from_utf8_lossy(&line).trim_end())));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Longest line of a command that is shown in one piece, in bytes.
+const LINE: u64 = 8192;
+
+/// A command and all that it started: ended with this, and also when we are killed. A shell waits for the end of a pipe
+/// that only we hold.
+struct Group {
+    leader: Pid,
+    guard: std::process::Child,
+}
+
+impl Group {
+    fn of(child: &Child) -> Result<Self> {
+        let id = child.id().context("the command has ended already")?;
+        let leader = Pid::from_raw(id.cast_signed()).context("the command has no process")?;
+        let guard = {
+            use std::os::unix::process::CommandExt as _;
+            std::process::Command::new("sh")
+                .args(["-c", "read -r _; kill -s KILL -- \"-$0\"", &id.to_string()])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .process_group(0)
+                .spawn()
+        };
+        match guard {
+            Ok(guard) => Ok(Self { leader, guard }),
+            Err(error) => {
+                let _ = kill_process_group(leader, Signal::KILL);
+                Err(error).context("cannot start a shell")
+            }
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Nobody is left where it ended by itself.
+        let _ = kill_process_group(self.leader, Signal::KILL);
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn asked_to_end() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    async fn pipe(command: &str, limit: Duration) -> (Result<()>, Vec<String>, Duration) {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&said);
+        let apply = Apply {
+            command: None,
+            options: Options::default(),
+            settle: Duration::ZERO,
+            limit,
+            say: Box::new(move |line: &str| heard.lock().unwrap().push(line.to_owned())),
+        };
+        let begin = std::time::Instant::now();
+        let result = apply.pipe(command, &"a: b\n".repeat(100_000)).await;
+        let said = said.lock().unwrap().clone();
+        (result, said, begin.elapsed())
+    }
+
+    #[tokio::test]
+    async fn a_command_is_shown_as_it_goes_and_its_exit_code_counts() {
+        let long = Duration::from_secs(60);
+        let (result, said, _) = pipe("wc -c; printf 'a\\033[2Jb\\n' >&2; exit 3", long).await;
+        assert!(result.unwrap_err().to_string().contains("exit status: 3"));
+        assert!(said.iter().any(|line| line == "apply: 500000"), "{said:?}");
+        assert!(said.iter().any(|line| line == "apply: a\\u{1b}[2Jb"), "{said:?}");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_hangs_is_ended_with_its_children() {
+        let begin = std::time::Instant::now();
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        let command = format!("sleep 600 & echo $! > {}; wait", pid.display());
+        let (result, _, took) = pipe(&command, Duration::from_millis(500)).await;
+        assert!(result.unwrap_err().to_string().contains("--apply-timeout"));
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        let pid = std::fs::read_to_string(pid).unwrap();
+        // It has got the signal; the kernel takes a moment to end it.
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        let gone = || state().is_empty() || state().contains(") Z ");
+        while !gone() && begin.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(gone(), "{}", state());
+    }
+
+    #[tokio::test]
+    async fn what_a_command_leaves_behind_holds_nobody_up() {
+        let (result, _, took) = pipe("sleep 600 & cat > /dev/null", Duration::from_secs(60)).await;
+        result.unwrap();
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
 }

@@ -8,9 +8,12 @@ use graylane_decide::config::{End, Weight};
 use serde_json::{Value as Json, json};
 
 use super::edit::{self, Edit, insert, replace, scalar};
-use crate::document::finding::Severity;
+use super::lock::Lock;
+use super::write;
+use crate::check;
+use crate::document::finding::{Findings, Severity};
 use crate::document::source::Sources;
-use crate::document::{self, Loaded, Project};
+use crate::document::{self, Checked};
 use crate::mesh::{Mesh, Rollout, Service};
 use crate::simulate::{self, Layout, Moves, Setting, percent};
 
@@ -24,8 +27,10 @@ pub struct Desk {
     pub paths: Vec<PathBuf>,
     /// Their texts.
     pub sources: Sources,
+    /// What was found that is no error.
+    pub warnings: Findings,
     /// All of them merged.
-    pub project: Project,
+    pub project: Checked,
     /// The same, with every default.
     pub mesh: Mesh,
 }
@@ -40,11 +45,26 @@ pub struct Change {
     pub moves: Moves,
 }
 
+/// Files that were read for an edit.
+pub enum Opened {
+    /// They are in order.
+    Desk(Box<Desk>),
+    /// They are not, and this is why.
+    Broken(Box<check::Opened>),
+}
+
 impl Desk {
-    /// With files that were read and are in order.
-    #[must_use]
-    pub fn new(paths: &[PathBuf], loaded: Loaded, mesh: Mesh) -> Option<Self> {
-        Some(Self { paths: paths.to_vec(), sources: loaded.sources, project: loaded.project?, mesh })
+    /// Reads and checks files.
+    ///
+    /// # Errors
+    /// When one cannot be read at all.
+    pub fn open(paths: &[PathBuf]) -> Result<Opened> {
+        let mut opened = document::open(paths)?;
+        let Some(file) = opened.file.take() else { return Ok(Opened::Broken(Box::new(opened))) };
+        let mesh = Mesh::of(&file);
+        let check::Opened { sources, findings, .. } = opened;
+        let paths = paths.to_vec();
+        Ok(Opened::Desk(Box::new(Self { paths, sources, warnings: findings, project: file, mesh })))
     }
 
     /// A service and its rollout.
@@ -118,7 +138,7 @@ impl Desk {
                 }
             };
             put(expected, &at, json);
-            return insert(&self.sources, map, &scalar(&weight.subset), &value);
+            return insert(&self.sources, path, map, &scalar(&weight.subset), &value);
         };
         ensure!(
             old.is_none_or(|old| old.from == weight.from),
@@ -140,15 +160,12 @@ impl Desk {
     /// Edits, if they make of the files what is expected of them and nothing else.
     pub(super) fn change(&self, edits: Vec<Edit>, expected: &Json) -> Result<Change> {
         let texts = edit::apply(&self.sources, edits)?;
-        let mut loaded = document::load_edited(&self.paths, &texts)?;
-        if let Some(project) = &loaded.project {
-            crate::check::check(project, &mut loaded.findings);
-        }
-        loaded.findings.sort();
-        if let Some(error) = loaded.findings.iter().find(|finding| finding.severity == Severity::Error) {
+        let opened = check::open(document::load_edited(&self.paths, &texts)?);
+        let error = opened.findings.iter().find(|finding| finding.severity == Severity::Error);
+        if let Some(error) = error {
             bail!("the file would not be in order any more: {}", error.message);
         }
-        let project = loaded.project.filter(|project| same(&project.tree.json(), expected));
+        let project = opened.file.filter(|project| same(&project.tree.json(), expected));
         let project = project.context("the file is not written so that it can be edited: edit it by hand")?;
         let moves = simulate::moves(&Layout::of("", &[]), &Layout::of("", &[]), &[]);
         Ok(Change { texts, mesh: Mesh::of(&project), moves })
@@ -157,9 +174,16 @@ impl Desk {
     /// Writes a change.
     ///
     /// # Errors
-    /// When a file was changed meanwhile, or cannot be written.
-    pub fn write(&self, change: &Change) -> Result<()> {
-        edit::write(&self.sources, &change.texts)
+    /// When a file was changed since it was read, or cannot be written.
+    pub fn write(&self, lock: &Lock, change: &Change) -> Result<()> {
+        write::write(lock, &self.sources, &change.texts)
+    }
+
+    /// What the files say, as a hash: of one file, its SHA-256; of several, that of all texts in a row.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let texts: String = (0..self.sources.len()).map(|file| self.sources.text(file)).collect();
+        write::hash(&texts)
     }
 }
 
@@ -178,7 +202,7 @@ pub(super) fn put(json: &mut Json, path: &[&str], value: Json) {
 }
 
 /// Equal, whatever way numbers are written.
-fn same(a: &Json, b: &Json) -> bool {
+pub(super) fn same(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) => a.as_f64() == b.as_f64(),
         (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),

@@ -1,13 +1,13 @@
 //! Bytes of files: what to replace, and where something can be put in.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::document::finding::Findings;
 use crate::document::source::{Sources, Span};
-use crate::document::tree::{Node, Value};
+use crate::document::tree::{self, Node, Value};
 
 /// Bytes of one file that are replaced; where both ends are the same, something is put in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,16 +34,19 @@ pub fn replace(sources: &Sources, span: Span, text: String) -> Result<Edit> {
     Ok(Edit { file: span.file, start: span.start, end: span.end, text })
 }
 
-/// Puts an entry behind the last one of a map that has some, in its own style.
+/// Puts an entry behind the last one of a map that has some, in its own style, in the file that the last one came from.
 ///
 /// # Errors
 /// When the map has none.
-pub fn insert(sources: &Sources, map: &Node, key: &str, value: &str) -> Result<Edit> {
+pub fn insert(sources: &Sources, path: &[&str], map: &Node, key: &str, value: &str) -> Result<Edit> {
     let last = map.entries().last().context("there is no entry to put another one behind")?;
     let file = last.key_span.file;
+    // The map as this file alone has it: in the merged one, values and places of other files are among it.
+    let own = own(sources, file);
+    let own = own.as_ref().and_then(|own| own.at(path)).unwrap_or(map);
+    let last = own.entries().last().context("there is no entry to put another one behind")?;
     let text = sources.text(file);
-    let end = if last.node.span.file == file { end_of(&last.node, text) } else { last.key_span.end };
-    let end = end.max(last.key_span.end);
+    let end = end_of(&last.node, text).max(last.key_span.end);
     let before = text.get(..last.key_span.start).unwrap_or_default();
     if before.trim_end().ends_with(['{', ',']) {
         return Ok(Edit { file, start: end, end, text: format!(", {key}: {value}") });
@@ -55,6 +58,12 @@ pub fn insert(sources: &Sources, map: &Node, key: &str, value: &str) -> Result<E
     let at = end + rest.find('\n').unwrap_or(rest.len());
     let (at, line) = if text[..at].ends_with('\r') { (at - 1, "\r\n") } else { (at, "\n") };
     Ok(Edit { file, start: at, end: at, text: format!("{line}{indent}{key}: {value}") })
+}
+
+/// What one file says, without the others.
+#[must_use]
+pub fn own(sources: &Sources, file: usize) -> Option<Node> {
+    tree::parse(sources, file, &mut Findings::default()).into_iter().next()
 }
 
 /// The byte behind a value.
@@ -97,31 +106,4 @@ pub fn apply(sources: &Sources, mut edits: Vec<Edit>) -> Result<BTreeMap<PathBuf
         text.replace_range(edit.start..edit.end, &edit.text);
     }
     Ok(texts)
-}
-
-/// Writes files, each whole or not at all, unless somebody else changed one meanwhile.
-///
-/// # Errors
-/// When somebody did, or one cannot be written.
-pub fn write(sources: &Sources, texts: &BTreeMap<PathBuf, String>) -> Result<()> {
-    let was = |path: &Path| {
-        (0..sources.len())
-            .find(|file| Path::new(sources.name(*file)) == path)
-            .map_or("", |file| sources.text(file))
-    };
-    for (path, text) in texts {
-        let name = path.display();
-        let is = std::fs::read_to_string(path).with_context(|| format!("cannot read `{name}`"))?;
-        ensure!(is == was(path), "`{name}` was changed meanwhile: nothing is written, try again");
-        let failed = || format!("cannot write `{name}`");
-        // A link stays a link: what it leads to is replaced.
-        let target = path.canonicalize().with_context(failed)?;
-        let folder = target.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-        file.write_all(text.as_bytes()).with_context(failed)?;
-        file.as_file().set_permissions(std::fs::metadata(&target)?.permissions()).with_context(failed)?;
-        file.as_file().sync_all().with_context(failed)?;
-        file.persist(&target).with_context(failed)?;
-    }
-    Ok(())
 }

@@ -3,18 +3,21 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::judge::{Finding, Sample, Verdict};
+use super::lock::adopt;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
+    /// A weight is about to be written into the file.
+    Advance,
     /// A weight was written and applied; pods may not run it yet.
     Applied,
     /// Every pod runs it: the step begins.
@@ -29,6 +32,20 @@ pub enum Event {
     Promote,
     /// The promotion is applied.
     Promoted,
+    /// A person set weights.
+    Set,
+    /// Something else than the run was in the file or in the log: it stopped.
+    Stopped,
+    /// A person let it go on.
+    Resume,
+}
+
+/// Who wrote a line that a run might have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// Somebody who called `ramp set`, `next`, `abort` or `promote`.
+    Person,
 }
 
 /// One line.
@@ -47,6 +64,18 @@ pub struct Record {
     pub weight: f64,
     /// What happened.
     pub event: Event,
+    /// Who did it; none: a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+    /// The weight before, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<f64>,
+    /// The weight that the file is to have, in percent; none: as `weight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<f64>,
+    /// The SHA-256 of the file before; of several files, of all their texts in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
     /// The revision that pods are to run.
     pub revision: String,
     /// Of a look: the verdict.
@@ -63,34 +92,66 @@ pub struct Record {
     pub baseline: Option<Sample>,
 }
 
-/// The log, held by one run at a time.
+/// The log.
 pub struct Journal {
+    path: PathBuf,
     file: File,
+    service: String,
     /// What it says of one service.
     pub records: Vec<Record>,
 }
+
+/// Largest log that is read, in bytes: years of looks.
+const MAX_BYTES: u64 = 64 << 20;
 
 impl Journal {
     /// Opens or makes it.
     ///
     /// # Errors
-    /// When it cannot be, or another run has it.
+    /// When it cannot be.
     pub fn open(path: &Path, service: &str) -> Result<Self> {
-        let name = path.display();
-        let mut options = OpenOptions::new();
-        let file = options.read(true).append(true).create(true).open(path);
-        let mut file = file.with_context(|| format!("cannot open the log `{name}`"))?;
-        ensure!(file.try_lock().is_ok(), "another `graylane ramp run` writes `{name}`");
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(0))?;
-        file.read_to_end(&mut bytes).with_context(|| format!("cannot read the log `{name}`"))?;
-        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
-            // Half a line is what a run left that was killed while it wrote.
-            file.write_all(b"\n")?;
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path);
+        let file = file.with_context(|| format!("cannot open the log `{}`", path.display()))?;
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let (Ok(log), Ok(owner)) = (file.metadata(), folder.unwrap_or(Path::new(".")).metadata())
+            && log.len() == 0
+        {
+            adopt(&file, &owner);
         }
-        let records = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        let records = records.filter(|record: &Record| record.service == service).collect();
-        Ok(Self { file, records })
+        let mut journal =
+            Self { path: path.to_owned(), file, service: service.to_owned(), records: Vec::new() };
+        journal.reload()?;
+        Ok(journal)
+    }
+
+    /// Reads what others wrote.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too large, or a newer version wrote it.
+    pub fn reload(&mut self) -> Result<()> {
+        let name = self.path.display();
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(0))?;
+        let size = (&self.file).take(MAX_BYTES + 1).read_to_end(&mut bytes);
+        let size = size.with_context(|| format!("cannot read the log `{name}`"))?;
+        ensure!(
+            size as u64 <= MAX_BYTES,
+            "the log `{name}` is larger than {} MiB: move it away, and go on with `--resume`",
+            MAX_BYTES >> 20
+        );
+        self.records.clear();
+        for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            // Half a line is what was left by somebody who was killed while he wrote, and never said that he had.
+            let Ok(json) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
+            if json["service"].as_str() != Some(&self.service) {
+                continue;
+            }
+            let record = serde_json::from_value(json);
+            self.records.push(record.with_context(|| {
+                format!("{name}:{}: this line is no record of this version of graylane", number + 1)
+            })?);
+        }
+        Ok(())
     }
 
     /// Adds a line, and sees to it that it stays.
@@ -98,7 +159,15 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub fn add(&mut self, record: Record) -> Result<()> {
-        let line = serde_json::to_string(&record)? + "\n";
+        let mut line = serde_json::to_string(&record)? + "\n";
+        if self.file.seek(SeekFrom::End(0))? > 0 {
+            let mut last = [b'\n'];
+            self.file.seek(SeekFrom::End(-1))?;
+            self.file.read_exact(&mut last)?;
+            if last != [b'\n'] {
+                line.insert(0, '\n');
+            }
+        }
         self.file
             .write_all(line.as_bytes())
             .and_then(|()| self.file.sync_data())
@@ -107,10 +176,18 @@ impl Journal {
         Ok(())
     }
 
-    /// The last line that is no look.
+    /// The last line of a run that is no look, or that lets one go on.
     #[must_use]
     pub fn last(&self) -> Option<&Record> {
-        self.records.iter().rev().find(|record| record.event != Event::Look)
+        let of_run = |record: &&Record| record.event != Event::Look && record.by.is_none();
+        self.records.iter().rev().find(of_run)
+    }
+
+    /// What a person wrote since then, the last first.
+    pub fn persons(&self) -> impl Iterator<Item = &Record> {
+        let since =
+            self.records.iter().rev().take_while(|record| record.by.is_some() || record.event == Event::Look);
+        since.filter(|record| record.by.is_some())
     }
 
     /// What was last counted of the baseline while it still had requests of its own.
@@ -119,6 +196,37 @@ impl Journal {
         let fits = |record: &&Record| record.canary == canary && record.weight < 100.0;
         let looks = self.records.iter().rev().filter(fits);
         looks.filter_map(|record| record.baseline.as_ref()).find(|sample| sample.requests >= requests)
+    }
+}
+
+impl Record {
+    /// A line of now.
+    #[must_use]
+    pub fn now(service: &str, canary: &str, weight: f64, event: Event, revision: String) -> Self {
+        let at = now();
+        Self {
+            time: rfc3339(at),
+            at,
+            service: service.to_owned(),
+            canary: canary.to_owned(),
+            weight,
+            event,
+            by: None,
+            from: None,
+            to: None,
+            hash: None,
+            revision,
+            verdict: None,
+            guards: Vec::new(),
+            figures: None,
+            baseline: None,
+        }
+    }
+
+    /// The weight that the file has after this, in hundredths of a percent.
+    #[must_use]
+    pub fn buckets(&self) -> u16 {
+        (self.to.unwrap_or(self.weight) * 100.0).round().clamp(0.0, 10_000.0) as u16
     }
 }
 
@@ -171,6 +279,10 @@ mod tests {
             canary: "canary".into(),
             weight: 5.0,
             event: Event::Step,
+            by: None,
+            from: None,
+            to: None,
+            hash: None,
             revision: "0".into(),
             verdict: None,
             guards: Vec::new(),
@@ -181,7 +293,6 @@ mod tests {
         let half = std::fs::read_to_string(&path).unwrap() + "{\"time\":\"1970";
         std::fs::write(&path, half).unwrap();
         let mut journal = Journal::open(&path, "api").unwrap();
-        assert!(Journal::open(&path, "api").is_err(), "one run at a time");
         journal.add(Record { weight: 25.0, ..record.clone() }).unwrap();
         drop(journal);
         let weights: Vec<f64> =

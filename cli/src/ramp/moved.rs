@@ -58,7 +58,7 @@ mod tests {
             let text = format!(
                 "version: 1\nmesh: {{name: shop, namespace: shop}}\ntenants: {{green: {{default: true}}}}\nservices:\n  api:\n    subsets: {{stable: {{v: a}}, x: {{v: b}}, y: {{v: c}}}}\n    baseline: stable\n    rollout: {rollout}\n"
             );
-            document::load_text("a.yaml", &text).unwrap().project.unwrap()
+            crate::check::open(document::load_text("a.yaml", &text).unwrap()).checked().unwrap()
         };
         let (before, after) = (project(before), project(after));
         let mut found = Findings::default();

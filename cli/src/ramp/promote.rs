@@ -8,7 +8,8 @@ use anyhow::{Result, bail, ensure};
 use serde_json::json;
 
 use super::change::{Change, Desk, put};
-use super::edit::{insert, replace, scalar};
+use super::edit::{self, Edit, insert, replace, scalar};
+use crate::document::tree::Entry;
 use crate::mesh::{self, Mesh};
 use crate::simulate::{Layout, percent};
 
@@ -55,15 +56,13 @@ impl Desk {
             let place: Vec<&str> = place.iter().map(String::as_str).collect();
             let weights = [&place[..], &["rollout", "weights"]].concat();
             let Some(entry) = tree.at(&weights).and_then(|weights| weights.entry(canary)) else { continue };
-            edits.push(replace(&self.sources, entry.key_span, scalar(old))?);
-            let share = entry.node.get("percent").unwrap_or(&entry.node);
-            edits.push(replace(&self.sources, share.span, "0".to_owned())?);
             let mut json = entry.node.json();
             if json.is_object() {
                 json["percent"] = json!(0);
             } else {
                 json = json!(0);
             }
+            edits.extend(self.zeroed(&weights, entry, old)?);
             if let Some(map) = weights.iter().try_fold(&mut expected, |json, step| step_into(json, step)) {
                 map.as_object_mut().and_then(|map| map.remove(canary));
             }
@@ -82,12 +81,18 @@ impl Desk {
                 // Behind each other at one place, so the last one is put in first.
                 Some(pins) => {
                     for tenant in pinned.iter().rev() {
-                        edits.push(insert(&self.sources, pins, &scalar(tenant), &scalar(old))?);
+                        edits.push(insert(&self.sources, &at, pins, &scalar(tenant), &scalar(old))?);
                     }
                 }
                 None => {
                     let Some(map) = tree.at(&path) else { bail!("there is no `{name}`") };
-                    edits.push(insert(&self.sources, map, "pins", &format!("{{{}}}", all.join(", ")))?);
+                    edits.push(insert(
+                        &self.sources,
+                        &path,
+                        map,
+                        "pins",
+                        &format!("{{{}}}", all.join(", ")),
+                    )?);
                 }
             }
             for tenant in &pinned {
@@ -98,7 +103,7 @@ impl Desk {
             let at = [&path[..], &["rollout", "salt"]].concat();
             match (tree.at(&at), tree.at(&at[..3])) {
                 (Some(node), _) => edits.push(replace(&self.sources, node.span, scalar(salt))?),
-                (None, Some(map)) => edits.push(insert(&self.sources, map, "salt", &scalar(salt))?),
+                (None, Some(map)) => edits.push(insert(&self.sources, &at[..3], map, "salt", &scalar(salt))?),
                 (None, None) => bail!("`{name}` has no rollout"),
             }
             put(&mut expected, &at, json!(salt));
@@ -120,6 +125,31 @@ impl Desk {
         }
         let salt = salt.map_or_else(|| next_salt(&self.mesh, name, &rollout.salt), ToOwned::to_owned);
         Ok(Promotion { change, canary: canary.to_owned(), baseline: old.to_owned(), pinned, salt })
+    }
+
+    /// The entry of a canary becomes the old baseline's, with 0, in every file that has it: one that stayed below would
+    /// be the canary's again.
+    fn zeroed(&self, weights: &[&str], entry: &Entry, old: &str) -> Result<Vec<Edit>> {
+        let mut edits = Vec::new();
+        let zero = |entry: &Entry| -> Result<[Edit; 2]> {
+            let share = entry.node.get("percent").unwrap_or(&entry.node);
+            Ok([
+                replace(&self.sources, entry.key_span, scalar(old))?,
+                replace(&self.sources, share.span, "0".to_owned())?,
+            ])
+        };
+        if weights.get(2) == Some(&"routes") {
+            // A list is one file's: layers replace lists.
+            return Ok(zero(entry)?.into());
+        }
+        for file in 0..self.sources.len() {
+            let own = edit::own(&self.sources, file);
+            let entry = own.as_ref().and_then(|own| own.at(weights)?.entry(&entry.key));
+            if let Some(entry) = entry {
+                edits.extend(zero(entry)?);
+            }
+        }
+        Ok(edits)
     }
 
     /// Where the service's rollout is, and those of its routes.

@@ -1,23 +1,32 @@
 //! A rollout that goes by itself: write, apply, wait, judge; then the next step, or back.
 //!
 //! Where it stands is in the file (the weight) and in the log (since when). So it can be killed at any moment and
-//! started again, and one look at a time is enough, as in a CronJob.
+//! started again, and one look at a time is enough, as in a CronJob. What it is about to write is in the log before it is
+//! in the file, with the file's hash, so that an edit of somebody else is told from half an edit of its own.
+//!
+//! The files are locked while they are read and changed, and not while something is asked or applied. What was decided
+//! meanwhile counts only if they still say what they said.
 
-use anyhow::{Context, Result, ensure};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
 use graylane_decide::config::Weight;
 
 use super::apply::{Apply, lagging};
-use super::change::Desk;
-use super::journal::{Event, Journal, Record, now, rfc3339};
-use super::judge::{Finding, Limits, NO_END, Sample, Verdict, judge, judge_guard, together};
+use super::change::{Desk, Opened};
+use super::journal::{Event, Journal, Record};
+use super::judge::{Finding, Verdict, together};
+use super::lock::Lock;
+use super::resume::{Standing, standing};
+use crate::document::finding::Severity;
 use crate::lower;
-use crate::mesh::Mesh;
-use crate::prometheus::{Problem, Prometheus};
-use crate::queries::{Part, Queries};
+use crate::prometheus::Prometheus;
 use crate::simulate::{Setting, percent};
 
 /// A run.
 pub struct Run {
+    /// The files.
+    pub paths: Vec<PathBuf>,
     /// The service.
     pub service: String,
     /// The canary; none: the only one.
@@ -39,7 +48,9 @@ pub struct Run {
 /// What one look came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
-    /// A step was taken; there is more to do at once.
+    /// The weight was raised; there is more to do at once.
+    Advance(String),
+    /// There is more to do at once.
     On(String),
     /// Nothing to do until the next look.
     Wait(String),
@@ -47,63 +58,124 @@ pub enum Progress {
     Done(String),
     /// The canary was worse, and has nobody any more.
     Aborted(String),
+    /// A person did something else; only a person lets it go on.
+    Stopped(String),
 }
 
-/// Seconds that a step is watched where nobody says.
-const HOLD: u64 = 600;
-
 impl Run {
+    /// Reads the files.
+    fn read(&self) -> Result<Desk> {
+        match Desk::open(&self.paths)? {
+            Opened::Desk(desk) => Ok(*desk),
+            Opened::Broken(opened) => {
+                let first = opened.findings.iter().find(|finding| finding.severity == Severity::Error);
+                bail!(
+                    "the file is not in order any more: {}; see `graylane check`",
+                    first.map_or("it has no document", |finding| &finding.message)
+                )
+            }
+        }
+    }
+
+    /// Lets a run go on that a person stopped.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn resume(&mut self) -> Result<()> {
+        let _lock = Lock::of(&self.paths)?;
+        let desk = self.read()?;
+        self.journal.reload()?;
+        if let Standing::Stopped(_) = standing(&self.journal, &desk, &self.service, self.anew) {
+            let canary = desk.canary(&self.service, self.canary.as_deref())?.clone();
+            self.journal.add(self.record(&desk, &canary, Event::Resume))?;
+        }
+        Ok(())
+    }
+
     /// One look, and what follows from it.
     ///
     /// # Errors
-    /// When a file cannot be written, or a command fails.
-    pub async fn look(&mut self, desk: &Desk) -> Result<Progress> {
+    /// When a file cannot be read or written, or a command fails.
+    pub async fn look(&mut self) -> Result<Progress> {
+        let lock = Lock::of(&self.paths)?;
+        let desk = self.read()?;
+        self.journal.reload()?;
+        if let Standing::Stopped(why) = standing(&self.journal, &desk, &self.service, self.anew) {
+            drop(lock);
+            return self.stop(&desk, why).await;
+        }
         let last = self.journal.last().cloned();
         let (_, rollout) = desk.rollout(&self.service)?;
+        let nobody = rollout.weights.iter().all(|weight| weight.buckets == 0);
+        let promoted =
+            |record: &Record| Progress::Done(format!("`{}` was promoted at {}", record.canary, record.time));
+        if let Some(record) = self.journal.persons().next().filter(|record| record.event == Event::Promote)
+            && nobody
+            && !self.anew
+        {
+            return Ok(promoted(record));
+        }
         if let Some(last) = &last {
             let is = rollout.weights.iter().find(|weight| weight.subset == last.canary);
             let is = is.map_or(0, |weight| weight.buckets);
-            let nobody = rollout.weights.iter().all(|weight| weight.buckets == 0);
             match last.event {
-                Event::Abort => return self.abort(desk, last).await,
-                Event::Promote => return self.promote(desk, last).await,
+                Event::Abort => return self.abort(lock, &desk, last).await,
+                Event::Promote => return self.promote(lock, &desk, last).await,
+                Event::Advance if is != last.buckets() => {
+                    // It was killed before it wrote.
+                    return self.set(&lock, &desk, &last.canary, last.buckets());
+                }
                 // Only a person begins again: with --anew, or by giving a canary a weight.
                 Event::Aborted if is == 0 && !self.anew => {
                     return Ok(Progress::Aborted(format!("`{}` was aborted at {}", last.canary, last.time)));
                 }
-                Event::Promoted if nobody && !self.anew => {
-                    return Ok(Progress::Done(format!("`{}` was promoted at {}", last.canary, last.time)));
-                }
+                Event::Promoted if nobody && !self.anew => return Ok(promoted(last)),
                 _ => {}
             }
         }
         let canary = desk.canary(&self.service, self.canary.as_deref())?.clone();
-        let gate = if canary.buckets == 0 { self.gate(desk, &canary.subset)? } else { None };
+        let gate = if canary.buckets == 0 { self.gate(&desk, &canary.subset)? } else { None };
         if canary.buckets == 0 && gate.is_none() {
-            return self.advance(desk, &canary);
+            return self.advance(&lock, &desk, &canary);
         }
+        drop(lock);
         let revision = lower::revision(&desk.mesh);
         let same = |last: &&Record| last.canary == canary.subset && last.revision == revision;
         match last.as_ref().filter(same).map(|last| (last.event, last.at)) {
-            Some((Event::Step, since)) => self.judge(desk, &canary, gate.as_deref(), since).await,
+            Some((Event::Step, since)) => self.judge(&desk, &canary, gate.as_deref(), since).await,
             Some((Event::Applied, _)) => {
                 if !self.apply.options.without_filter
                     && let Some(why) = lagging(&self.prometheus, &desk.mesh).await
                 {
                     return Ok(Progress::Wait(format!("{} % is applied: {why}", percent(canary.buckets))));
                 }
-                self.note(desk, &canary, Event::Step)?;
-                Ok(Progress::On(match &gate {
+                let said = match &gate {
                     Some(gate) => format!("watching `{gate}` before a live user is moved"),
                     None => format!("every pod runs {} %", percent(canary.buckets)),
-                }))
+                };
+                self.note(&desk, self.record(&desk, &canary, Event::Step), said)
             }
             _ => {
                 self.apply.run(&desk.mesh).await?;
-                self.note(desk, &canary, Event::Applied)?;
-                Ok(Progress::On(format!("`{}` has {} %", canary.subset, percent(canary.buckets))))
+                let said = format!("`{}` has {} %", canary.subset, percent(canary.buckets));
+                self.note(&desk, self.record(&desk, &canary, Event::Applied), said)
             }
         }
+    }
+
+    /// Stops. What a person took off the canary is taken off in the mesh too.
+    async fn stop(&mut self, desk: &Desk, why: String) -> Result<Progress> {
+        if let Some(last) = self.journal.last().filter(|last| last.event != Event::Stopped).cloned() {
+            let (_, rollout) = desk.rollout(&self.service)?;
+            let weight = rollout.weights.iter().find(|weight| weight.subset == last.canary);
+            let buckets = weight.map_or(0, |weight| weight.buckets);
+            if buckets == 0 && last.buckets() > 0 {
+                self.apply.run(&desk.mesh).await?;
+            }
+            let canary = Weight { subset: last.canary, buckets, from: Default::default() };
+            self.journal.add(self.record(desk, &canary, Event::Stopped))?;
+        }
+        Ok(Progress::Stopped(why))
     }
 
     /// The tenant that tries the canary before a live user does.
@@ -119,157 +191,61 @@ impl Run {
         Ok(gate)
     }
 
-    fn advance(&self, desk: &Desk, canary: &Weight) -> Result<Progress> {
+    /// On to the next step: what is to be first, then the file.
+    pub(super) fn advance(&mut self, lock: &Lock, desk: &Desk, canary: &Weight) -> Result<Progress> {
         let step = desk.next(&self.service, canary.buckets)?;
-        let setting = Setting { subset: Some(canary.subset.clone()), buckets: step, from: None };
-        desk.write(&desk.set(&self.service, &[setting])?)?;
-        Ok(Progress::On(format!("on to {} %", percent(step))))
-    }
-
-    async fn judge(
-        &mut self,
-        desk: &Desk,
-        canary: &Weight,
-        gate: Option<&str>,
-        since: u64,
-    ) -> Result<Progress> {
-        let elapsed = now().saturating_sub(since).max(1);
-        let (findings, figures, baseline) = self.findings(desk, canary, gate, elapsed).await;
-        let verdict = together(&findings);
-        let look = self.record(desk, canary, Event::Look);
-        self.journal.add(Record {
-            verdict: Some(verdict),
-            guards: findings.clone(),
-            figures: figures.map(|figures| Sample { latencies: Vec::new(), ..figures }),
-            baseline,
-            ..look
-        })?;
-        let hold = self.hold.unwrap_or_else(|| self.declared_hold(desk));
-        let what = said(&findings);
-        match verdict {
-            Verdict::Abort => {
-                self.note(desk, canary, Event::Abort)?;
-                Ok(Progress::On(format!("abort: {what}")))
-            }
-            Verdict::Pass if elapsed >= hold => match desk.next(&self.service, canary.buckets) {
-                Ok(_) => self.advance(desk, canary),
-                Err(_) if canary.buckets == 10_000 => {
-                    self.note(desk, canary, Event::Promote)?;
-                    Ok(Progress::On(format!("promote: {what}")))
-                }
-                Err(_) => Ok(Progress::Done(format!("`{}` is at its last step", canary.subset))),
-            },
-            Verdict::Pass => Ok(Progress::Wait(format!("{elapsed} of {hold} s, {what}"))),
-            Verdict::Hold => Ok(Progress::Wait(format!("hold: {what}"))),
-        }
-    }
-
-    fn declared_hold(&self, desk: &Desk) -> u64 {
-        let hold = desk.standing(&self.service).ok().and_then(|standing| standing.hold);
-        let hold = hold.and_then(|hold| crate::document::duration::parse(&hold));
-        hold.map_or(HOLD, |hold| hold.as_secs().max(1))
-    }
-
-    /// What all guards find, and what was counted.
-    async fn findings(
-        &self,
-        desk: &Desk,
-        canary: &Weight,
-        gate: Option<&str>,
-        elapsed: u64,
-    ) -> (Vec<Finding>, Option<Sample>, Option<Sample>) {
-        let limits =
-            Limits::of(desk.mesh.document.alerts.as_ref(), self.requests, desk.steps(&self.service).len());
-        let (mut findings, figures, baseline) = match self.samples(desk, canary, gate, elapsed).await {
-            Err(problem) => {
-                let why = problem.to_string();
-                (vec![Finding { guard: "metrics".into(), verdict: Verdict::Hold, why }], None, None)
-            }
-            Ok((figures, mut baseline)) => {
-                // Once the canary has everybody, it is compared with the baseline as it last was.
-                let alone = canary.buckets == 10_000 && baseline.requests < limits.requests;
-                if alone && let Some(last) = self.journal.last_baseline(&canary.subset, limits.requests) {
-                    baseline = last.clone();
-                }
-                let mut findings = judge(&figures, &baseline, &limits);
-                if alone {
-                    findings.iter_mut().for_each(Finding::soften);
-                }
-                (findings, Some(figures), Some(baseline))
-            }
+        let share = |buckets: u16| f64::from(buckets) / 100.0;
+        let weight = Weight { buckets: step, ..canary.clone() };
+        let record = Record {
+            from: Some(share(canary.buckets)),
+            to: Some(share(step)),
+            hash: Some(desk.hash()),
+            ..self.record(desk, &weight, Event::Advance)
         };
-        let guards =
-            desk.project.document.services.get(&self.service).and_then(|service| service.rollout.as_ref());
-        for guard in guards.iter().flat_map(|rollout| &rollout.guards) {
-            let value = self.prometheus.number(&guard.query).await.map_err(|problem| problem.to_string());
-            findings.push(judge_guard(guard, value));
-        }
-        (findings, figures, baseline)
+        self.journal.add(record).context("where the rollout stands would be lost")?;
+        self.set(lock, desk, &canary.subset, step)
     }
 
-    async fn samples(
-        &self,
-        desk: &Desk,
-        canary: &Weight,
-        gate: Option<&str>,
-        elapsed: u64,
-    ) -> Result<(Sample, Sample), Problem> {
-        let part = gate.map_or(Part::Subset(&canary.subset), Part::Tenant);
-        let baseline =
-            desk.mesh.service(&self.service).map(|service| service.baseline.clone()).unwrap_or_default();
-        Ok((
-            self.sample(&desk.mesh, part, elapsed).await?,
-            self.sample(&desk.mesh, Part::Subset(&baseline), elapsed).await?,
-        ))
+    fn set(&self, lock: &Lock, desk: &Desk, canary: &str, buckets: u16) -> Result<Progress> {
+        let setting = Setting { subset: Some(canary.to_owned()), buckets, from: None };
+        desk.write(lock, &desk.set(&self.service, &[setting])?)?;
+        Ok(Progress::Advance(format!("on to {} %", percent(buckets))))
     }
 
-    async fn sample(&self, mesh: &Mesh, part: Part<'_>, elapsed: u64) -> Result<Sample, Problem> {
-        let Some(service) = mesh.service(&self.service) else { return Err(Problem::NoData) };
-        let (queries, window) = (Queries::of(mesh), format!("{elapsed}s"));
-        // What was never asked for has no series, and that is no failure.
-        let number = async |promql: String| match self.prometheus.number(&promql).await {
-            Err(Problem::NoData | Problem::NotANumber) => Ok(0.0),
-            other => other,
-        };
-        let requests = number(queries.count(service, part, &window)).await?;
-        let errors = requests * number(queries.error_ratio(service, part, &window)).await?;
-        let buckets = self.prometheus.query(&queries.latencies(service, part, &window)).await?;
-        let bound = |sample: &crate::prometheus::Sample| {
-            let end: f64 = sample.label("le").parse().ok()?;
-            Some((end.min(NO_END), sample.value))
-        };
-        let mut latencies: Vec<(f64, f64)> = buckets
-            .iter()
-            .filter_map(bound)
-            .filter(|(end, count)| !end.is_nan() && !count.is_nan())
-            .collect();
-        latencies.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Ok(Sample { requests, errors, latencies })
-    }
-
-    async fn abort(&mut self, desk: &Desk, last: &Record) -> Result<Progress> {
+    async fn abort(&mut self, lock: Lock, desk: &Desk, last: &Record) -> Result<Progress> {
         let canary = desk.canary(&self.service, Some(&last.canary))?.clone();
         if canary.buckets > 0 {
-            let setting = Setting { subset: Some(canary.subset.clone()), buckets: 0, from: None };
-            desk.write(&desk.set(&self.service, &[setting])?)?;
+            self.set(&lock, desk, &canary.subset, 0)?;
             return Ok(Progress::On(format!("`{}` has nobody in the file", canary.subset)));
         }
-        self.apply.run(&desk.mesh).await?;
-        self.note(desk, &canary, Event::Aborted)?;
-        Ok(Progress::Aborted(format!("`{}` is aborted{}", canary.subset, self.why())))
+        drop(lock);
+        self.apply.run(&desk.mesh).await.context(
+            "the canary is aborted in the file, and not in the mesh: run this again, or apply the file",
+        )?;
+        match self.note(desk, self.record(desk, &canary, Event::Aborted), String::new())? {
+            Progress::On(said) if said.is_empty() => {
+                Ok(Progress::Aborted(format!("`{}` is aborted{}", canary.subset, self.why())))
+            }
+            changed => Ok(changed),
+        }
     }
 
-    async fn promote(&mut self, desk: &Desk, last: &Record) -> Result<Progress> {
+    async fn promote(&mut self, lock: Lock, desk: &Desk, last: &Record) -> Result<Progress> {
         let (service, _) = desk.rollout(&self.service)?;
         if service.baseline != last.canary {
             let promotion = desk.promote(&self.service, Some(&last.canary), None)?;
-            desk.write(&promotion.change)?;
+            desk.write(&lock, &promotion.change)?;
             return Ok(Progress::On(format!("`{}` is the baseline in the file", last.canary)));
         }
+        drop(lock);
         self.apply.run(&desk.mesh).await?;
         let canary = Weight { subset: last.canary.clone(), buckets: 10_000, from: Default::default() };
-        self.note(desk, &canary, Event::Promoted)?;
-        Ok(Progress::Done(format!("`{}` is promoted", last.canary)))
+        match self.note(desk, self.record(desk, &canary, Event::Promoted), String::new())? {
+            Progress::On(said) if said.is_empty() => {
+                Ok(Progress::Done(format!("`{}` is promoted", last.canary)))
+            }
+            changed => Ok(changed),
+        }
     }
 
     /// Why it was aborted.
@@ -278,31 +254,41 @@ impl Run {
         look.map_or_else(String::new, |look| format!(": {}", said(&look.guards)))
     }
 
-    fn record(&self, desk: &Desk, canary: &Weight, event: Event) -> Record {
-        let at = now();
-        Record {
-            time: rfc3339(at),
-            at,
-            service: self.service.clone(),
-            canary: canary.subset.clone(),
-            weight: f64::from(canary.buckets) / 100.0,
-            event,
-            revision: lower::revision(&desk.mesh),
-            verdict: None,
-            guards: Vec::new(),
-            figures: None,
-            baseline: None,
-        }
+    pub(super) fn record(&self, desk: &Desk, canary: &Weight, event: Event) -> Record {
+        let weight = f64::from(canary.buckets) / 100.0;
+        Record::now(&self.service, &canary.subset, weight, event, lower::revision(&desk.mesh))
     }
 
-    fn note(&mut self, desk: &Desk, canary: &Weight, event: Event) -> Result<()> {
-        let record = self.record(desk, canary, event);
-        self.journal.add(record).context("where the rollout stands would be lost")
+    /// Writes down what was done or decided, unless a person did something meanwhile.
+    pub(super) fn note(&mut self, desk: &Desk, record: Record, said: String) -> Result<Progress> {
+        let _lock = Lock::of(&self.paths)?;
+        let Some(now) = self.undisturbed(desk)? else { return Ok(changed()) };
+        // That of the file as it is now, whatever else was written into it meanwhile.
+        let record = Record { hash: record.hash.map(|_| now.hash()), ..record };
+        self.journal.add(record).context("where the rollout stands would be lost")?;
+        Ok(Progress::On(said))
+    }
+
+    /// The files as they are now, if this rollout is in them as it was, and no person said anything since. They are
+    /// locked.
+    pub(super) fn undisturbed(&mut self, desk: &Desk) -> Result<Option<Desk>> {
+        let before = self.journal.persons().count();
+        self.journal.reload()?;
+        let now = self.read()?;
+        let same = lower::revision(&now.mesh) == lower::revision(&desk.mesh)
+            && now.rollout(&self.service).ok().map(|(_, rollout)| &rollout.weights)
+                == desk.rollout(&self.service).ok().map(|(_, rollout)| &rollout.weights);
+        Ok((same && self.journal.persons().count() == before).then_some(now))
     }
 }
 
+/// What is said when what was decided does not count any more.
+pub(super) fn changed() -> Progress {
+    Progress::On("the file was changed meanwhile: looking again".to_owned())
+}
+
 /// The findings that count: those of the worst verdict.
-fn said(findings: &[Finding]) -> String {
+pub(super) fn said(findings: &[Finding]) -> String {
     let worst = together(findings);
     let worst = findings.iter().filter(|finding| finding.verdict == worst);
     worst.map(|finding| format!("{}: {}", finding.guard, finding.why)).collect::<Vec<_>>().join("; ")

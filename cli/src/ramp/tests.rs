@@ -3,19 +3,20 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::document;
-use crate::mesh::Mesh;
 use crate::simulate::{percent, settings};
 
 const HEAD: &str = "# people own this file\nversion: 1\nmesh: {name: shop, namespace: shop}\ntenants: {green: {default: true}, gray: {}, acme: {}} # three\n";
 
 fn desk(paths: &[PathBuf]) -> Desk {
-    let mut loaded = document::load(paths).unwrap();
-    let project = loaded.project.as_ref().unwrap();
-    crate::check::check(project, &mut loaded.findings);
-    assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
-    let mesh = Mesh::of(project);
-    Desk::new(paths, loaded, mesh).unwrap()
+    match Desk::open(paths).unwrap() {
+        Opened::Desk(desk) => *desk,
+        Opened::Broken(loaded) => panic!("{:?}", loaded.findings),
+    }
+}
+
+/// Writes a change under the lock of its files.
+fn write(desk: &Desk, change: &Change) -> anyhow::Result<()> {
+    desk.write(&Lock::of(&desk.paths)?, change)
 }
 
 fn files(texts: &[(&str, &str)]) -> (tempfile::TempDir, Vec<PathBuf>) {
@@ -40,7 +41,7 @@ fn after(service: &str, set: &[&str]) -> String {
     let desk = desk(&paths);
     let set: Vec<_> = set.iter().map(|text| settings(text).unwrap()).collect();
     let change = desk.set("api", &set).unwrap();
-    desk.write(&change).unwrap();
+    write(&desk, &change).unwrap();
     let text = read(&paths[0]);
     text.strip_prefix(HEAD).unwrap().to_owned()
 }
@@ -85,7 +86,7 @@ fn the_place_that_wins_is_edited() {
     let paths = [folder.path().join("base"), folder.path().join("prod.yaml")];
     let change = |paths: &[PathBuf]| {
         let desk = desk(paths);
-        desk.write(&desk.set("api", &[settings("50").unwrap()]).unwrap()).unwrap();
+        write(&desk, &desk.set("api", &[settings("50").unwrap()]).unwrap()).unwrap();
     };
     change(&paths);
     assert_eq!(read(&paths[1]), over.replace("25", "50"));
@@ -123,7 +124,7 @@ fn a_file_that_somebody_changed_meanwhile_is_left_alone() {
     let change = desk.set("api", &[settings("25").unwrap()]).unwrap();
     let theirs = read(&paths[0]) + "# theirs\n";
     std::fs::write(&paths[0], &theirs).unwrap();
-    assert!(desk.write(&change).unwrap_err().to_string().contains("changed meanwhile"));
+    assert!(write(&desk, &change).unwrap_err().to_string().contains("changed meanwhile"));
     assert_eq!(read(&paths[0]), theirs);
 }
 
@@ -146,12 +147,66 @@ fn a_promotion_moves_nobody_and_changes_no_more_than_it_must() {
     let desk = desk(&paths);
     let promotion = desk.promote("api", None, None).unwrap();
     assert_eq!((promotion.pinned.join(","), &*promotion.salt), ("acme".to_owned(), "api-2"));
-    desk.write(&promotion.change).unwrap();
+    write(&desk, &promotion.change).unwrap();
     let want = before
         .replace("baseline: stable", "baseline: canary")
         .replace("{canary: 100}", "{stable: 0}")
         .replace("{gray: canary}", "{gray: canary, acme: stable}");
     assert_eq!(read(&paths[0]), format!("{HEAD}{want}"));
+}
+
+#[test]
+fn a_promotion_over_layers_changes_every_file_that_has_the_canary() {
+    let base = format!("{HEAD}{}", service(" {canary: 1} # below\n"));
+    let over = "services:\n  api:\n    rollout:\n      weights: {canary: 100} # prod\n";
+    let (_folder, paths) = files(&[("base/a.yaml", &base), ("prod/over.yaml", over)]);
+    let before = desk(&paths);
+    write(&before, &before.promote("api", None, None).unwrap().change).unwrap();
+    let want = base.replace("baseline: stable", "baseline: canary").replace("{canary: 1}", "{stable: 0}");
+    let pins = "\n    pins: {acme: stable, gray: stable}";
+    assert_eq!(read(&paths[0]).replace(pins, ""), want);
+    assert!(read(&paths[0]).contains(pins), "{}", read(&paths[0]));
+    assert_eq!(read(&paths[1]), over.replace("{canary: 100}", "{stable: 0}"));
+}
+
+#[test]
+fn a_file_keeps_its_mode_and_its_link_and_hard_links_are_refused() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    let (folder, paths) = files(&[("real/a.yaml", &format!("{HEAD}{}", service(" {canary: 5}\n")))]);
+    std::fs::set_permissions(&paths[0], std::fs::Permissions::from_mode(0o640)).unwrap();
+    let link = folder.path().join("a.yaml");
+    symlink(&paths[0], &link).unwrap();
+    let raise = |to: &str| {
+        let desk = desk(std::slice::from_ref(&link));
+        write(&desk, &desk.set("api", &[settings(to).unwrap()]).unwrap())
+    };
+    raise("25").unwrap();
+    assert!(link.is_symlink() && read(&paths[0]).contains("{canary: 25}"));
+    assert_eq!(std::fs::metadata(&paths[0]).unwrap().mode() & 0o777, 0o640);
+    std::fs::hard_link(&paths[0], folder.path().join("other")).unwrap();
+    let error = format!("{:#}", raise("50").unwrap_err());
+    assert!(error.contains("hard links") && read(&paths[0]).contains("{canary: 25}"), "{error}");
+}
+
+#[test]
+fn an_abort_needs_only_the_lines_of_its_rollout() {
+    let own = format!("{HEAD}{}", service(" {canary: {percent: 25, from: top}} # ours\n"));
+    for theirs in
+        ["services: {orders: {subsets: {a: {}}, baseline: nobody}}\n", "services: [\n", "\u{0}\n", "x"]
+    {
+        let (folder, paths) = files(&[("all/a.yaml", &own), ("all/b.yaml", theirs)]);
+        let all = [folder.path().join("all")];
+        assert!(matches!(Desk::open(&all), Ok(Opened::Broken(_)) | Err(_)), "{theirs}");
+        let aborted = abort(&all, "api", None).unwrap();
+        assert_eq!((&*aborted.canary, aborted.from), ("canary", 25.0));
+        aborted.write(&Lock::of(&all).unwrap()).unwrap();
+        assert_eq!(read(&paths[0]), own.replace("percent: 25", "percent: 0"));
+        assert_eq!(read(&paths[1]), theirs);
+    }
+    let (_folder, paths) = files(&[("a.yaml", &format!("{own}  orders: {{port: [}}\n"))]);
+    let aborted = abort(&paths, "api", None).unwrap();
+    aborted.write(&Lock::of(&paths).unwrap()).unwrap();
+    assert!(read(&paths[0]).contains("percent: 0") && read(&paths[0]).ends_with("[}\n"));
 }
 
 #[test]
@@ -218,7 +273,7 @@ proptest! {
         let set = [format!("canary={}", percent(after.0)), format!("other={}", percent(after.1))];
         let set: Vec<_> = set.iter().map(|text| settings(text).unwrap()).collect();
         let change = desk.set("api", &set).unwrap();
-        desk.write(&change).unwrap();
+        write(&desk, &change).unwrap();
         prop_assert_eq!(read(&paths[0]), if before == after { text(before) } else {
             // A weight that stays is not touched, and neither is the way it was written.
             text(after)

@@ -1,7 +1,9 @@
-//! The drawing: an SVG, from where requests come in down to where they end.
+//! The drawing: an SVG, from where requests come in down to where they end. What others named is escaped where it is
+//! written: that is what the macro does with every text.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+
+use maud::{Markup, html};
 
 use super::map::{Call, Hop, LaneMap, Node};
 use super::number;
@@ -31,9 +33,9 @@ struct Place {
     height: f64,
 }
 
-/// A text within XML.
-pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// A place in the drawing.
+fn at(value: f64) -> String {
+    format!("{value:.0}")
 }
 
 /// The class of a tenant's colour.
@@ -51,9 +53,9 @@ fn subsets(node: &Node) -> BTreeMap<&str, BTreeMap<&str, f64>> {
     subsets
 }
 
-/// The drawing.
+/// The drawing; `ground` is what lies under it, and the namespace is only needed in a file of its own.
 #[must_use]
-pub fn svg(map: &LaneMap) -> String {
+pub fn svg(map: &LaneMap, namespace: Option<&str>, ground: &Markup) -> Markup {
     let mut rows: BTreeMap<usize, Vec<&Node>> = BTreeMap::new();
     for node in &map.nodes {
         rows.entry(node.depth).or_default().push(node);
@@ -78,34 +80,30 @@ pub fn svg(map: &LaneMap) -> String {
         y += heights.iter().copied().fold(0.0, f64::max) + DROP;
     }
     let height = y - DROP + MARGIN;
-    let mut svg = format!(
-        r#"<svg viewBox="0 0 {width:.0} {height:.0}" style="max-width:{:.0}px" role="img" aria-label="Lanes of {}">"#,
-        width * 1.25,
-        escaped(&map.mesh)
-    );
-    svg.push('\n');
     let mut pairs: BTreeMap<(&str, &str), Vec<&Call>> = BTreeMap::new();
     for call in &map.calls {
         pairs.entry((&call.from, &call.to)).or_default().push(call);
-    }
-    for ((from, to), calls) in &pairs {
-        if let (Some(a), Some(b)) = (places.get(from), places.get(to)) {
-            edge(&mut svg, map, (*a, *b), calls, is_long(map, from, to).then_some(inner + side));
-        }
     }
     let mut topics: BTreeMap<(&str, &str), Vec<&Hop>> = BTreeMap::new();
     for hop in &map.hops {
         topics.entry((&hop.from, &hop.to)).or_default().push(hop);
     }
-    for ((from, to), hops) in &topics {
-        if let (Some(a), Some(b)) = (places.get(from), places.get(to)) {
-            messages(&mut svg, map, (*a, *b), hops, is_long(map, from, to).then_some(inner + side));
+    let between = |from: &str, to: &str| Some((*places.get(from)?, *places.get(to)?));
+    let beside = |from: &str, to: &str| is_long(map, from, to).then_some(inner + side);
+    html! {
+        svg xmlns=[namespace] viewBox={ "0 0 " (at(width)) " " (at(height)) }
+            style={ "max-width:" (at(width * 1.25)) "px" } role="img" aria-label={ "Lanes of " (map.mesh) } {
+            (ground)
+            @for ((from, to), calls) in &pairs {
+                @if let Some(places) = between(from, to) { (edge(map, places, calls, beside(from, to))) }
+            }
+            @for ((from, to), hops) in &topics {
+                @if let Some(places) = between(from, to) { (messages(map, places, hops, beside(from, to))) }
+            }
+            @for node in &map.nodes { (draw_node(map, node, places[node.name.as_str()])) }
         }
+        "\n"
     }
-    for node in &map.nodes {
-        draw_node(&mut svg, map, node, places[node.name.as_str()]);
-    }
-    svg + "</svg>\n"
 }
 
 /// Does it pass a row in between, or go back?
@@ -151,60 +149,71 @@ fn label_place(lines: usize, index: usize, (x, y): (f64, f64), off: f64) -> (f64
 }
 
 /// Messages on their way from a topic to a worker.
-fn messages(svg: &mut String, map: &LaneMap, places: (Place, Place), hops: &[&Hop], beside: Option<f64>) {
-    for (index, hop) in hops.iter().enumerate() {
+fn messages(map: &LaneMap, places: (Place, Place), hops: &[&Hop], beside: Option<f64>) -> Markup {
+    let one = |(index, hop): (usize, &&Hop)| {
         let off = first_of(hops.len()) + index as f64 * APART;
         let (path, label) = line(places, off, beside);
         let (x, y) = label_place(hops.len(), index, label, off);
-        let (colour, topic, to, tenant) =
-            (colour(map, &hop.tenant), escaped(&hop.topic), escaped(&hop.to), escaped(&hop.tenant));
-        let _ = writeln!(
-            svg,
-            r#"<g class="call hop {colour}"><title>{topic} → {to}, {tenant}</title><path d="{path}" marker-end="url(#tip-{colour})"/></g><text class="topic {colour}" x="{x:.0}" y="{y:.0}">{topic}</text>"#
-        );
-    }
+        let colour = colour(map, &hop.tenant);
+        html! {
+            "\n"
+            g class={ "call hop " (colour) } {
+                title { (hop.topic) " → " (hop.to) ", " (hop.tenant) }
+                path d=(path) marker-end={ "url(#tip-" (colour) ")" } {}
+            }
+            text class={ "topic " (colour) } x=(at(x)) y=(at(y)) { (hop.topic) }
+        }
+    };
+    html! { @for hop in hops.iter().enumerate() { (one(hop)) } }
 }
 
 /// The calls from one node to another: a line a tenant, side by side, and what they say beside them.
-fn edge(svg: &mut String, map: &LaneMap, (a, b): (Place, Place), calls: &[&Call], beside: Option<f64>) {
-    for (index, call) in calls.iter().enumerate() {
+fn edge(map: &LaneMap, places: (Place, Place), calls: &[&Call], beside: Option<f64>) -> Markup {
+    let one = |(index, call): (usize, &&Call)| {
         let off = first_of(calls.len()) + index as f64 * APART;
-        let (path, label) = line((a, b), off, beside);
-        let lost = call.restored();
-        let bare = if call.enters { 0.0 } else { call.sources.get("default").copied().unwrap_or(0.0) };
-        let state = if lost > 0.0 { " restored" } else { "" };
+        let (path, label) = line(places, off, beside);
+        let state = if call.restored() > 0.0 { " restored" } else { "" };
         let stroke = 1.5 + (1.0 + call.per_minute).ln().min(6.0) * 0.8;
-        let sources: Vec<String> =
-            call.sources.iter().map(|(source, count)| format!("{source} {}", number(*count))).collect();
-        let _ = writeln!(
-            svg,
-            r#"<g class="call {}{state}"><title>{} → {}, {}: {} a minute ({})</title><path d="{path}" style="stroke-width:{stroke:.1}" marker-end="url(#tip-{})"/></g>"#,
-            colour(map, &call.tenant),
-            escaped(&call.from),
-            escaped(&call.to),
-            escaped(&call.tenant),
-            number(call.per_minute),
-            sources.join(", "),
-            colour(map, &call.tenant)
-        );
         let (x, y) = label_place(calls.len(), index, label, off);
-        let note = match (lost, bare) {
-            (0.0, 0.0) => String::new(),
-            (0.0, bare) if bare > call.per_minute * 0.995 => " · no header".to_owned(),
-            (0.0, bare) => format!(" · {} without header", number(bare)),
-            (lost, _) if lost > call.per_minute * 0.995 => " · all restored".to_owned(),
-            (lost, _) => format!(" · {} restored", number(lost)),
-        };
-        let _ = writeln!(
-            svg,
-            r#"<text class="count {}" x="{x:.0}" y="{y:.0}">{}<tspan class="note">{note}</tspan></text>"#,
-            colour(map, &call.tenant),
-            number(call.per_minute)
-        );
+        let colour = colour(map, &call.tenant);
+        html! {
+            "\n"
+            g class={ "call " (colour) (state) } {
+                title {
+                    (call.from) " → " (call.to) ", " (call.tenant) ": " (number(call.per_minute)) " a minute ("
+                    (sources(call)) ")"
+                }
+                path d=(path) style={ "stroke-width:" (format!("{stroke:.1}")) }
+                    marker-end={ "url(#tip-" (colour) ")" } {}
+            }
+            text class={ "count " (colour) } x=(at(x)) y=(at(y)) {
+                (number(call.per_minute)) tspan class="note" { (note(call)) }
+            }
+        }
+    };
+    html! { @for call in calls.iter().enumerate() { (one(call)) } }
+}
+
+/// Where the tenant of calls came from, and how often.
+pub fn sources(call: &Call) -> String {
+    let one = |(source, count): (&String, &f64)| format!("{source} {}", number(*count));
+    call.sources.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// How many of the calls had lost their header.
+fn note(call: &Call) -> String {
+    let lost = call.restored();
+    let bare = if call.enters { 0.0 } else { call.sources.get("default").copied().unwrap_or(0.0) };
+    match (lost, bare) {
+        (0.0, 0.0) => String::new(),
+        (0.0, bare) if bare > call.per_minute * 0.995 => " · no header".to_owned(),
+        (0.0, bare) => format!(" · {} without header", number(bare)),
+        (lost, _) if lost > call.per_minute * 0.995 => " · all restored".to_owned(),
+        (lost, _) => format!(" · {} restored", number(lost)),
     }
 }
 
-fn draw_node(svg: &mut String, map: &LaneMap, node: &Node, place: Place) {
+fn draw_node(map: &LaneMap, node: &Node, place: Place) -> Markup {
     let Place { x, y, height } = place;
     let breaks: Vec<_> = map.breaks.iter().filter(|found| found.at == node.name).collect();
     let state = match (breaks.is_empty(), breaks.iter().all(|found| found.restored)) {
@@ -213,67 +222,62 @@ fn draw_node(svg: &mut String, map: &LaneMap, node: &Node, place: Place) {
         (false, false) => " breaks",
     };
     let (state, round) = if map.is_topic(&node.name) { (" queue", HEAD / 2.0) } else { (state, 10.0) };
-    let _ = writeln!(svg, r#"<g class="node{state}">"#);
-    let _ = writeln!(
-        svg,
-        r#"<rect class="box" x="{x:.0}" y="{y:.0}" width="{BOX:.0}" height="{height:.0}" rx="{round:.0}"/>"#
-    );
-    let _ = writeln!(
-        svg,
-        r#"<text class="name" x="{:.0}" y="{:.0}">{}</text>"#,
-        x + 14.0,
-        y + 28.0,
-        escaped(&node.name)
-    );
-    if !breaks.is_empty() {
-        let sign = if state == " breaks" { "loses tenants" } else { "loses headers" };
-        let _ = writeln!(
-            svg,
-            r#"<text class="sign" x="{:.0}" y="{:.0}">{sign}</text>"#,
-            x + BOX - 12.0,
-            y + 28.0
-        );
-    }
+    let sign = if state == " breaks" { "loses tenants" } else { "loses headers" };
     let subsets = subsets(node);
     let most = subsets.values().map(|tenants| tenants.values().sum::<f64>()).fold(0.0, f64::max);
-    for (index, (subset, tenants)) in subsets.iter().enumerate() {
-        let top = y + HEAD + LINE * index as f64 - 4.0;
-        let total: f64 = tenants.values().sum();
-        let _ = writeln!(
-            svg,
-            r#"<text class="subset" x="{:.0}" y="{:.0}">{}</text><text class="total" x="{:.0}" y="{:.0}">{}</text>"#,
-            x + 14.0,
-            top + 8.0,
-            escaped(if *subset == "none" { "all" } else { subset }),
-            x + BOX - 14.0,
-            top + 8.0,
-            number(total)
-        );
-        let mut left = x + 14.0;
-        for (tenant, count) in tenants {
-            let width = (BOX - 28.0) * count / most.max(f64::MIN_POSITIVE);
-            let _ = writeln!(
-                svg,
-                r#"<rect class="bar {}" x="{left:.1}" y="{:.0}" width="{width:.1}" height="7" rx="2"><title>{} {} a minute</title></rect>"#,
-                colour(map, tenant),
-                top + 14.0,
-                escaped(tenant),
-                number(*count)
-            );
-            left += width;
+    html! {
+        "\n"
+        g class={ "node" (state) } {
+            rect class="box" x=(at(x)) y=(at(y)) width=(at(BOX)) height=(at(height)) rx=(at(round)) {}
+            text class="name" x=(at(x + 14.0)) y=(at(y + 28.0)) { (node.name) }
+            @if !breaks.is_empty() {
+                text class="sign" x=(at(x + BOX - 12.0)) y=(at(y + 28.0)) { (sign) }
+            }
+            @for (index, (subset, tenants)) in subsets.iter().enumerate() {
+                (share(map, (x, y + HEAD + LINE * index as f64 - 4.0), subset, tenants, most))
+            }
         }
     }
-    svg.push_str("</g>\n");
+}
+
+/// The requests of one subset, in a box: their number, and a bar of all tenants.
+fn share(
+    map: &LaneMap,
+    (x, top): (f64, f64),
+    subset: &str,
+    tenants: &BTreeMap<&str, f64>,
+    most: f64,
+) -> Markup {
+    let mut left = x + 14.0;
+    let bars = tenants.iter().map(|(tenant, count)| {
+        let width = (BOX - 28.0) * count / most.max(f64::MIN_POSITIVE);
+        let begin = left;
+        left += width;
+        (tenant, count, format!("{begin:.1}"), format!("{width:.1}"))
+    });
+    html! {
+        "\n"
+        text class="subset" x=(at(x + 14.0)) y=(at(top + 8.0)) {
+            (if subset == "none" { "all" } else { subset })
+        }
+        text class="total" x=(at(x + BOX - 14.0)) y=(at(top + 8.0)) { (number(tenants.values().sum())) }
+        @for (tenant, count, begin, width) in bars {
+            rect class={ "bar " (colour(map, tenant)) } x=(begin) y=(at(top + 14.0)) width=(width) height="7" rx="2" {
+                title { (tenant) " " (number(*count)) " a minute" }
+            }
+        }
+    }
 }
 
 /// The tips of arrows, one of each colour; once a page.
 #[must_use]
-pub fn tips() -> String {
-    (0..COLOURS)
-        .map(|index| {
-            format!(
-                r#"<marker id="tip-t{index}" class="t{index}" viewBox="0 0 8 8" refX="5" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>"#
-            )
-        })
-        .collect()
+pub fn tips() -> Markup {
+    html! {
+        @for index in 0..COLOURS {
+            marker id={ "tip-t" (index) } class={ "t" (index) } viewBox="0 0 8 8" refX="5" refY="4" markerWidth="9"
+                markerHeight="9" markerUnits="userSpaceOnUse" orient="auto" {
+                path d="M0 0L8 4L0 8z" {}
+            }
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! The page around the drawing: one file, without anything from elsewhere.
+//! The page around the drawing: one file, without anything from elsewhere. Every text is escaped by the macro.
 
-use std::fmt::Write as _;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::draw::{colour, escaped, svg, tips};
+use super::draw::{colour, sources, svg, tips};
 use super::map::LaneMap;
 use super::number;
 
@@ -26,96 +26,126 @@ pub fn page(map: &LaneMap) -> String {
 /// A page that follows what happens: its server answers `content` with [`content`].
 #[must_use]
 pub fn live_page(map: &LaneMap) -> String {
-    document(map, &format!("<script>{SCRIPT}</script>\n"))
+    document(map, SCRIPT)
 }
 
 /// The drawing alone, as a file of its own.
 #[must_use]
 pub fn picture(map: &LaneMap) -> String {
-    let drawing = svg(map);
-    let (open, rest) = drawing.split_once('\n').unwrap_or_default();
-    let open = open.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1);
-    let ground = "<rect class=\"ground\" width=\"100%\" height=\"100%\" rx=\"14\"/>";
-    format!("{open}\n<style>\n{STYLE}</style>\n<defs>{}</defs>\n{ground}\n{rest}", tips())
+    let ground = html! {
+        "\n" style { "\n" (PreEscaped(STYLE)) } "\n"
+        defs { (tips()) }
+        "\n" rect class="ground" width="100%" height="100%" rx="14" {}
+    };
+    svg(map, Some("http://www.w3.org/2000/svg"), &ground).into_string()
 }
 
-fn document(map: &LaneMap, script: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>Lanes of {}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <svg class=\"defs\" aria-hidden=\"true\"><defs>{}</defs></svg>\n<main>\n{}</main>\n{script}</body>\n</html>\n",
-        escaped(&map.mesh),
-        tips(),
-        content(map)
-    )
+fn document(map: &LaneMap, script: &'static str) -> String {
+    let page = html! {
+        (DOCTYPE) "\n"
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "Lanes of " (map.mesh) }
+                style { "\n" (PreEscaped(STYLE)) }
+            }
+            "\n"
+            body {
+                svg class="defs" aria-hidden="true" { defs { (tips()) } }
+                main { (body(map)) }
+                @if !script.is_empty() { script { (PreEscaped(script)) } }
+            }
+        }
+        "\n"
+    };
+    page.into_string()
 }
 
 /// What of the page changes.
 #[must_use]
 pub fn content(map: &LaneMap) -> String {
+    body(map).into_string()
+}
+
+fn body(map: &LaneMap) -> Markup {
     let span = if map.minutes >= 1.0 {
         format!("{} min", number(map.minutes))
     } else {
         format!("{:.0} s", map.minutes * 60.0)
     };
-    let mut html = format!(
-        "<header><h1>Lanes of {}</h1><p>requests a minute, over the last {span}</p></header>\n",
-        escaped(&map.mesh)
-    );
-    html += "<ul class=\"legend\">";
-    for (index, tenant) in map.tenants.iter().enumerate() {
-        let note = if index == 0 { " <small>live</small>" } else { "" };
-        let _ = write!(html, "<li class=\"{}\"><i></i>{}{note}</li>", colour(map, tenant), escaped(tenant));
+    html! {
+        header {
+            h1 { "Lanes of " (map.mesh) }
+            p { "requests a minute, over the last " (span) }
+        }
+        "\n"
+        ul class="legend" {
+            @for (index, tenant) in map.tenants.iter().enumerate() {
+                li class=(colour(map, tenant)) { i {} (tenant) @if index == 0 { " " small { "live" } } }
+            }
+            li class="dashed" { i {} "header lost on the way, restored by the sidecar" }
+            @if !map.hops.is_empty() {
+                li class="dotted" { i {} "messages, which do not pass through the mesh" }
+            }
+        }
+        "\n"
+        div class="columns" {
+            section class="map" {
+                @if map.calls.is_empty() {
+                    p class="quiet" { "No request has come yet." }
+                } @else {
+                    "\n" (svg(map, None, &html! {}))
+                }
+            }
+            "\n" (breaks(map))
+        }
+        "\n" (table(map))
     }
-    html += "<li class=\"dashed\"><i></i>header lost on the way, restored by the sidecar</li>";
-    if !map.hops.is_empty() {
-        html += "<li class=\"dotted\"><i></i>messages, which do not pass through the mesh</li>";
-    }
-    html += "</ul>\n";
-    html += "<div class=\"columns\">\n";
-    if map.calls.is_empty() {
-        html += "<section class=\"map\"><p class=\"quiet\">No request has come yet.</p></section>\n";
-    } else {
-        let _ = write!(html, "<section class=\"map\">\n{}</section>\n", svg(map));
-    }
-    html += &breaks(map);
-    html + "</div>\n" + &table(map)
 }
 
-fn breaks(map: &LaneMap) -> String {
-    let mut html = "<section class=\"breaks\"><h2>Where a lane breaks</h2>\n".to_owned();
-    if map.breaks.is_empty() {
-        html += "<p class=\"fine\">Nowhere: every call carries its tenant.</p>\n";
+fn breaks(map: &LaneMap) -> Markup {
+    html! {
+        section class="breaks" {
+            h2 { "Where a lane breaks" }
+            @if map.breaks.is_empty() {
+                p class="fine" { "Nowhere: every call carries its tenant." }
+            }
+            @for found in &map.breaks {
+                @let (class, sign) =
+                    if found.restored { ("mended", "restored") } else { ("left", "left its lane") };
+                "\n"
+                article class=(class) { h3 { (found.at) " " small { (sign) } } p { (found.says) } }
+            }
+        }
+        "\n"
     }
-    for found in &map.breaks {
-        let (class, sign) = if found.restored { ("mended", "restored") } else { ("left", "left its lane") };
-        let _ = writeln!(
-            html,
-            "<article class=\"{class}\"><h3>{} <small>{sign}</small></h3><p>{}</p></article>",
-            escaped(&found.at),
-            escaped(&found.says)
-        );
-    }
-    html + "</section>\n"
 }
 
-fn table(map: &LaneMap) -> String {
-    let mut html = "<section class=\"table\"><h2>Every call</h2>\n<table><thead><tr><th>from</th><th>to</th><th>tenant</th><th>a minute</th><th>tenant came from</th></tr></thead><tbody>\n".to_owned();
-    for call in &map.calls {
-        let sources: Vec<String> =
-            call.sources.iter().map(|(source, count)| format!("{source} {}", number(*count))).collect();
-        let _ = writeln!(
-            html,
-            "<tr><td>{}</td><td>{}</td><td class=\"{}\"><i></i>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(&call.from),
-            escaped(&call.to),
-            colour(map, &call.tenant),
-            escaped(&call.tenant),
-            number(call.per_minute),
-            sources.join(", ")
-        );
+fn table(map: &LaneMap) -> Markup {
+    html! {
+        section class="table" {
+            h2 { "Every call" }
+            "\n"
+            table {
+                thead {
+                    tr { th { "from" } th { "to" } th { "tenant" } th { "a minute" } th { "tenant came from" } }
+                }
+                tbody {
+                    @for call in &map.calls {
+                        "\n"
+                        tr {
+                            td { (call.from) }
+                            td { (call.to) }
+                            td class=(colour(map, &call.tenant)) { i {} (call.tenant) }
+                            td { (number(call.per_minute)) }
+                            td { (sources(call)) }
+                        }
+                    }
+                }
+            }
+        }
+        "\n"
     }
-    html + "</tbody></table></section>\n"
 }

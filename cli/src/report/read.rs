@@ -52,10 +52,13 @@ pub async fn of_prometheus(prometheus: &Prometheus, mesh: &Mesh, window: &str) -
             }
         );
     }
-    if samples.iter().all(|sample| sample.label(WORKLOAD).is_empty()) {
+    if samples.iter().any(|sample| sample.label(WORKLOAD).is_empty()) {
         bail!(
             "the series of `{REQUESTS}` have no label `pod`: let Prometheus keep the pod's name when it scrapes"
         );
+    }
+    if let Some(odd) = samples.iter().find(|sample| !sample.value.is_finite()) {
+        bail!("Prometheus counts {} requests, which is no number to go by", odd.value);
     }
     let seen = samples.iter().filter(|sample| sample.value > 0.0);
     Ok(seen.map(|sample| (decision(sample), sample.value)).collect())

@@ -1,4 +1,5 @@
 use super::*;
+use crate::check::open;
 use crate::document;
 use crate::mesh::Mesh;
 
@@ -8,7 +9,7 @@ fn mesh() -> Mesh {
                 \x20 orders: {subsets: {stable: {version: v1}}}\n  ledger: {subsets: {stable: {version: v1}}}\n\
                 \x20 ledger-archive: {subsets: {stable: {version: v1}}}\n\
                 \x20 partner: {host: api.partner.example, subsets: {stable: {version: v1}}}\n";
-    Mesh::of(&document::load_text("graylane.yaml", text).unwrap().project.unwrap())
+    Mesh::of(&open(document::load_text("graylane.yaml", text).unwrap()).checked().unwrap())
 }
 
 /// Lines of: workload, direction, tenant, subset, source, service, count.
@@ -135,7 +136,7 @@ fn topics_lead_to_the_workers_that_were_seen() {
     let file = text_of(
         "workers: {mailer: {deployment: invoice-mailer, tenants: [gray], topics: [orders]}, idle: {topics: [x]}}\n",
     );
-    let mesh = Mesh::of(&document::load_text("graylane.yaml", &file).unwrap().project.unwrap());
+    let mesh = Mesh::of(&open(document::load_text("graylane.yaml", &file).unwrap()).checked().unwrap());
     let lines = "
         invoice-mailer-gray outbound gray  stable workload ledger 60
         invoice-mailer      outbound green stable workload ledger 60
@@ -158,7 +159,7 @@ fn topics_lead_to_the_workers_that_were_seen() {
     assert!(!self::page(&self::map(WHOLE)).contains("do not pass"));
     // Some workers are services as well.
     let file = text_of("workers: {archive: {deployment: ledger, tenants: [gray], topics: [orders]}}\n");
-    let mesh = Mesh::of(&document::load_text("graylane.yaml", &file).unwrap().project.unwrap());
+    let mesh = Mesh::of(&open(document::load_text("graylane.yaml", &file).unwrap()).checked().unwrap());
     let map = LaneMap::of(&mesh, &decisions(lines), 2.0);
     assert_eq!(says(&map), [""; 0]);
     assert!(map.hops.iter().all(|hop| hop.to == "ledger") && map.hops.len() == 2, "{:?}", map.hops);
@@ -214,7 +215,22 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_given() {
         assert!(!page.contains(outside), "{outside}");
     }
     assert!(page.contains("&lt;b&gt;&amp;&quot;x") && !page.contains("<b>"));
+    for picture in [picture(&map), content(&map)] {
+        assert!(picture.contains("&lt;b&gt;&amp;&quot;x") && !picture.contains("<b>"), "{picture}");
+    }
     assert!(!page.contains("<script") && live_page(&map).contains("<script"));
+}
+
+#[test]
+fn whatever_a_label_says_is_text_in_the_page() {
+    for column in 0..6 {
+        let mut words = ["orders", "outbound", "gray", "stable", "header", "ledger"];
+        words[column] = "<img/src=x>";
+        let map = map(&format!("\n{} 20\n", words.join(" ")));
+        for page in [page(&map), content(&map), picture(&map)] {
+            assert!(!page.contains("<img"), "{column}: {page}");
+        }
+    }
 }
 
 #[test]

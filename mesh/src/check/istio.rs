@@ -195,33 +195,38 @@ fn shared_hosts(checker: &mut Checker<'_>) {
         hosts.entry(mesh::full_host(&document.mesh, name, service)).or_default().push((name, service));
     }
     for services in hosts.into_values().filter(|services| services.len() > 1) {
-        for (place, (name, service)) in services.iter().enumerate() {
-            for (other, earlier) in &services[..place] {
-                for (subset, labels) in &service.subsets {
-                    if earlier.subsets.get(subset).is_some_and(|others| others != labels) {
-                        let first = checker.project.key(&["services", other, "subsets", subset]);
-                        checker
-                            .error_at_key(
-                                &["services", name, "subsets", subset],
-                                format!(
-                                    "subset `{subset}` has other labels in `{other}`, which is the same host"
-                                ),
-                            )
-                            .help("give one of them another name")
-                            .related(first, "the other one");
-                    }
-                }
-                let policies = [&earlier.traffic_policy, &service.traffic_policy];
-                if policies.iter().all(|policy| !policy.is_empty()) && policies[0] != policies[1] {
-                    let first = checker.project.key(&["services", other, "trafficPolicy"]);
+        // Each is compared with the first that says something, so that many mistakes are found as fast as one.
+        let mut subsets: BTreeMap<&String, (&String, &BTreeMap<String, String>)> = BTreeMap::new();
+        let mut policy: Option<(&String, &Service)> = None;
+        for (name, service) in services {
+            for (subset, labels) in &service.subsets {
+                let (other, others) = *subsets.entry(subset).or_insert((name, labels));
+                if others != labels {
+                    let first = checker.project.key(&["services", other, "subsets", subset]);
                     checker
                         .error_at_key(
-                            &["services", name, "trafficPolicy"],
-                            format!("`{other}` is the same host and has another trafficPolicy"),
+                            &["services", name, "subsets", subset],
+                            format!(
+                                "subset `{subset}` has other labels in `{other}`, which is the same host"
+                            ),
                         )
-                        .help("say it once, with `portLevelSettings` for what differs")
+                        .help("give one of them another name")
                         .related(first, "the other one");
                 }
+            }
+            if service.traffic_policy.is_empty() {
+                continue;
+            }
+            let (other, earlier) = *policy.get_or_insert((name, service));
+            if earlier.traffic_policy != service.traffic_policy {
+                let first = checker.project.key(&["services", other, "trafficPolicy"]);
+                checker
+                    .error_at_key(
+                        &["services", name, "trafficPolicy"],
+                        format!("`{other}` is the same host and has another trafficPolicy"),
+                    )
+                    .help("say it once, with `portLevelSettings` for what differs")
+                    .related(first, "the other one");
             }
         }
     }

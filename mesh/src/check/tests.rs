@@ -374,3 +374,32 @@ fn alerts_mean_something_and_call_one_each() {
     let envoy = "{errorRatio: {canaryOverBaseline: 2}}\ntelemetry: {tracing: false, source: envoy}";
     assert_eq!(findings(&format!("{GOOD}{}", with(envoy))), [""; 0], "Envoy's clusters are subsets anyway");
 }
+
+/// Many mistakes take as long as many lines, not as many pairs of them.
+#[test]
+#[allow(clippy::disallowed_types, reason = "a test may look at the clock")]
+fn many_mistakes_are_found_in_time() {
+    let many = |line: &dyn Fn(usize) -> String| (0..8000).map(line).collect::<String>();
+    let service = |host: &str, pins: &str| {
+        format!("{{subsets: {{stable: {{version: v1}}}}, baseline: stable, host: {host}{pins}}}")
+    };
+    let head = "version: 1\nmesh: {name: shop, namespace: shop}\n";
+    let tenants = "tenants: {green: {default: true}, gray-v1: {}}\n";
+    for text in [
+        format!("version: 1\n{}", many(&|n| format!("k{n}: 1\n"))),
+        format!("{head}{tenants}services:\n{}", many(&|n| format!("  s{n}: {}\n", service("a.b.c", "")))),
+        format!(
+            "{head}tenants:\n  green: {{default: true}}\n{}services:\n{}",
+            many(&|n| format!("  t{n}: {{}}\n")),
+            many(&|n| format!(
+                "  s{n}: {}\n",
+                service(&format!("h{n}.b"), &format!(", pins: {{t{n}x: stable}}"))
+            ))
+        ),
+    ] {
+        let begin = std::time::Instant::now();
+        assert!(findings(&text).len() >= 8000);
+        // Pairs would take minutes without optimisation.
+        assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
+    }
+}

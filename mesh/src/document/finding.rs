@@ -4,6 +4,7 @@ use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use crate::document::source::{Sources, Span};
+use crate::plain;
 
 /// How bad it is. Only errors change an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -138,6 +139,7 @@ pub fn rows<'a>(findings: &'a Findings, sources: &'a Sources) -> Vec<FindingRow<
 #[must_use]
 pub fn render(findings: &Findings, sources: &Sources) -> String {
     let renderer = Renderer::styled();
+    let lines: Vec<Vec<usize>> = (0..sources.len()).map(|file| starts(sources.text(file))).collect();
     let mut text = String::new();
     for finding in findings.iter() {
         let level = match finding.severity {
@@ -145,30 +147,75 @@ pub fn render(findings: &Findings, sources: &Sources) -> String {
             Severity::Warning => Level::WARNING,
             Severity::Note => Level::NOTE,
         };
-        let mut group = level.primary_title(&*finding.message).elements(Vec::<Element<'_>>::new());
+        let title = plain::lines(&finding.message);
+        let labels: Vec<_> = finding.related.iter().map(|(_, label)| plain::lines(label)).collect();
+        let related = || finding.related.iter().map(|(span, _)| *span).zip(&labels);
+        let mut group = level.primary_title(&*title).elements(Vec::<Element<'_>>::new());
         if let Some(span) = finding.span {
-            let own = finding.related.iter().filter(|(other, _)| other.file == span.file);
+            let near = |other: &Span| other.file == span.file && other.line.abs_diff(span.line) < FAR;
+            let own: Vec<_> = related().filter(|(other, _)| near(other)).collect();
+            let spans: Vec<Span> = own.iter().map(|(span, _)| *span).chain([span]).collect();
+            let part = Part::around(&spans, sources, &lines);
             let snippet =
-                Snippet::source(sources.text(span.file))
-                    .path(sources.name(span.file))
-                    .annotation(AnnotationKind::Primary.span(span.start..span.end))
-                    .annotations(own.map(|(span, label)| {
-                        AnnotationKind::Context.span(span.start..span.end).label(&**label)
-                    }));
+                part.snippet(sources).annotation(AnnotationKind::Primary.span(part.range(span))).annotations(
+                    own.iter().map(|(span, label)| {
+                        AnnotationKind::Context.span(part.range(*span)).label(&***label)
+                    }),
+                );
             group = group.element(snippet);
-            for (other, label) in finding.related.iter().filter(|(other, _)| other.file != span.file) {
-                let annotation = AnnotationKind::Context.span(other.start..other.end).label(&**label);
-                let snippet = Snippet::source(sources.text(other.file))
-                    .path(sources.name(other.file))
-                    .annotation(annotation);
-                group = group.element(snippet);
+            for (other, label) in related().filter(|(other, _)| !near(other)) {
+                let part = Part::around(&[other], sources, &lines);
+                let annotation = AnnotationKind::Context.span(part.range(other)).label(&**label);
+                group = group.element(part.snippet(sources).annotation(annotation));
             }
         }
-        if let Some(help) = &finding.help {
+        let help = finding.help.as_deref().map(plain::lines);
+        if let Some(help) = &help {
             group = group.element(Level::HELP.message(&**help));
         }
         text.push_str(&renderer.render(&[group]));
         text.push_str("\n\n");
     }
     text
+}
+
+/// Places that are so many lines apart are shown as those of two files are.
+const FAR: usize = 500;
+
+/// Where each line of a text begins.
+fn starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// The lines of a file that a finding is about: the renderer looks at every line that it is given, and files are long.
+struct Part<'s> {
+    file: usize,
+    start: usize,
+    text: &'s str,
+    line: usize,
+}
+
+impl<'s> Part<'s> {
+    /// The lines from the first of these places to the last, all in one file.
+    fn around(spans: &[Span], sources: &'s Sources, lines: &[Vec<usize>]) -> Self {
+        let file = spans.first().map_or(0, |span| span.file);
+        let (text, starts) = (sources.text(file), lines.get(file).map(Vec::as_slice).unwrap_or_default());
+        let from = spans.iter().map(|span| span.start).min().unwrap_or(0);
+        let to = spans.iter().map(|span| span.end).max().unwrap_or(from).max(from);
+        let line = starts.partition_point(|start| *start <= from).max(1);
+        let start = starts.get(line - 1).copied().unwrap_or(0);
+        // A place that ends with its line's end ends there, and not on the next one.
+        let behind = starts.partition_point(|start| *start < to.max(start + 1));
+        let end = starts.get(behind).copied().unwrap_or(text.len());
+        Self { file, start, text: text.get(start..end).unwrap_or_default(), line }
+    }
+
+    fn snippet<A: Clone>(&self, sources: &'s Sources) -> Snippet<'s, A> {
+        Snippet::source(self.text).line_start(self.line).path(sources.name(self.file))
+    }
+
+    fn range(&self, span: Span) -> std::ops::Range<usize> {
+        let at = |place: usize| place.saturating_sub(self.start).min(self.text.len());
+        at(span.start)..at(span.end)
+    }
 }

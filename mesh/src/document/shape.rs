@@ -421,11 +421,17 @@ fn map_instead(elements: &[Node], first_is_default: bool) -> Option<String> {
     Some(format!("write a map, as in {{{}}}", entries.join(", ")))
 }
 
+/// So many candidates are compared with a word.
+const COMPARED: usize = 256;
+
 /// The candidate that was probably meant.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let distance =
-        |candidate: &&str| strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
-    let near = candidates.iter().min_by_key(|candidate| distance(candidate))?;
+    let lower = word.to_lowercase();
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+    // Of very many, some that begin alike: with as many mistakes as candidates it would take minutes.
+    let first = word.chars().next();
+    let alike = |candidate: &&&str| candidates.len() <= COMPARED || candidate.chars().next() == first;
+    let near = candidates.iter().filter(alike).take(COMPARED).min_by_key(|candidate| distance(candidate))?;
     (distance(near) <= 2.max(word.chars().count() / 4)).then_some(near)
 }

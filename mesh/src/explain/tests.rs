@@ -1,12 +1,13 @@
 use super::*;
+use crate::check::open;
 use crate::document;
 
 const BANK: &str = include_str!("../../../examples/bank/graylane.yaml");
 
 fn hops(text: &str, path: &str, headers: &[&str], drops: &[&str]) -> Vec<Hop> {
-    let loaded = document::load_text("graylane.yaml", text).unwrap();
+    let loaded = open(document::load_text("graylane.yaml", text).unwrap());
     assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
-    let project = loaded.project.unwrap();
+    let project = loaded.file.unwrap();
     let mut request = Request {
         path: path.split(',').map(ToOwned::to_owned).collect(),
         headers: headers.iter().map(|text| header(text).unwrap()).collect(),
@@ -81,8 +82,8 @@ fn outside_the_lane_ends_and_a_policy_can_end_it() {
 
 #[test]
 fn what_is_not_in_the_file_is_an_error_with_the_nearest_word() {
-    let loaded = document::load_text("graylane.yaml", BANK).unwrap();
-    let project = loaded.project.unwrap();
+    let loaded = open(document::load_text("graylane.yaml", BANK).unwrap());
+    let project = loaded.file.unwrap();
     let ask = |path: &[&str], drops: &str| {
         let mut request =
             Request { path: path.iter().map(|name| (*name).to_owned()).collect(), ..Request::default() };
@@ -114,9 +115,9 @@ fn a_claim_of_a_verified_token_gives_a_tenant_and_the_rules_line_is_said() {
         "  accept: always",
         "  jwt: {issuer: 'https://id.example'}\n  rules:\n    - {tenant: gray-v1, claim: {name: role, exact: employee}}\n  accept: never",
     );
-    let loaded = document::load_text("graylane.yaml", &text).unwrap();
+    let loaded = open(document::load_text("graylane.yaml", &text).unwrap());
     assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
-    let project = loaded.project.unwrap();
+    let project = loaded.file.unwrap();
     let lane = |claims: &[&str]| {
         let path = ["gateway", "api"].map(ToOwned::to_owned).to_vec();
         let mut request = Request { path, ..Request::default() };

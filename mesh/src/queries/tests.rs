@@ -1,4 +1,5 @@
 use super::*;
+use crate::check::open;
 use crate::document;
 
 fn mesh(source: &str) -> Mesh {
@@ -7,7 +8,7 @@ fn mesh(source: &str) -> Mesh {
          services:\n  api: {{port: 8080, subsets: {{stable: {{version: v1}}, canary.2: {{version: v2}}}}, baseline: stable}}\n\
          \x20 old: {{subsets: {{stable: {{version: v1}}}}}}\ntelemetry: {{source: {source}}}\n"
     );
-    Mesh::of(&document::load_text("graylane.yaml", &text).unwrap().project.unwrap())
+    Mesh::of(&open(document::load_text("graylane.yaml", &text).unwrap()).checked().unwrap())
 }
 
 #[test]

@@ -29,7 +29,7 @@ services:
 "
     );
     let loaded = document::load_text("bench.yaml", &text).expect("the file is read");
-    lower::config(&Mesh::of(&loaded.project.expect("the file is in order")), role)
+    lower::config(&Mesh::of(&graylane::check::open(loaded).checked().expect("the file is in order")), role)
 }
 
 fn plan(choice: &str, role: Role) -> Plan {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use graylane::{document, lower, mesh::Mesh};
 use graylane_decide::{Config, Role};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 /// What a listener's filters are configured for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,13 +47,8 @@ services:
   api: {{subsets: {{stable: {{version: v1}}, canary: {{version: v2}}}}, baseline: stable, {choice}}}
 "
         );
-        let mut loaded = document::load_text("bench.yaml", &text)?;
-        if let Some(project) = &loaded.project {
-            graylane::check::check(project, &mut loaded.findings);
-        }
-        ensure!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
-        let project = loaded.project.ok_or_else(|| anyhow::anyhow!("no file"))?;
-        let mut config = lower::config(&Mesh::of(&project), role);
+        let file = graylane::check::open(document::load_text("bench.yaml", &text)?).checked()?;
+        let mut config = lower::config(&Mesh::of(&file), role);
         if let (Self::Services(count), Some(service)) = (self, config.services.pop()) {
             config.services = (0..count)
                 .map(|number| {

@@ -18,7 +18,7 @@ use graylane::envoy::{Envoy, dies_with_us, locate};
 use graylane::mesh::Mesh;
 use graylane::report::{self, Decisions, LaneMap};
 use graylane::resources::{Kind, Options, overlays, resources};
-use graylane::{check, wasm};
+use graylane::wasm;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -111,11 +111,8 @@ impl Java {
 
 fn mesh() -> Result<Mesh> {
     let files = ["examples/events", "tests/events/edge.yaml"].map(PathBuf::from);
-    let mut loaded = document::load(&files)?;
-    let project = loaded.project.as_ref().context("examples/events is not in order")?;
-    check::check(project, &mut loaded.findings);
-    ensure!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
-    Ok(Mesh::of(project))
+    let file = document::open(&files)?.checked().context("examples/events is not in order")?;
+    Ok(Mesh::of(&file))
 }
 
 /// The topics of tenants, as they are rendered.

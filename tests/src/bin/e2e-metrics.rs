@@ -33,8 +33,7 @@ fn main() -> Result<()> {
 }
 
 fn mesh(source: MetricSource) -> Result<Mesh> {
-    let loaded = document::load(&[FILE.into()])?;
-    let mut mesh = Mesh::of(loaded.project.as_ref().context("the example is broken")?);
+    let mut mesh = Mesh::of(&document::open(&[FILE.into()])?.checked()?);
     mesh.document.telemetry.source = source;
     Ok(mesh)
 }

@@ -133,8 +133,7 @@ fn records(folder: &Path) -> Vec<Json> {
 }
 
 fn mesh(file: &Path) -> Result<Mesh> {
-    let loaded = document::load(&[file.to_path_buf()])?;
-    loaded.project.as_ref().map(Mesh::of).context("the file is not in order")
+    Ok(Mesh::of(&document::open(&[file.to_path_buf()])?.checked()?))
 }
 
 /// Lets the mesh run a file. Envoy does nothing about a configuration that it has already.
@@ -286,10 +285,13 @@ async fn healthy(rollout: &mut Rollout<'_>) -> Result<String> {
     let want = [
         "applied 0.0",
         "step 0.0",
+        "advance 25.0",
         "applied 25.0",
         "step 25.0",
+        "advance 50.0",
         "applied 50.0",
         "step 50.0",
+        "advance 100.0",
         "applied 100.0",
         "step 100.0",
         "promote 100.0",

@@ -1,0 +1,51 @@
+//! Arguments of what is asked over the network: where, as whom, and for how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::commands::ramp_run::span;
+
+/// A Prometheus.
+#[derive(Clone, Debug, Args)]
+pub struct Asked {
+    /// A Prometheus, or what speaks its API: Thanos, Mimir, VictoriaMetrics. User and password may be in it.
+    #[arg(long, value_name = "URL")]
+    pub prometheus: String,
+    /// Who asks; the password comes from --prometheus-password-file, or from GRAYLANE_PROMETHEUS_PASSWORD.
+    #[arg(long, value_name = "NAME")]
+    pub prometheus_user: Option<String>,
+    /// A file with the password of --prometheus-user.
+    #[arg(long, value_name = "FILE", requires = "prometheus_user")]
+    pub prometheus_password_file: Option<PathBuf>,
+    /// A file with headers to ask with, a line each, as in `Authorization: Bearer …` or `X-Scope-OrgID: shop`.
+    #[arg(long, value_name = "FILE")]
+    pub prometheus_header_file: Option<PathBuf>,
+    /// How long a connection to Prometheus may take.
+    #[arg(long, value_name = "DURATION", value_parser = span, default_value = "5s")]
+    pub prometheus_connect_timeout: Duration,
+    /// How long until the first byte of an answer of Prometheus.
+    #[arg(long, value_name = "DURATION", value_parser = span, default_value = "30s")]
+    pub prometheus_answer_timeout: Duration,
+    /// How long one call of Prometheus may take in all.
+    #[arg(long, value_name = "DURATION", value_parser = span, default_value = "60s")]
+    pub prometheus_timeout: Duration,
+    /// The largest answer of Prometheus that is read, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub prometheus_max_answer: u64,
+}
+
+/// How long a registry may take.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RegistryTimes {
+    /// How long a connection to the registry may take.
+    #[arg(long, value_name = "DURATION", value_parser = span, default_value = "10s")]
+    pub registry_connect_timeout: Duration,
+    /// How long until the first byte of an answer of the registry, and between two parts of it.
+    #[arg(long, value_name = "DURATION", value_parser = span, default_value = "60s")]
+    pub registry_answer_timeout: Duration,
+    /// How long one call of the registry may take in all.
+    #[arg(long, value_name = "DURATION", value_parser = span, default_value = "5m")]
+    pub registry_timeout: Duration,
+}

@@ -1,0 +1,86 @@
+//! Off with the canary, whatever else is wrong with the files: all that counts is that the rollout's own lines can be read
+//! and changed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value as Json, json};
+
+use super::change::{put, same};
+use super::edit::{self, Edit, replace};
+use super::lock::Lock;
+use super::write;
+use crate::document;
+use crate::document::source::Sources;
+use crate::document::tree::Node;
+
+/// What is to be done.
+pub struct Aborted {
+    /// The canary.
+    pub canary: String,
+    /// Its percentage before.
+    pub from: f64,
+    /// The file's hash before, as [`super::Desk::hash`].
+    pub hash: String,
+    paths: Vec<PathBuf>,
+    sources: Sources,
+    edits: Vec<Edit>,
+    expected: Json,
+}
+
+/// Finds what is to be changed, so that a canary has nobody.
+///
+/// # Errors
+/// When the rollout's own lines cannot be read or changed.
+pub fn abort(paths: &[PathBuf], service: &str, canary: Option<&str>) -> Result<Aborted> {
+    let (sources, tree) = document::as_far_as_possible(paths, &BTreeMap::new());
+    let Some(tree) = tree else { bail!("nothing can be read of the files") };
+    let at = ["services", service, "rollout", "weights"];
+    let weights = tree
+        .at(&at)
+        .with_context(|| format!("there is no `{}` in what can be read of the files", at.join(".")))?;
+    let names = || weights.entries().iter().map(|entry| &*entry.key).collect::<Vec<_>>().join(", ");
+    let entry = match (canary, weights.entries()) {
+        (Some(name), _) => weights.entry(name).with_context(|| {
+            format!("the rollout of `{service}` has no canary `{name}`: write one of {}", names())
+        })?,
+        (None, [only]) => only,
+        (None, _) => bail!("`{service}` has several canaries: say which with --canary: {}", names()),
+    };
+    let share: &Node = entry.node.get("percent").unwrap_or(&entry.node);
+    let from = share.json().as_f64().context("its weight is no number: edit the file")?;
+    let mut path = [&at[..], &[&entry.key]].concat();
+    if entry.node.get("percent").is_some() {
+        path.push("percent");
+    }
+    let mut expected = tree.json();
+    put(&mut expected, &path, json!(0));
+    let edits = if from == 0.0 { Vec::new() } else { vec![replace(&sources, share.span, "0".to_owned())?] };
+    let texts: String = (0..sources.len()).map(|file| sources.text(file)).collect();
+    Ok(Aborted {
+        canary: entry.key.clone(),
+        from,
+        hash: write::hash(&texts),
+        paths: paths.to_vec(),
+        sources,
+        edits,
+        expected,
+    })
+}
+
+impl Aborted {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When a file was changed since it was read, or cannot be written.
+    pub fn write(&self, lock: &Lock) -> Result<()> {
+        let texts = edit::apply(&self.sources, self.edits.clone())?;
+        let (_, after) = document::as_far_as_possible(&self.paths, &texts);
+        ensure!(
+            after.is_some_and(|after| same(&after.json(), &self.expected)),
+            "the weight is not written so that it can be edited: edit the file by hand"
+        );
+        write::write(lock, &self.sources, &texts)
+    }
+}

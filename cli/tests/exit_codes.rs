@@ -1,0 +1,80 @@
+//! docs/exit-codes.md is true: every row is run.
+
+use std::path::Path;
+use std::process::Command;
+
+use axum::Router;
+use axum::routing::get;
+use clap::CommandFactory as _;
+
+const PAGE: &str = include_str!("../../docs/exit-codes.md");
+const GOOD: &str = "version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}}
+sticky: {keys: [{header: x-user-id}]}
+services:
+  api:
+    port: 8080
+    subsets: {stable: {version: v1}, canary: {version: v2}}
+    baseline: stable
+    rollout: {weights: {canary: 5}, steps: [5, 25, 100]}
+";
+
+/// A folder with everything that the rows speak of.
+fn folder(program: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("good.yaml", GOOD);
+    put("broken.yaml", &GOOD.replace("baseline: stable", "baseline: stabel"));
+    put("teams/ours.yaml", GOOD);
+    put("teams/theirs.yaml", "services: {orders: {baseline: [}\n");
+    let render =
+        Command::new(program).args(["render", "-f", "good.yaml"]).current_dir(folder.path()).output();
+    put("there.yaml", &String::from_utf8(render.unwrap().stdout).unwrap());
+    folder
+}
+
+fn run(program: &str, line: &str, prometheus: &str, folder: &Path) -> (Option<i32>, String) {
+    let line = line.replace("PROMETHEUS", prometheus).replace("AWAY", "127.0.0.1:1");
+    let words = line.split_whitespace().skip(1).collect::<Vec<_>>();
+    let output = Command::new(program).args(words).current_dir(folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_is_true_and_every_command_has_one() {
+    let program = env!("CARGO_BIN_EXE_graylane");
+    let nothing = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
+    let router = Router::new().route("/api/v1/query", get(async move || nothing));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let prometheus = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let mut lines = Vec::new();
+    for row in PAGE.lines().filter(|line| line.starts_with("| `graylane ")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (line, code) = (cells[1].trim_matches('`'), cells[2].parse::<i32>().unwrap());
+        let fresh = folder(program);
+        let mut steps = line.split(" && ").collect::<Vec<_>>();
+        let last = steps.pop().unwrap();
+        for step in steps {
+            assert_eq!(run(program, step, &prometheus, fresh.path()).0, Some(0), "{step}");
+        }
+        let (is, said) = run(program, last, &prometheus, fresh.path());
+        assert_eq!(is, Some(code), "{line}: {said}");
+        lines.push(line);
+    }
+    for command in graylane::args::Cli::command().get_subcommands() {
+        let name = format!("graylane {}", command.get_name());
+        let has = |name: &str| lines.iter().any(|line| line.contains(name));
+        assert!(has(&name), "{name} has no row");
+        for inner in command.get_subcommands().filter(|_| command.get_name() == "ramp") {
+            let name = format!("{name} {}", inner.get_name());
+            assert!(has(&name), "{name} has no row");
+        }
+    }
+}
