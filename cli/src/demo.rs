@@ -14,6 +14,7 @@
 //! | `live` | the page of the report, as long as the demo is kept |
 
 mod app;
+mod cast;
 mod crowd;
 mod discovery;
 mod expect;
@@ -24,8 +25,9 @@ mod table;
 mod town;
 
 pub use app::Forward;
+pub use cast::{Cast, KeyOf};
 pub use journey::{Entry, Journey};
 pub use live::{Live, keep_moving};
-pub use scenarios::{Cast, KeyOf, Row, Stop, run};
+pub use scenarios::{Row, Stop, run};
 pub use table::render;
 pub use town::{Setup, Town};

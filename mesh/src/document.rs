@@ -2,6 +2,7 @@
 
 pub mod duration;
 pub mod finding;
+mod instead;
 pub mod layers;
 pub mod model;
 pub mod origin;

@@ -10,6 +10,7 @@
 //! | `matches` | HTTPMatchRequest |
 //! | `rule` | one rule: what it matches, where it leads, what else it says |
 //! | `delegate` | rules of a VirtualService that another one delegates to |
+//! | `pods` | DestinationRules: what a subset is, and which policy holds |
 //! | `world` | all resources: which rules a host has, at a gateway or inside the mesh |
 //! | `request` | one request |
 //! | `answer` | what becomes of it |
@@ -22,6 +23,7 @@ mod compare;
 mod delegate;
 mod matches;
 mod pattern;
+mod pods;
 mod request;
 mod rivals;
 mod rule;
@@ -32,11 +34,12 @@ mod world;
 pub use answer::{Answer, Target};
 pub use compare::{Difference, Report, compare};
 pub use matches::Match;
+pub use pods::Subsets;
 pub use request::{MESH, Request};
 pub use rivals::{Rival, applied, rivals, together};
 pub use rule::{At, Destination, Rule};
 pub use text::Text;
-pub use world::{Rules, Subsets, VirtualService, World, full_host, group_is_istio, without_ours};
+pub use world::{Rules, VirtualService, World, full_host, group_is_istio, without_ours};
 
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,10 @@ use anyhow::Result;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use crate::demo::app::Forward;
+use crate::demo::cast::{Cast, KeyOf};
 use crate::demo::expect::Core;
 use crate::demo::journey::Journey;
-use crate::demo::scenarios::{Cast, KeyOf, Row, Stop};
+use crate::demo::scenarios::{Row, Stop};
 use crate::demo::town::Town;
 use crate::mesh::Mesh;
 

@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval};
 
 use crate::demo::app::Forward;
+use crate::demo::cast::Cast;
 use crate::demo::journey::{Entry, Journey};
-use crate::demo::scenarios::Cast;
 use crate::demo::town::{Proxy, Town};
 use crate::mesh::Mesh;
 use crate::report::{self, Decisions, LaneMap};

@@ -13,7 +13,7 @@ use crate::document;
 use crate::document::finding::{Finding, Severity};
 use crate::mesh::Mesh;
 use crate::resources::{Kind, Options, resources};
-use crate::traffic::{self, MESH, Report, World, full_host};
+use crate::traffic::{self, Difference, MESH, Report, World, full_host};
 
 /// What was found out.
 pub struct Proof {
@@ -124,12 +124,7 @@ impl Proof {
             } else {
                 String::new()
             };
-            said.loss(
-                place,
-                host.as_deref(),
-                format!("{}{more}", difference.text()),
-                "write it by hand, or keep this VirtualService and take the service out of the file",
-            );
+            said.loss(place, host.as_deref(), format!("{}{more}", difference.text()), help(difference));
         }
         for (at, what) in &self.report.undecided {
             said.loss(
@@ -143,4 +138,13 @@ impl Proof {
             );
         }
     }
+}
+
+/// What to do about a difference.
+fn help(difference: &Difference) -> &'static str {
+    let before = &difference.before;
+    if difference.request.place == MESH && before.rule.is_none() && before.targets.is_empty() {
+        return "no rule matches it, so it gets 404; if that is meant, end `routes` with `{match: [{uri: {prefix: /}}], http: {directResponse: {status: 404}}}`";
+    }
+    "write it by hand, or keep this VirtualService and take the service out of the file"
 }

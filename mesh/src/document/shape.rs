@@ -9,6 +9,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::document::duration;
 use crate::document::finding::Findings;
+pub use crate::document::instead::nearest;
+use crate::document::instead::{map_instead, number_instead};
 use crate::document::model::Document;
 use crate::document::source::Span;
 use crate::document::tree::{Entry, Node, Value};
@@ -277,7 +279,9 @@ impl<'a> Walker<'a> {
             }
             (Value::Bool(value), ["string", ..]) => Some(format!("write \"{value}\", in quotes")),
             (Value::Text(text), ["array", ..]) => Some(format!("write [{text}]")),
-            (Value::Text(text) | Value::Odd(text), ["integer" | "number", ..]) => self.number_instead(text),
+            (Value::Text(text) | Value::Odd(text), ["integer" | "number", ..]) => {
+                number_instead(text, &self.path)
+            }
             (Value::List(elements), ["object", ..]) => map_instead(elements, self.path == ["tenants"]),
             _ => None,
         };
@@ -289,28 +293,6 @@ impl<'a> Walker<'a> {
         let message = format!("{} has to be text, not a number; it is read as \"{text}\"", self.name());
         self.findings.warning(Some(place), message).help(format!("write \"{text}\", in quotes"));
         text.into()
-    }
-
-    /// What to write instead of a text, where a number is wanted.
-    fn number_instead(&self, text: &str) -> Option<String> {
-        let plain = |text: &str| serde_json::from_str::<serde_json::Number>(text).is_ok();
-        let bare = text.trim_start_matches('0');
-        let hexadecimal = text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        let percent = text.strip_suffix('%').map(str::trim).filter(|number| plain(number));
-        if plain(text) {
-            Some(format!("write {text}, without quotes"))
-        } else if let Some(number) = percent {
-            Some(format!("write {number}, without `%`"))
-        } else if let Some(number) = hexadecimal {
-            Some(format!("write {number}"))
-        } else if plain(bare) || bare.starts_with('.') && plain(&format!("0{bare}")) {
-            let zero = if bare.starts_with('.') { "0" } else { "" };
-            Some(format!("write {zero}{bare}"))
-        } else if self.path.last().is_some_and(|key| key == "port") {
-            Some("write its number, as in 8080; names of ports are not looked up".to_owned())
-        } else {
-            Some("write a decimal number, as in 25 or 0.5".to_owned())
-        }
     }
 
     fn range(&mut self, number: &serde_json::Number, schema: &Json, place: Span) -> bool {
@@ -402,36 +384,4 @@ fn kind(node: &Node) -> &'static str {
         Value::List(_) => "a list",
         Value::Map(_) => "a map",
     }
-}
-
-/// A list of names where a map was wanted. `first_is_default`: of tenants one is.
-fn map_instead(elements: &[Node], first_is_default: bool) -> Option<String> {
-    let names: Option<Vec<&str>> = elements.iter().map(Node::text).collect();
-    let names = names.filter(|names| !names.is_empty())?;
-    let entries: Vec<String> = names.iter().map(|name| format!("{name}: {{}}")).collect();
-    let entries: Vec<String> = entries
-        .into_iter()
-        .enumerate()
-        .map(
-            |(index, entry)| {
-                if index == 0 && first_is_default { entry.replace("{}", "{default: true}") } else { entry }
-            },
-        )
-        .collect();
-    Some(format!("write a map, as in {{{}}}", entries.join(", ")))
-}
-
-/// So many candidates are compared with a word.
-const COMPARED: usize = 256;
-
-/// The candidate that was probably meant.
-#[must_use]
-pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let distance = |candidate: &&str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-    // Of very many, some that begin alike: with as many mistakes as candidates it would take minutes.
-    let first = word.chars().next();
-    let alike = |candidate: &&&str| candidates.len() <= COMPARED || candidate.chars().next() == first;
-    let near = candidates.iter().filter(alike).take(COMPARED).min_by_key(|candidate| distance(candidate))?;
-    (distance(near) <= 2.max(word.chars().count() / 4)).then_some(near)
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::answer::{Answer, Target};
 use super::delegate;
 use super::matches::Match;
+use super::pods::Pods;
 use super::request::{MESH, Request};
 use super::rule::{At, Rule};
 
@@ -29,22 +30,12 @@ pub struct VirtualService {
     pub lost: Vec<(At, String)>,
 }
 
-/// Subsets by name: the labels that make each, and its own TrafficPolicy.
-pub type Subsets = BTreeMap<String, (BTreeMap<String, String>, Map<String, Json>)>;
-
-/// The DestinationRules of a host.
-#[derive(Clone, Debug, Default)]
-struct Pods {
-    policy: Map<String, Json>,
-    subsets: Subsets,
-}
-
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// The oldest first, which is the one that counts where there can be one only.
     pub virtual_services: Vec<VirtualService>,
-    hosts: BTreeMap<String, Pods>,
+    pub(super) hosts: BTreeMap<String, Pods>,
     header: String,
 }
 
@@ -70,7 +61,7 @@ pub fn full_host(host: &str, namespace: &str) -> String {
     }
 }
 
-fn namespace(json: &Json) -> &str {
+pub(super) fn namespace(json: &Json) -> &str {
     json["metadata"]["namespace"].as_str().filter(|name| !name.is_empty()).unwrap_or("default")
 }
 
@@ -122,59 +113,6 @@ impl World {
             world.add_pods(json, resources);
         }
         world
-    }
-
-    /// Istio merges the DestinationRules of a host in one namespace: the first policy counts, and all subsets.
-    fn add_pods(&mut self, json: &Json, resources: &[&Json]) {
-        let host = full_host(json["spec"]["host"].as_str().unwrap_or_default(), namespace(json));
-        let home = host.split('.').nth(1).unwrap_or_default().to_owned();
-        let at_home = |other: &&&Json| {
-            other["kind"] == "DestinationRule"
-                && namespace(other) == home
-                && full_host(other["spec"]["host"].as_str().unwrap_or_default(), &home) == host
-        };
-        // One of the host's own namespace comes before those of others.
-        if namespace(json) != home && resources.iter().any(|other| at_home(&other)) {
-            return;
-        }
-        let pods = self.hosts.entry(host).or_default();
-        let policy = json["spec"]["trafficPolicy"].as_object().cloned().unwrap_or_default();
-        if pods.policy.is_empty() {
-            pods.policy.clone_from(&policy);
-        }
-        for subset in json["spec"]["subsets"].as_array().into_iter().flatten() {
-            let labels = subset["labels"].as_object().into_iter().flatten();
-            let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-            let labels = labels.map(|(key, value)| (key.clone(), text(value))).collect();
-            let own = subset["trafficPolicy"].as_object().cloned().unwrap_or_default();
-            let name = subset["name"].as_str().unwrap_or_default().to_owned();
-            pods.subsets.entry(name).or_insert((labels, own));
-        }
-    }
-
-    /// The DestinationRules that hold for a host: its own, or those of the longest wildcard.
-    fn pods(&self, host: &str) -> Option<&Pods> {
-        self.hosts.get(host).or_else(|| {
-            let wild = self.hosts.iter().filter(|(name, _)| name.starts_with('*') && covers(name, host));
-            wild.max_by_key(|(name, _)| name.len()).map(|(_, pods)| pods)
-        })
-    }
-
-    /// The subsets of a host, with their labels and policies of their own.
-    #[must_use]
-    pub fn subsets(&self, host: &str) -> Option<&Subsets> {
-        self.hosts.get(host).map(|pods| &pods.subsets)
-    }
-
-    /// The policy of a host's own DestinationRules.
-    #[must_use]
-    pub fn policy(&self, host: &str) -> Option<&Map<String, Json>> {
-        self.hosts.get(host).map(|pods| &pods.policy)
-    }
-
-    /// All hosts with DestinationRules of their own, without wildcards.
-    pub fn hosts_with_pods(&self) -> impl Iterator<Item = &String> {
-        self.hosts.keys().filter(|host| !host.contains('*'))
     }
 
     /// The VirtualServices that count for a host at a place: of those with the most specific name of it, all at a
@@ -364,7 +302,7 @@ fn virtual_service(
 }
 
 /// Does the name of a VirtualService's host cover a host?
-fn covers(name: &str, host: &str) -> bool {
+pub(super) fn covers(name: &str, host: &str) -> bool {
     match name.strip_prefix('*') {
         Some(rest) => host.ends_with(rest) && host.len() > rest.len(),
         None => name == host,

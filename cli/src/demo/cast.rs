@@ -1,0 +1,101 @@
+//! Who is who in the scenarios, and what their requests hold.
+
+use graylane_decide::config::Accept;
+
+use crate::demo::journey::{Entry, Journey};
+use crate::mesh::Mesh;
+
+/// What the rows are about: the tenant that tries a version first, and the way through the services.
+pub struct Cast<'a> {
+    /// The town's client.
+    pub client: &'a reqwest::Client,
+    /// A tenant that is not the default.
+    pub gray: String,
+    /// The tenant of live users.
+    pub live: String,
+    /// The way through all services, the one behind the gateway first.
+    pub path: Vec<String>,
+    /// How the gray user gets in.
+    pub entry: Entry,
+    /// What holds a user's key, if the file has something that a request of the demo can hold.
+    pub key: Option<KeyOf>,
+}
+
+/// What holds a user's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOf {
+    /// A header.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A parameter of the query.
+    Query(String),
+}
+
+impl KeyOf {
+    fn of(mesh: &Mesh) -> Option<Self> {
+        // Claims need a token that Istio verifies; a demo has none.
+        let keys = mesh.document.sticky.keys.iter();
+        // An address is always there, so what stands behind it never counts.
+        keys.take_while(|key| !key.source).find_map(|key| {
+            let header = key.header.clone().map(Self::Header);
+            header
+                .or_else(|| key.cookie.clone().map(Self::Cookie))
+                .or_else(|| key.query.clone().map(Self::Query))
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        let (Self::Header(name) | Self::Cookie(name) | Self::Query(name)) = self;
+        name
+    }
+}
+
+impl<'a> Cast<'a> {
+    /// Who is who in a mesh; none if it has one tenant only.
+    pub fn of(mesh: &Mesh, path: &[String], client: &'a reqwest::Client) -> Option<Self> {
+        let others = || mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
+        let pinned = others()
+            .find(|tenant| mesh.services.iter().any(|service| service.rest().pins.contains_key(*tenant)));
+        Some(Self {
+            client,
+            gray: pinned.or_else(|| others().next())?.clone(),
+            live: mesh.default.clone(),
+            path: path.to_vec(),
+            entry: if mesh.document.edge.accept == Accept::Always { Entry::Gateway } else { Entry::Worker },
+            key: KeyOf::of(mesh),
+        })
+    }
+
+    /// A request of the gray user over the whole way.
+    pub fn gray_journey(&self, mesh: &Mesh) -> Journey {
+        Journey {
+            entry: self.entry,
+            headers: vec![(mesh.header.clone(), self.gray.clone())],
+            query: Vec::new(),
+            path: self.path.clone(),
+            forward: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+
+    /// A request of a live user over the whole way.
+    pub fn live_journey(&self, user: &str) -> Journey {
+        let (mut headers, mut query) = (Vec::new(), Vec::new());
+        match &self.key {
+            Some(KeyOf::Header(name)) => headers.push((name.clone(), user.to_owned())),
+            Some(KeyOf::Cookie(name)) => headers.push(("cookie".to_owned(), format!("{name}={user}"))),
+            Some(KeyOf::Query(name)) => query.push((name.clone(), user.to_owned())),
+            None => {}
+        }
+        Journey {
+            entry: Entry::Gateway,
+            headers,
+            query,
+            path: self.path.clone(),
+            forward: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+}
