@@ -144,3 +144,28 @@ fn what_init_proposes_passes_check() {
     graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
     assert_eq!(loaded.findings.iter().count(), 0, "{:?}", loaded.findings);
 }
+
+#[test]
+fn folders_are_read_in_depth_and_templates_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a/b");
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::write(folder.path().join("values.yaml"), "image: {tag: [}\n").unwrap();
+    std::fs::write(folder.path().join("settings.json"), "// no JSON\n{").unwrap();
+    let resource = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "api"}}"#;
+    std::fs::write(deep.join("service.json"), resource).unwrap();
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let found = import::read(&[folder.path().to_owned()], &mut sources, &mut findings).unwrap();
+    assert_eq!(
+        found.iter().map(graylane::manifest::Resource::title).collect::<Vec<_>>(),
+        ["Service default/api"]
+    );
+    assert_eq!(findings.iter().count(), 0, "{findings:?}");
+
+    let template = folder.path().join("template.yaml");
+    std::fs::write(&template, "apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.name }}}\n")
+        .unwrap();
+    import::read(&[template], &mut sources, &mut findings).unwrap();
+    let finding = findings.iter().next().unwrap();
+    assert_eq!((finding.message.as_str(), finding.span.unwrap().line), ("this is a template, not YAML", 3));
+}

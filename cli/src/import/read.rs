@@ -80,7 +80,9 @@ pub fn read(paths: &[PathBuf], sources: &mut Sources, findings: &mut Findings) -
         let folder = path.is_dir();
         for path in manifests(path)? {
             let file = files::read(sources, &path)?;
-            if folder && !sources.text(file).contains("kind") {
+            let text = sources.text(file);
+            // Values, charts and settings of other tools lie in the same folders.
+            if folder && !(text.contains("apiVersion") && text.contains("kind")) {
                 continue;
             }
             if is_template(sources.text(file)) {
