@@ -205,7 +205,8 @@ impl<'s> Part<'s> {
         let line = starts.partition_point(|start| *start <= from).max(1);
         let start = starts.get(line - 1).copied().unwrap_or(0);
         // A place that ends with its line's end ends there, and not on the next one.
-        let behind = starts.partition_point(|start| *start < to.max(start + 1));
+        let last = to.max(start + 1);
+        let behind = starts.partition_point(|begin| *begin < last);
         let end = starts.get(behind).copied().unwrap_or(text.len());
         Self { file, start, text: text.get(start..end).unwrap_or_default(), line }
     }
@@ -217,5 +218,27 @@ impl<'s> Part<'s> {
     fn range(&self, span: Span) -> std::ops::Range<usize> {
         let at = |place: usize| place.saturating_sub(self.start).min(self.text.len());
         at(span.start)..at(span.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_renderer_is_given_the_lines_of_the_place_and_no_more() {
+        let mut sources = Sources::default();
+        let file = sources.add("f", "one\ntwo\nthree\nfour\n");
+        let lines = vec![starts(sources.text(file))];
+        let span = |start, end, line| Span { file, start, end, line, column: 1 };
+        let part = |spans: &[Span]| {
+            let part = Part::around(spans, &sources, &lines);
+            (part.line, part.text.to_owned(), part.range(spans[0]))
+        };
+        assert_eq!(part(&[span(4, 7, 2)]), (2, "two\n".to_owned(), 0..3));
+        assert_eq!(part(&[span(4, 8, 2)]), (2, "two\n".to_owned(), 0..4));
+        assert_eq!(part(&[span(9, 9, 3)]), (3, "three\n".to_owned(), 1..1));
+        assert_eq!(part(&[span(8, 13, 3), span(4, 7, 2)]), (2, "two\nthree\n".to_owned(), 4..9));
+        assert_eq!(part(&[span(19, 19, 5)]), (5, String::new(), 0..0));
     }
 }
