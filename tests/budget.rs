@@ -154,7 +154,7 @@ fn no_path_asks_more_of_the_host_than_its_budget() {
             let warm = |vm: &mut Vm| {
                 let mut copy: Vec<String> = path.request.iter().map(|line| (*line).to_owned()).collect();
                 for line in &mut copy {
-                    *line = line.replace("x-request-id= a", "x-request-id= warm").replace("0af7", "1bf8");
+                    *line = line.replace("x-request-id= a", "x-request-id= warm").replace("319c", "319d");
                 }
                 let copy: Vec<&str> = copy.iter().map(String::as_str).collect();
                 send(vm, plugin, &copy);

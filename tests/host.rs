@@ -111,9 +111,10 @@ fn the_module_exports_what_is_needed_and_stays_small() {
         "proxy_on_context_create",
         "proxy_on_memory_allocate",
         "proxy_on_request_headers",
+        "proxy_on_request_trailers",
     ];
     assert_eq!(about.exports, exports);
-    assert!(about.size <= 190_000, "{} bytes", about.size);
+    assert!(about.size <= 200_000, "{} bytes", about.size);
 }
 
 /// Fills every slot that is not there yet with an empty one, as a process has them after a while.
@@ -167,8 +168,33 @@ fn no_status_of_the_host_traps_the_vm() {
                         let stopped = seen.reply.is_some();
                         assert!(!stopped || call != "proxy_send_local_response", "{call} {status}");
                     }
+                    let trailers =
+                        [("tenant".to_owned(), b"gray-v1".to_vec()), ("x".to_owned(), b"y".to_vec())];
+                    vm.trailers(plugin, &trailers).unwrap();
                     vm.answered_before(plugin).unwrap();
                 }
+            }
+        }
+    }
+}
+
+/// Trailers cost where there are some, and nothing but at a gateway: one call for all of them, one for each that goes.
+#[test]
+fn trailers_are_looked_at_by_gateways_alone() {
+    let trailers = [("tenant".to_owned(), b"gray-v1".to_vec()), ("grpc-status".to_owned(), b"0".to_vec())];
+    for role in Role::ALL {
+        let mut vm = vm();
+        let plugin = load(&mut vm, PLAIN, role);
+        let seen = vm.trailers(plugin, &trailers).unwrap();
+        let names: Vec<&str> = seen.headers.iter().map(|(name, _)| name.as_str()).collect();
+        match role {
+            Role::Gateway => {
+                assert_eq!(names, ["grpc-status"]);
+                assert_eq!(seen.calls.names, ["proxy_get_header_map_pairs", "proxy_remove_header_map_value"]);
+            }
+            Role::Inbound | Role::Outbound | Role::Waypoint => {
+                assert_eq!(names, ["tenant", "grpc-status"]);
+                assert_eq!(seen.calls.names, [""; 0]);
             }
         }
     }

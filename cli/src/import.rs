@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use graylane_decide::names::DEFAULT_HEADER;
-use graylane_decide::plan::is_name;
+use graylane_decide::naming::is_name;
 use serde_json::Value as Json;
 
 pub use file::File;

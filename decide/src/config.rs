@@ -5,20 +5,26 @@
 //! is a user's word (Istio sends it through YAML and a protobuf Struct, where `no: x` becomes `"false": x`).
 
 mod edge;
-mod read;
+mod policy;
 mod service;
-
-use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
 
-pub use edge::{Accept, Claim, Condition, Edge, Named, Regex, Rule, Text};
-use read::{Read, Reader, fields, words};
+use crate::read::{Read, Reader, fields, variants, words};
+
+pub use crate::edge::conditions::{Claim, Condition, Named};
+pub use crate::edge::text::{Regex, Test as Text};
+pub use crate::read::Mistake;
+pub use edge::{Accept, Edge, Rule};
+pub use policy::{Carrier, Conflict, Id, IdKind, Missing, Policy, Restore, Unknown};
 pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubset};
 
-/// The version of the document that this crate reads and writes.
-pub const VERSION: u32 = 1;
+/// The newest version of the document that this crate reads. 2 has `policy.carriers` and `policy.ids`; a document without
+/// them is written as version 1, which filters of graylane 0.1 read too.
+pub const VERSION: u32 = 2;
+/// The oldest version that this crate reads.
+pub const OLDEST_VERSION: u32 = 1;
 
 /// Where a plugin stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,7 +60,7 @@ impl Role {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
-    /// Of the document: [`VERSION`].
+    /// Of the document: [`OLDEST_VERSION`] to [`VERSION`], the lowest that has all that it says.
     pub version: u32,
     /// Which of the four plugins this one is.
     pub role: Role,
@@ -111,96 +117,6 @@ pub enum Mode {
     Enforce,
     /// Everything is decided, remembered and counted, nothing changed.
     Observe,
-}
-
-/// What a sidecar does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Policy {
-    /// No tenant, after everything in `restore` was tried.
-    pub missing: Missing,
-    /// A tenant that is not declared, or several different ones.
-    pub unknown: Unknown,
-    /// The header says one tenant, the memory another.
-    pub conflict: Conflict,
-    /// What a lost tenant is restored from, in this order.
-    pub restore: Vec<Restore>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            missing: Missing::default(),
-            unknown: Unknown::default(),
-            conflict: Conflict::default(),
-            restore: vec![Restore::Baggage, Restore::Memory, Restore::Workload],
-        }
-    }
-}
-
-/// For a request without a tenant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "document",
-    derive(schemars::JsonSchema, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
-pub enum Missing {
-    /// It gets the default tenant.
-    #[default]
-    Default,
-    /// 400.
-    Reject,
-}
-
-/// For a request with an unknown tenant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "document",
-    derive(schemars::JsonSchema, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
-pub enum Unknown {
-    /// It is overwritten with the default tenant.
-    #[default]
-    Default,
-    /// The header stays, the request is treated as the default tenant's.
-    Pass,
-    /// 400.
-    Reject,
-}
-
-/// For a request whose header and memory disagree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "document",
-    derive(schemars::JsonSchema, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
-pub enum Conflict {
-    /// The header counts; nothing is looked up.
-    #[default]
-    Header,
-    /// The memory counts.
-    Memory,
-    /// 403.
-    Reject,
-}
-
-/// A place that a tenant can be restored from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "document",
-    derive(schemars::JsonSchema, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
-pub enum Restore {
-    /// The baggage member of the header's name.
-    Baggage,
-    /// What came in under the same request id or trace id.
-    Memory,
-    /// The label of the pod, where the memory does not know the id.
-    Workload,
 }
 
 /// Requests that graylane leaves alone.
@@ -290,10 +206,6 @@ impl Default for Telemetry {
 
 words!(Role { Inbound: "inbound", Outbound: "outbound", Gateway: "gateway", Waypoint: "waypoint" });
 words!(Mode { Enforce: "enforce", Observe: "observe" });
-words!(Missing { Default: "default", Reject: "reject" });
-words!(Unknown { Default: "default", Pass: "pass", Reject: "reject" });
-words!(Conflict { Header: "header", Memory: "memory", Reject: "reject" });
-words!(Restore { Baggage: "baggage", Memory: "memory", Workload: "workload" });
 
 fields!(Config {
     version: "version",
@@ -314,12 +226,6 @@ fields!(Config {
     telemetry: "telemetry" = Telemetry::default,
     edge: "edge" = || None,
 });
-fields!(Policy {
-    missing: "missing" = Missing::default,
-    unknown: "unknown" = Unknown::default,
-    conflict: "conflict" = Conflict::default,
-    restore: "restore" = || Policy::default().restore,
-});
 fields!(Exempt { paths: "paths" = Vec::new, ports: "ports" = Vec::new });
 fields!(Memory { seconds: "seconds" = || Memory::default().seconds });
 fields!(Sticky { salt: "salt", tenants: "tenants", keys: "keys" = Vec::new });
@@ -327,36 +233,7 @@ fields!(Telemetry { metrics: "metrics" = || true, state: "state" = || true, sour
 
 fields!(Cookie { name: "name", mint: "mint" = || None });
 
-impl Read for Key {
-    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        let key = reader.variant(value, &["header", "cookie", "query", "claim", "source"])?;
-        Some(match key {
-            "header" => Self::Header(reader.field(value, key, None)?),
-            "cookie" => Self::Cookie(reader.field(value, key, None)?),
-            "query" => Self::Query(reader.field(value, key, None)?),
-            "claim" => Self::Claim(reader.field(value, key, None)?),
-            _ => Self::Source(reader.field(value, key, None)?),
-        })
-    }
-}
-
-/// A mistake in a configuration, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// Path of the field, as in `services[3].pins[0].subset`; empty for the document itself.
-    pub field: String,
-    /// What is wrong.
-    pub problem: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
-        }
-        f.write_str(&self.problem)
-    }
-}
+variants!(Key { Header: "header", Cookie: "cookie", Query: "query", Claim: "claim", Source: "source" });
 
 /// Reads the document.
 ///
@@ -375,8 +252,8 @@ pub fn parse(json: &[u8]) -> Result<Config, Vec<Mistake>> {
     // The version first: a newer document may well have fields that this one does not know.
     let mut reader = Reader::default();
     let version = reader.field::<u32>(&document, "version", None);
-    if let Some(other) = version.filter(|version| *version != VERSION) {
-        let problem = format!("{other}, but this filter speaks version {VERSION}");
+    if let Some(other) = version.filter(|version| !(OLDEST_VERSION..=VERSION).contains(version)) {
+        let problem = format!("{other}, but this filter reads versions {OLDEST_VERSION} to {VERSION}");
         return Err(vec![Mistake { field: "version".to_owned(), problem }]);
     }
     reader.mistakes.clear();

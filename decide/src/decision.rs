@@ -1,191 +1,20 @@
 //! What was decided about one request: plain data, to be applied by the filter, printed by `explain`, compared by
-//! tests.
+//! tests. Nothing of it borrows the request, so that it outlives the headers that it was made of.
 
-use crate::destination::Destination;
-use crate::sticky::Unit;
+use crate::choice::destination::Destination;
+use crate::choice::sticky::Unit;
+use crate::edits::Edits;
+use crate::memory::Marks;
 use crate::tenants::TenantId;
-use crate::trace::Ids;
-
-/// What is to happen to one header.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Edit<T> {
-    /// It is as it should be.
-    #[default]
-    Keep,
-    /// All its lines are replaced by this one.
-    Set(T),
-    /// All its lines go.
-    Remove,
-}
-
-impl<T> Edit<T> {
-    /// Removal of what is there, if it is.
-    pub(crate) fn remove_if(present: bool) -> Self {
-        if present { Self::Remove } else { Self::Keep }
-    }
-}
-
-/// Where a request's tenant came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Source {
-    /// The tenant header.
-    Header,
-    /// The baggage member.
-    Baggage,
-    /// What came in under the same request id or trace id.
-    Memory,
-    /// The label of the pod.
-    Workload,
-    /// A rule of the edge.
-    Rule,
-    /// A rule of the edge on a verified claim.
-    Claim,
-    /// Nowhere: it is the default.
-    Default,
-}
-
-impl Source {
-    /// Its name: metric tag, filter state, output.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Header => "header",
-            Self::Baggage => "baggage",
-            Self::Memory => "memory",
-            Self::Workload => "workload",
-            Self::Rule => "rule",
-            Self::Claim => "claim",
-            Self::Default => "default",
-        }
-    }
-}
-
-/// Why a request goes to its subset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// The tenant is pinned to it.
-    Pin,
-    /// The unit's bucket lies in its share.
-    Rollout,
-    /// Everybody not otherwise placed gets it.
-    Baseline,
-}
-
-impl Reason {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pin => "pin",
-            Self::Rollout => "rollout",
-            Self::Baseline => "baseline",
-        }
-    }
-}
-
-/// Where a request's unit came from; says how much of the traffic is sticky, and by what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum UnitSource {
-    /// The tenant takes part in no rollout: no unit was asked for.
-    #[default]
-    Unneeded,
-    /// The baggage member.
-    Baggage,
-    /// What came in under the same request id or trace id.
-    Memory,
-    /// A sticky key.
-    Key,
-    /// A cookie that was made for a stranger: sticky if he keeps it.
-    Mint,
-    /// Made of the request id: sticky for one causal chain only.
-    Request,
-    /// Made of the trace id: sticky for one causal chain only.
-    Trace,
-    /// There is no id at all: the route's weights draw.
-    Nowhere,
-}
-
-impl UnitSource {
-    /// Its name: metric tag, output.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unneeded => "none",
-            Self::Baggage => "baggage",
-            Self::Memory => "memory",
-            Self::Key => "key",
-            Self::Mint => "mint",
-            Self::Request => "request",
-            Self::Trace => "trace",
-            Self::Nowhere => "drawn",
-        }
-    }
-}
-
-/// Why a request is turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Rejection {
-    /// `policy.missing: reject`.
-    Missing,
-    /// `policy.unknown: reject`.
-    Unknown,
-    /// `policy.conflict: reject`.
-    Conflict,
-}
-
-impl Rejection {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Missing, Self::Unknown, Self::Conflict];
-
-    /// Its name: metric tag.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Unknown => "unknown",
-            Self::Conflict => "conflict",
-        }
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(self) -> u32 {
-        match self {
-            Self::Missing | Self::Unknown => 400,
-            Self::Conflict => 403,
-        }
-    }
-
-    /// The gRPC status that a gRPC caller gets instead: `INVALID_ARGUMENT` or `PERMISSION_DENIED`.
-    #[must_use]
-    pub fn grpc_status(self) -> u32 {
-        match self {
-            Self::Missing | Self::Unknown => 3,
-            Self::Conflict => 7,
-        }
-    }
-
-    /// The body, JSON; says nothing of what the request carried.
-    #[must_use]
-    pub fn body(self) -> &'static str {
-        match self {
-            Self::Missing => r#"{"error":"tenant_missing","message":"this request names no tenant"}"#,
-            Self::Unknown => {
-                r#"{"error":"tenant_unknown","message":"this request names a tenant that does not exist"}"#
-            }
-            Self::Conflict => {
-                r#"{"error":"tenant_conflict","message":"this request names another tenant than the one it follows from"}"#
-            }
-        }
-    }
-}
+use crate::why::{Reason, Rejection, Source, UnitSource};
 
 /// What was decided about one request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Decision<'a> {
+pub struct Decision<'p> {
     /// The request is turned away.
     pub rejection: Option<Rejection>,
-    /// Whether edits and a rejection are to be carried out, or (mode observe) only counted.
+    /// Whether a rejection is to be carried out and a cookie to be made, or (mode observe) only counted. Edits are
+    /// always to be carried out: where nothing is to change, there are none.
     pub enforce: bool,
     /// Whose request it is.
     pub tenant: TenantId,
@@ -197,9 +26,9 @@ pub struct Decision<'a> {
     /// The rule of the edge that gave it, or let the header count: its place among the rules.
     pub rule: Option<u16>,
     /// The destination, if the file lists it.
-    pub service: Option<&'a Destination>,
+    pub service: Option<&'p Destination>,
     /// Where it goes; inbound: what this pod is. None where there is no choice, or the route's weights draw.
-    pub subset: Option<&'a str>,
+    pub subset: Option<&'p str>,
     /// Why it goes there.
     pub reason: Option<Reason>,
     /// The user's sticky value, if one was asked for.
@@ -211,25 +40,16 @@ pub struct Decision<'a> {
     /// The bucket of the unit in the destination's rollout, if that decided.
     pub bucket: Option<u16>,
     /// What changes in its headers.
-    pub edits: Edits<'a>,
-    /// The ids to remember it under.
-    pub remember: Option<Ids<'a>>,
+    pub edits: Edits<'p>,
+    /// What to remember it under.
+    pub remember: Option<Marks>,
+    /// A gateway that only observes: a tenant or unit of the caller's stays that enforcing would take off.
+    pub would_remove: bool,
+    /// Of a request that is exempt from deciding, but leaves the mesh: nothing but its edits is to be carried out.
+    pub exempt: bool,
 }
 
-/// What changes in a request's headers.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Edits<'a> {
-    /// The tenant header.
-    pub tenant: Edit<&'a str>,
-    /// [`crate::names::SUBSET_HEADER`].
-    pub subset: Edit<&'a str>,
-    /// `baggage`.
-    pub baggage: Edit<Vec<u8>>,
-    /// Further headers that go.
-    pub strip: Vec<&'a [u8]>,
-}
-
-impl<'a> Decision<'a> {
+impl<'p> Decision<'p> {
     /// For this tenant, and nothing else yet.
     pub(crate) fn new(tenant: TenantId, source: Source, enforce: bool) -> Self {
         Self {
@@ -248,6 +68,8 @@ impl<'a> Decision<'a> {
             bucket: None,
             edits: Edits::default(),
             remember: None,
+            would_remove: false,
+            exempt: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Requests that graylane leaves alone: never touched, counted or rejected.
 
 use crate::config;
-use crate::headers::Seen;
+use crate::request::headers::Seen;
 use crate::world::World;
 
 /// The compiled list.

@@ -8,14 +8,16 @@
 //! Limit: requests of the default tenant are stored only where something needs it (a unit, or a worker's pod). A
 //! live request that reuses the trace id of a gray one at the same pod within its life may be restored as gray.
 
+pub mod cas;
 mod known;
-mod slot;
+pub mod slot;
 
 use xxhash_rust::xxh64::xxh64;
 
-use crate::sticky::Unit;
+use crate::choice::sticky::Unit;
+use crate::few::Few;
+use crate::ids::{Id, Ids};
 use crate::tenants::Tag;
-use crate::trace::Ids;
 
 use known::Known;
 pub use slot::WAYS;
@@ -34,25 +36,21 @@ pub const SECRET_KEY: &str = "graylane/secret";
 /// where there is nothing yet (`SharedData::set` in proxy-wasm-cpp-host/src/shared_data.cc).
 pub const IF_ABSENT: u32 = u32::MAX;
 
-/// How often a write is tried again that another worker came in between.
-const TRIES: u32 = 3;
-
-/// The host's shared data, slot by slot.
+/// The slots, wherever the host keeps them.
 pub trait Store {
-    /// The value of a slot and its compare-and-set number.
-    fn load(&mut self, slot: u32) -> Option<(Vec<u8>, u32)>;
-    /// Writes a slot if its number is still `cas`; [`IF_ABSENT`]: if there is none.
-    fn save(&mut self, slot: u32, value: &[u8], cas: u32) -> Saved;
+    /// Looks at a slot in place; `look` is not called where there is none yet.
+    fn look<T>(&mut self, slot: u32, look: impl FnOnce(&slot::Bytes) -> T) -> Option<T>;
+    /// Changes a slot in place, which [`slot::EMPTY`] stands for where there is none yet. A host that copies may call
+    /// `change` several times, when others write in between; where it returns false there is nothing to write.
+    fn change(&mut self, slot: u32, change: impl FnMut(&mut slot::Bytes) -> bool) -> Saved;
 }
 
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
-    /// It is stored.
+    /// It is stored, or there was nothing to write.
     Yes,
-    /// Somebody else wrote in between.
-    Changed,
-    /// The host would not.
+    /// Others kept writing in between, or the host would not.
     Failed,
 }
 
@@ -90,19 +88,40 @@ pub struct Remembered {
     pub lost: u32,
 }
 
+/// An id as the memory knows it: its hash. The upper bits say which slot, all of it which entry there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark(u64);
+
+impl Mark {
+    fn of(bytes: &[u8], seed: u64) -> Self {
+        // 0 stands for an empty entry.
+        Self(xxh64(bytes, seed).max(1))
+    }
+
+    fn slot(self) -> u32 {
+        (self.0 >> (64 - SLOTS.ilog2())) as u32
+    }
+}
+
+/// The ids of a request as the memory knows them, in their order. Nothing of the request is borrowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks(Few<Mark, 3>);
+
+impl Marks {
+    /// Are there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// The memory of one VM: the secret it shares with the others, and a small copy of what it wrote itself.
 #[derive(Debug)]
 pub struct Memory {
+    secret: u64,
     /// For request ids, and for trace ids.
     seeds: [u64; 2],
     known: Known,
-}
-
-/// The hash of an id: its upper bits say which slot, all of it which entry there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    slot: u32,
-    fingerprint: u64,
 }
 
 impl Memory {
@@ -110,18 +129,20 @@ impl Memory {
     #[must_use]
     pub fn new(secret: u64) -> Self {
         let seed = |purpose: &[u8]| xxh64(purpose, secret);
-        Self { seeds: [seed(b"request id"), seed(b"trace id")], known: Known::default() }
+        Self { secret, seeds: [seed(b"request id"), seed(b"trace id")], known: Known::default() }
     }
 
-    /// Request id first, then trace id.
-    fn marks(&self, ids: &Ids<'_>) -> [Option<Mark>; 2] {
+    /// What it knows the ids of a request by.
+    #[must_use]
+    pub fn marks(&self, ids: &Ids<'_>) -> Marks {
         let [request, trace] = self.seeds;
-        let mark = |bytes: &[u8], seed: u64| {
-            let hash = xxh64(bytes, seed);
-            // 0 stands for an empty entry.
-            Mark { slot: (hash >> (64 - SLOTS.ilog2())) as u32, fingerprint: hash.max(1) }
+        let mark = |id: Id<'_>| match id {
+            Id::Request(id) => id.with_bytes(|bytes| Mark::of(bytes, request)),
+            Id::Trace(id) => Mark::of(id.low(), trace),
+            // Under a seed of its kind, so that two headers of one value are two ids.
+            Id::Whole { kind, value } => Mark::of(value, xxh64(kind, self.secret)),
         };
-        [ids.request.map(|id| mark(id.bytes(), request)), ids.trace.map(|id| mark(id.hex(), trace))]
+        Marks(ids.iter().map(mark).collect())
     }
 
     /// Remembers a request under each of its ids. `now` and `life` in milliseconds.
@@ -130,59 +151,44 @@ impl Memory {
     pub fn remember(
         &mut self,
         store: &mut impl Store,
-        ids: &Ids<'_>,
+        marks: &Marks,
         sighting: Sighting,
         now: u64,
         life: u64,
     ) -> Remembered {
         let mut result = Remembered::default();
-        for mark in self.marks(ids).into_iter().flatten() {
-            if self.known.is_fresh(mark.fingerprint, sighting, now) {
+        for mark in marks.0.iter() {
+            if self.known.is_fresh(mark.0, sighting, now) {
                 continue;
             }
-            match write(store, mark, sighting, now, life) {
-                Some(noted) => {
+            let mut noted = Noted::Already;
+            let saved = store.change(mark.slot(), |bytes| {
+                noted = Slot::new(bytes).note(mark.0, sighting, now, life);
+                noted != Noted::Already
+            });
+            match saved {
+                Saved::Yes => {
                     result.evicted += u32::from(noted == Noted::Evicted);
-                    self.known.put(mark.fingerprint, sighting, now, life);
+                    self.known.put(mark.0, sighting, now, life);
                 }
-                None => result.lost += 1,
+                Saved::Failed => result.lost += 1,
             }
         }
         result
     }
 
-    /// Looks a request up: by request id, then by trace id. `now` in milliseconds.
-    pub fn recall(&self, store: &mut impl Store, ids: &Ids<'_>, now: u64) -> Recall {
+    /// Looks a request up, by one id after the other. `now` in milliseconds.
+    pub fn recall(&self, store: &mut impl Store, marks: &Marks, now: u64) -> Recall {
         let mut result = Recall::Unknown;
-        for mark in self.marks(ids).into_iter().flatten() {
-            let Some((value, _)) = store.load(mark.slot) else { continue };
-            match Slot::read(value).find(mark.fingerprint, now) {
-                Found::No => {}
-                Found::Ambiguous => result = Recall::Ambiguous,
-                Found::Yes(Sighting { tenant, unit }) => return Recall::Found { tenant, unit },
+        for mark in marks.0.iter() {
+            match store.look(mark.slot(), |bytes| slot::find(bytes, mark.0, now)) {
+                None | Some(Found::No) => {}
+                Some(Found::Ambiguous) => result = Recall::Ambiguous,
+                Some(Found::Yes(Sighting { tenant, unit })) => return Recall::Found { tenant, unit },
             }
         }
         result
     }
-}
-
-fn write(store: &mut impl Store, mark: Mark, sighting: Sighting, now: u64, life: u64) -> Option<Noted> {
-    for _ in 0..TRIES {
-        let (mut slot, cas) = match store.load(mark.slot) {
-            Some((value, cas)) => (Slot::read(value), cas),
-            None => (Slot::read(Vec::new()), IF_ABSENT),
-        };
-        let noted = slot.note(mark.fingerprint, sighting, now, life);
-        if noted == Noted::Already {
-            return Some(noted);
-        }
-        match store.save(mark.slot, slot.bytes(), cas) {
-            Saved::Yes => return Some(noted),
-            Saved::Changed => {}
-            Saved::Failed => return None,
-        }
-    }
-    None
 }
 
 #[cfg(test)]

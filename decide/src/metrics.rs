@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::config::Role;
-use crate::decision::{Decision, Rejection, Source, UnitSource};
+use crate::decision::Decision;
 use crate::plan::Plan;
+use crate::why::{Rejection, Source, UnitSource};
 
 /// Requests that were decided.
 pub const REQUESTS: &str = "graylane_requests_total";
@@ -15,6 +16,8 @@ pub const REQUESTS: &str = "graylane_requests_total";
 pub const REJECTED: &str = "graylane_rejected_total";
 /// Requests whose header named one tenant, and memory or baggage another.
 pub const CONFLICTS: &str = "graylane_conflicts_total";
+/// Requests from which a gateway that enforced would have taken a tenant or unit of the caller's; where the mode is observe.
+pub const WOULD_REMOVE: &str = "graylane_would_remove_total";
 /// Live entries of the memory that had to make room.
 pub const EVICTED: &str = "graylane_memory_evictions_total";
 /// Ids that could not be remembered.

@@ -6,6 +6,9 @@ pub const SUBSET_HEADER: &str = "x-graylane-subset";
 /// Every header of graylane's own starts so; a stranger may send none of them.
 pub const OWN_PREFIX: &str = "x-graylane-";
 
+/// Response header that says how its request was decided, where the file asks for it.
+pub const DEBUG_HEADER: &str = "x-graylane-debug";
+
 /// Baggage member that carries the unit: 16 lowercase hex digits.
 pub const UNIT_MEMBER: &str = "graylane-unit";
 
@@ -16,6 +19,10 @@ pub const TENANT_LABEL: &str = "graylane.dev/tenant";
 /// configuration still removes it.
 pub const HEADER_ENV: &str = "GRAYLANE_HEADER";
 
+/// Environment variable of the VM with further headers that no stranger may send, separated by commas: a gateway
+/// that never had a readable configuration still removes them.
+pub const REMOVE_ENV: &str = "GRAYLANE_REMOVE";
+
 /// The tenant header of a file that names none, and of a gateway that knows nothing.
 pub const DEFAULT_HEADER: &str = "tenant";
 
@@ -25,6 +32,14 @@ pub const TENANT_STATE: &str = "tenant";
 pub const SUBSET_STATE: &str = "subset";
 /// Filter state of a decision, read by others as `wasm.source`; written only where the source is not the header.
 pub const SOURCE_STATE: &str = "source";
+
+/// The name under which others read filter state of ours: in CEL `filter_state['wasm.tenant']`, in access logs
+/// `%FILTER_STATE(wasm.tenant:PLAIN)%`. Envoy puts `wasm.` before it (`Context::setProperty` in
+/// source/extensions/common/wasm/context.cc).
+#[must_use]
+pub fn filter_state(name: &str) -> String {
+    ["wasm.", name].concat()
+}
 
 /// Filter state with a cookie that was made: a value of `Set-Cookie`, which the route adds to the response.
 pub const COOKIE_STATE: &str = "cookie";
@@ -51,3 +66,21 @@ pub fn claim_path(path: &[String]) -> Vec<u8> {
 /// Pod labels that name the service of a workload, the first one present counts
 /// (Istio's canonical service: istio/pkg/model/proxy_workload, `CanonicalServiceLabel`).
 pub const SERVICE_LABELS: [&str; 3] = ["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"];
+
+/// The name of Envoy's route for one rule of a service: `<service>:<rule>`, and where the service has routes of its own
+/// kind `<service>:<route>:<rule>`.
+#[must_use]
+pub fn route_name(service: &str, route: Option<&str>, rule: &str) -> String {
+    match route {
+        Some(route) => [service, ":", route, ":", rule].concat(),
+        None => [service, ":", rule].concat(),
+    }
+}
+
+/// The route in a name that [`route_name`] made; none where the service has none of its own kind.
+#[must_use]
+pub fn route_in(name: &[u8]) -> Option<&[u8]> {
+    let mut parts = name.split(|byte| *byte == b':');
+    let (_service, route, _rule) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(route)
+}

@@ -1,21 +1,22 @@
 //! A configuration, compiled once: everything that a request could otherwise have to parse, format or allocate.
 
-use std::collections::BTreeMap;
+mod checks;
 
+use crate::carriers::Carriers;
+use crate::choice::destination::Destinations;
+use crate::choice::key::Keys;
 use crate::config::{self, Accept, Config, Mistake, Mode, Policy, Restore, Role, Telemetry};
-use crate::decision::Decision;
-use crate::destination::Destinations;
 use crate::edge::Rules;
 use crate::edge::facts::Properties;
 use crate::exempt::Exempt;
-use crate::headers::{Interest, Seen};
-use crate::key::Keys;
-use crate::memory::MAX_SECONDS;
-use crate::names::{SUBSET_HEADER, TENANT_LABEL};
-use crate::sticky::BUCKETS;
+use crate::ids::Kinds;
+use crate::names::TENANT_LABEL;
+use crate::request::headers::Interest;
+use crate::sanitise::Sanitiser;
 use crate::tenants::{TenantId, Tenants};
-use crate::world::World;
-use crate::{gateway, inbound, outbound, workload};
+use crate::workload::{self, Labels};
+
+use checks::Mistakes;
 
 /// What is known of the proxy that a plan is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Node {
     /// Its namespace; without one only names with a namespace are found.
     pub namespace: Option<String>,
     /// Those of its pod's labels that [`workload::labels`] names.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Is it a gateway? There the plugin for outbound does nothing: its match mode fits gateways too.
     pub is_router: bool,
 }
@@ -45,6 +46,10 @@ pub struct Plan {
     pub life: u64,
     /// Which headers it looks for.
     pub interest: Interest,
+    /// What is taken off where the mesh ends.
+    pub sanitiser: Sanitiser,
+    pub(crate) carriers: Carriers,
+    pub(crate) ids: Kinds,
     pub(crate) policy: Policy,
     /// Are tenants restored from memory, so that what comes in is worth remembering?
     pub(crate) remembers: bool,
@@ -56,9 +61,10 @@ pub struct Plan {
     pub(crate) worker: Option<TenantId>,
     /// Inbound: the subset that the pod is.
     pub(crate) subset: Option<Box<str>>,
-    exempt: Exempt,
+    pub(crate) exempt: Exempt,
+    /// A plugin for outbound at a gateway, where it does nothing.
+    pub(crate) inert: bool,
     mode: Mode,
-    inert: bool,
 }
 
 impl Plan {
@@ -74,11 +80,12 @@ impl Plan {
             return Err(mistakes.list);
         };
 
-        let mut interest = Interest::new(&config.header, config.role == Role::Gateway);
+        let mut interest = Interest::new(&config.header);
+        let carriers = Carriers::new(&config.header, &config.policy.carriers, &mut interest);
+        let ids = Kinds::new(&config.policy.ids, &mut interest);
         let edge = config.edge.as_ref();
         let mut properties = Properties::new(edge.and_then(|edge| edge.issuer.as_deref()));
         let keys = config.sticky.as_ref().map(|sticky| Keys::new(sticky, &mut interest, &mut properties));
-        edge.iter().flat_map(|edge| &edge.remove).for_each(|name| interest.refuse(name));
         let rules = edge.map_or(&[][..], |edge| &edge.rules);
         let rules = Rules::new(rules, &tenants, &mut interest, &mut properties).unwrap_or_else(|mistake| {
             mistakes.add(mistake.0, mistake.1);
@@ -101,8 +108,6 @@ impl Plan {
         let mut policy = config.policy.clone();
         let remembers = policy.restore.contains(&Restore::Memory);
         if config.role != Role::Outbound {
-            // What comes in is told apart by what it carries alone; memory and label are for what goes out.
-            policy.restore.retain(|place| *place == Restore::Baggage);
             policy.conflict = config::Conflict::Header;
         }
         Ok(Self {
@@ -115,6 +120,9 @@ impl Plan {
             destinations,
             life: u64::from(config.memory.seconds) * 1000,
             interest,
+            sanitiser: sanitiser(config),
+            carriers,
+            ids,
             policy,
             remembers,
             accept: edge.map(|edge| edge.accept).unwrap_or_default(),
@@ -124,18 +132,6 @@ impl Plan {
             exempt: Exempt::new(&config.exempt),
             mode: config.mode,
             inert: config.role == Role::Outbound && node.is_router,
-        })
-    }
-
-    /// Decides about one request. None: it is to be left alone, not even counted.
-    pub fn decide<'a, W: World>(&'a self, seen: &Seen<'a>, world: &mut W) -> Option<Decision<'a>> {
-        if self.inert || (self.role != Role::Gateway && self.exempt.covers(seen, world)) {
-            return None;
-        }
-        Some(match self.role {
-            Role::Inbound => inbound::decide(self, seen),
-            Role::Outbound | Role::Waypoint => outbound::decide(self, seen, world),
-            Role::Gateway => gateway::decide(self, seen, world),
         })
     }
 
@@ -152,131 +148,14 @@ impl Plan {
     }
 }
 
-#[derive(Default)]
-struct Mistakes {
-    list: Vec<Mistake>,
-}
-
-impl Mistakes {
-    fn add(&mut self, field: impl Into<String>, problem: impl Into<String>) {
-        self.list.push(Mistake { field: field.into(), problem: problem.into() });
+/// What no stranger may send, as the configuration says it: headers of the file's own, and ids that a user named, since a
+/// stranger who knows another user's could take it.
+fn sanitiser(config: &Config) -> Sanitiser {
+    let mut sanitiser = Sanitiser::new(&config.header, &config.policy.carriers);
+    if let Some(edge) = &config.edge {
+        edge.remove.iter().for_each(|name| sanitiser.refuse(name.as_bytes(), true));
+        let ids = config.policy.ids.iter().filter(|id| id.is_refused());
+        ids.flat_map(config::Id::headers).for_each(|name| sanitiser.refuse(name.as_bytes(), false));
     }
-
-    fn check(&mut self, config: &Config) {
-        if !is_header_name(&config.header) {
-            self.add("header", format!("`{}` cannot be the tenant header", config.header));
-        }
-        for (index, tenant) in config.tenants.iter().enumerate() {
-            self.check_name(&format!("tenants[{index}]"), tenant);
-        }
-        self.check_tenant(config, "default", &config.default);
-        if !(1..=MAX_SECONDS).contains(&config.memory.seconds) {
-            self.add("memory.seconds", format!("{} is not within 1 to {MAX_SECONDS}", config.memory.seconds));
-        }
-        for (index, tenant) in config.sticky.iter().flat_map(|sticky| &sticky.tenants).enumerate() {
-            self.check_tenant(config, &format!("sticky.tenants[{index}]"), tenant);
-        }
-        for (index, service) in config.services.iter().enumerate() {
-            self.check_service(config, &format!("services[{index}]"), service);
-        }
-    }
-
-    fn check_service(&mut self, config: &Config, path: &str, service: &config::Service) {
-        self.check_subset(service, &format!("{path}.baseline"), &service.baseline);
-        for (index, subset) in service.subsets.iter().enumerate() {
-            self.check_name(&format!("{path}.subsets[{index}]"), subset);
-        }
-        self.check_choices(config, service, path, &service.pins, service.rollout.as_ref());
-        for (index, route) in service.routes.iter().enumerate() {
-            let path = format!("{path}.routes[{index}]");
-            self.check_choices(config, service, &path, &route.pins, route.rollout.as_ref());
-        }
-    }
-
-    fn check_choices(
-        &mut self,
-        config: &Config,
-        service: &config::Service,
-        path: &str,
-        pins: &[config::Pin],
-        rollout: Option<&config::Rollout>,
-    ) {
-        for (index, pin) in pins.iter().enumerate() {
-            self.check_tenant(config, &format!("{path}.pins[{index}].tenant"), &pin.tenant);
-            self.check_subset(service, &format!("{path}.pins[{index}].subset"), &pin.subset);
-        }
-        let Some(rollout) = rollout else { return };
-        for (index, tenant) in rollout.tenants.iter().enumerate() {
-            self.check_tenant(config, &format!("{path}.rollout.tenants[{index}]"), tenant);
-        }
-        let mut sum = 0u32;
-        for (index, weight) in rollout.weights.iter().enumerate() {
-            self.check_subset(service, &format!("{path}.rollout.weights[{index}].subset"), &weight.subset);
-            sum += u32::from(weight.buckets);
-        }
-        if sum > u32::from(BUCKETS) {
-            self.add(format!("{path}.rollout.weights"), format!("{sum} buckets, but there are {BUCKETS}"));
-        }
-        if config.sticky.is_none() {
-            self.add("sticky", format!("missing, but {path} has a rollout"));
-        }
-    }
-
-    fn check_name(&mut self, field: &str, name: &str) {
-        if !is_name(name) {
-            self.add(field, format!("`{name}` is no name ({NAME_RULE})"));
-        }
-    }
-
-    fn check_tenant(&mut self, config: &Config, field: &str, name: &str) {
-        if !config.tenants.iter().any(|tenant| tenant == name) {
-            self.add(field, format!("`{name}` is not among the tenants"));
-        }
-    }
-
-    fn check_subset(&mut self, service: &config::Service, field: &str, name: &str) {
-        if !service.subsets.iter().any(|subset| subset == name) {
-            self.add(field, format!("`{name}` is not among the subsets of `{}`", service.name));
-        }
-    }
-}
-
-/// What a name looks like, in words.
-pub const NAME_RULE: &str = "1 to 63 letters, digits, `.`, `_` and `-`, with a letter or digit at both ends";
-
-/// Is this a name that a tenant, subset or salt may have: `[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?`, a
-/// Kubernetes label value?
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    let ends = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = name.as_bytes();
-    bytes.len() <= 63
-        && ends(bytes.first())
-        && ends(bytes.last())
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
-}
-
-/// Can this be the tenant header: a field name (RFC 9110, section 5.1) of at most 63 bytes that nothing else uses?
-#[must_use]
-pub fn is_header_name(name: &str) -> bool {
-    const TAKEN: [&str; 12] = [
-        "baggage",
-        "traceparent",
-        "tracestate",
-        "b3",
-        "x-b3-traceid",
-        "x-request-id",
-        "cookie",
-        "host",
-        "authorization",
-        "content-type",
-        "content-length",
-        "transfer-encoding",
-    ];
-    let lower = name.to_ascii_lowercase();
-    (1..=63).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-        && !TAKEN.contains(&&*lower)
-        && !lower.starts_with("x-graylane-")
-        && lower != SUBSET_HEADER
+    sanitiser
 }

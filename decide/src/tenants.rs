@@ -1,10 +1,9 @@
 //! The declared tenants, and what a value stands for among them.
 
-use std::collections::BTreeSet;
-
 use xxhash_rust::xxh64::xxh64;
 
-use crate::headers::{Field, Value};
+use crate::request::field::{Field, Value};
+use crate::sorted;
 
 /// A declared tenant, by its place in [`Tenants`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +38,17 @@ pub enum Claim {
     Unknown,
 }
 
+impl Claim {
+    /// The declared tenant, if it is one.
+    #[must_use]
+    pub fn known(self) -> Option<TenantId> {
+        match self {
+            Self::Known(tenant) => Some(tenant),
+            Self::Absent | Self::Unknown => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Tenant {
     name: Box<str>,
@@ -57,8 +67,8 @@ impl Tenants {
     /// From the declared names and the default one; none if the default is not declared, or there are over 65,535.
     #[must_use]
     pub fn new(names: &[String], default: &str) -> Option<Self> {
-        let mut ordered: BTreeSet<&str> = BTreeSet::new();
-        ordered.extend(names.iter().map(String::as_str));
+        let mut ordered: Vec<&str> = Vec::with_capacity(names.len());
+        names.iter().for_each(|name| sorted::insert(&mut ordered, name));
         let tenant =
             |name: &str| Tenant { name: name.into(), tag: Tag::of(name.as_bytes()), carries_unit: false };
         let list: Vec<Tenant> = ordered.into_iter().map(tenant).collect();

@@ -1,29 +1,45 @@
 //! What a pod's own labels say: which subset it is, and whose worker.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::config::WorkloadSubset;
 use crate::names::{SERVICE_LABELS, TENANT_LABEL};
+use crate::sorted;
+
+/// Labels of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels(Vec<(String, String)>);
+
+impl Labels {
+    /// The value of a label.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(is, _)| is == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromIterator<(String, String)> for Labels {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(labels: I) -> Self {
+        Self(labels.into_iter().collect())
+    }
+}
 
 /// The labels that have to be read before [`subset`] and the tenant of a worker are known.
 #[must_use]
-pub fn labels(workloads: &[WorkloadSubset]) -> BTreeSet<&str> {
-    let mut labels = BTreeSet::new();
-    labels.extend(workloads.iter().flat_map(|workload| &workload.labels).map(|label| label.name.as_str()));
-    labels.extend(SERVICE_LABELS);
-    labels.insert(TENANT_LABEL);
+pub fn labels(workloads: &[WorkloadSubset]) -> Vec<&str> {
+    let mut labels = Vec::new();
+    let named = workloads.iter().flat_map(|workload| &workload.labels).map(|label| label.name.as_str());
+    named.chain(SERVICE_LABELS).chain([TENANT_LABEL]).for_each(|label| sorted::insert(&mut labels, label));
     labels
 }
 
 /// The subset that a pod with these labels is. The most labels win; none where two names are left.
 #[must_use]
-pub fn subset<'a>(workloads: &'a [WorkloadSubset], pod: &BTreeMap<String, String>) -> Option<&'a str> {
-    let service = SERVICE_LABELS.iter().find_map(|label| pod.get(*label));
+pub fn subset<'a>(workloads: &'a [WorkloadSubset], pod: &Labels) -> Option<&'a str> {
+    let service = SERVICE_LABELS.iter().find_map(|label| pod.get(label));
     let fits = |workload: &&WorkloadSubset| {
         !workload.labels.is_empty()
             && workload.labels.iter().all(|label| pod.get(&label.name) == Some(&label.value))
             && (workload.services.is_empty()
-                || service.is_some_and(|service| workload.services.contains(service)))
+                || service.is_some_and(|service| workload.services.iter().any(|one| one == service)))
     };
     let fitting: Vec<&WorkloadSubset> = workloads.iter().filter(fits).collect();
     let most = fitting.iter().map(|workload| workload.labels.len()).max()?;

@@ -1,13 +1,16 @@
 //! What a decision may ask of its surroundings.
 
-use crate::memory::Recall;
-use crate::trace::Ids;
+use crate::ids::Ids;
+use crate::memory::{Marks, Recall};
 
 /// The surroundings of one request. Every answer may cost a host call, so a decision asks only where the answer
 /// matters, and nothing twice.
 pub trait World {
+    /// What the memory knows these ids by.
+    fn marks(&mut self, ids: &Ids<'_>) -> Marks;
+
     /// What the memory holds under these ids.
-    fn recall(&mut self, ids: &Ids<'_>) -> Recall;
+    fn recall(&mut self, marks: &Marks) -> Recall;
 
     /// The name of the cluster that the route chosen so far leads to; none where there is no route.
     fn cluster_name(&mut self) -> Option<Vec<u8>>;
@@ -30,7 +33,11 @@ pub trait World {
 pub struct Nothing;
 
 impl World for Nothing {
-    fn recall(&mut self, _: &Ids<'_>) -> Recall {
+    fn marks(&mut self, _: &Ids<'_>) -> Marks {
+        Marks::default()
+    }
+
+    fn recall(&mut self, _: &Marks) -> Recall {
         Recall::Unknown
     }
 

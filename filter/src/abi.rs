@@ -3,11 +3,12 @@
 //!
 //! A stream's end is no entry point, or every request would pay for one more way into the VM; see [`crate::contexts`].
 
-use crate::active;
+use graylane_serve::Fate;
+
 use crate::bytes;
 use crate::contexts;
+use crate::envoy::{self, Envoy};
 use crate::host;
-use crate::request;
 
 /// `FilterHeadersStatus`: go on.
 const CONTINUE: u32 = 0;
@@ -45,11 +46,11 @@ pub extern "C" fn proxy_on_context_create(id: u32, parent: u32) {
     }
 }
 
-/// A plugin's configuration comes in, its first or another. Never refused: see [`crate::active`].
+/// A plugin's configuration comes in, its first or another. Never refused.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_configure(id: u32, _size: u32) -> u32 {
     contexts::keep_living(|root| host::is_alive(root, id));
-    contexts::configured(id, active::load(host::configuration().as_deref().unwrap_or_default()));
+    contexts::configured(id, envoy::load());
     1
 }
 
@@ -57,7 +58,16 @@ pub extern "C" fn proxy_on_configure(id: u32, _size: u32) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_request_headers(id: u32, _count: u32, _end_of_stream: u32) -> u32 {
     match contexts::of_stream(id) {
-        Some(active) if request::handle(&active) == request::Fate::Answered => STOP,
+        Some(active) if graylane_serve::handle(&active, &mut Envoy) == Fate::Answered => STOP,
         _ => CONTINUE,
     }
+}
+
+/// A request's trailers come in. Envoy calls this for requests that have some, so that all others pay nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn proxy_on_request_trailers(id: u32, _count: u32) -> u32 {
+    if let Some(active) = contexts::of_stream(id) {
+        graylane_serve::trailers(&active, &mut Envoy);
+    }
+    CONTINUE
 }

@@ -6,11 +6,12 @@ use std::cell::Cell;
 use graylane_decide::plan::Node;
 use graylane_decide::{Plan, config};
 
-use crate::active::Active;
+use graylane_serve::{Fate, handle};
+
 use crate::counters::Counters;
+use crate::envoy::{Active, Envoy};
 use crate::host::HEADERS;
 use crate::pairs::encode;
-use crate::request::{Fate, handle};
 
 struct Counting;
 
@@ -55,7 +56,7 @@ fn allocations(active: &Active, headers: &[(&str, &str)]) -> u32 {
     // The first defines its metric.
     for _ in 0..3 {
         let before = ALLOCATIONS.get();
-        assert_eq!(handle(active), Fate::Passed);
+        assert_eq!(handle(active, &mut Envoy), Fate::Passed);
         last = ALLOCATIONS.get() - before;
     }
     last

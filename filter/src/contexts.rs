@@ -5,16 +5,16 @@
 //! has to be told when a stream ends; a plugin that is gone is noticed when the next one is configured.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::active::Active;
+use crate::envoy::Active;
 
 /// How many streams may begin before the first of them hands over its headers.
 const STREAMS: usize = 64;
 
 struct Contexts {
     /// Plugins by the ids of their root contexts; a handful.
-    roots: RefCell<Vec<(u32, Rc<Active>)>>,
+    roots: RefCell<Vec<(u32, Arc<Active>)>>,
     /// Streams and their roots, each in the place of its id.
     streams: [Cell<(u32, u32)>; STREAMS],
 }
@@ -35,7 +35,7 @@ pub fn opened(stream: u32, root: u32) {
 }
 
 /// A plugin runs with this from now on. It never keeps the direction: newer Envoys share one root context between both.
-pub fn configured(root: u32, active: Rc<Active>) {
+pub fn configured(root: u32, active: Arc<Active>) {
     CONTEXTS.with(|contexts| {
         let mut roots = contexts.roots.borrow_mut();
         match roots.iter_mut().find(|(id, _)| *id == root) {
@@ -52,13 +52,13 @@ pub fn keep_living(is_alive: impl Fn(u32) -> bool) {
 
 /// What a stream runs with. Envoy configures before it sends requests, and tells of a stream before it sends headers;
 /// of a host that does not, a request passes untouched, unless a gateway is among the plugins: that never opens.
-pub fn of_stream(stream: u32) -> Option<Rc<Active>> {
+pub fn of_stream(stream: u32) -> Option<Arc<Active>> {
     CONTEXTS.with(|contexts| {
         let roots = contexts.roots.borrow();
         let begun = contexts.streams.get(stream as usize % STREAMS).map(Cell::get);
         let root = begun.filter(|(id, _)| *id == stream).map(|(_, root)| root);
         match root.and_then(|root| roots.iter().find(|(id, _)| *id == root)) {
-            Some((_, active)) => Some(Rc::clone(active)),
+            Some((_, active)) => Some(Arc::clone(active)),
             None => roots.iter().find_map(|(_, active)| active.closed()),
         }
     })
@@ -66,24 +66,24 @@ pub fn of_stream(stream: u32) -> Option<Rc<Active>> {
 
 #[cfg(test)]
 mod tests {
-    use graylane_decide::headers::Interest;
+    use graylane_decide::Sanitiser;
 
     use super::*;
 
-    fn is_open(active: Option<Rc<Active>>) -> Option<bool> {
+    fn is_open(active: Option<Arc<Active>>) -> Option<bool> {
         active.map(|active| matches!(*active, Active::Open))
     }
 
     #[test]
     fn streams_find_their_plugin_and_dead_plugins_go() {
-        configured(1, Rc::new(Active::Open));
+        configured(1, Arc::new(Active::Open));
         opened(7, 1);
         assert_eq!(is_open(of_stream(7)), Some(true));
         for stranger in [0, 1, 8, 7 + 64, u32::MAX] {
             assert_eq!(is_open(of_stream(stranger)), None, "{stranger}");
         }
         // A gateway takes what nobody told of.
-        configured(2, Rc::new(Active::Closed(Interest::new("tenant", true))));
+        configured(2, Arc::new(Active::Closed(Sanitiser::new("tenant", &[]))));
         opened(8, 2);
         for stream in [8, 0, 9, u32::MAX] {
             assert_eq!(is_open(of_stream(stream)), Some(false), "{stream}");

@@ -5,26 +5,25 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use graylane_decide::decision::{Rejection, Source};
-use graylane_decide::memory::Remembered;
 use graylane_decide::metrics::{self, Series};
 use graylane_decide::{Decision, Plan, Role};
+use graylane_serve::Count;
 
 use crate::host::{self, Metric};
 
 thread_local! {
-    /// Ids by name: `define_metric` takes a new id at every call, so a new configuration looks here first.
-    static DEFINED: RefCell<HashMap<String, u32, BuildHasherDefault<Mixer>>> = RefCell::default();
+    /// Ids by name, sorted: `define_metric` takes a new id at every call, so a new configuration looks here first.
+    static DEFINED: RefCell<Vec<(String, u32)>> = const { RefCell::new(Vec::new()) };
 }
 
 fn define(kind: Metric, name: String) -> Option<u32> {
-    DEFINED.with_borrow_mut(|defined| {
-        if let Some(id) = defined.get(&name) {
-            return Some(*id);
+    DEFINED.with_borrow_mut(|defined| match defined.binary_search_by(|(known, _)| known.cmp(&name)) {
+        Ok(place) => defined.get(place).map(|(_, id)| *id),
+        Err(place) => {
+            let id = host::define_metric(kind, &name)?;
+            defined.insert(place, (name, id));
+            Some(id)
         }
-        let id = host::define_metric(kind, &name)?;
-        defined.insert(name, id);
-        Some(id)
     })
 }
 
@@ -44,8 +43,25 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Counts a request that was decided.
-    pub fn count(&self, plan: &Plan, decision: &Decision<'_>) {
+    /// Counts.
+    pub fn count(&self, plan: &Plan, count: Count<'_>) {
+        let add = |name: String, by: u32| {
+            if let Some(id) = define(Metric::Counter, name) {
+                host::increment_metric(id, by);
+            }
+        };
+        match count {
+            Count::Request(decision) => self.request(plan, decision),
+            Count::Rejected(rejection) => add(metrics::rejected(plan.role, rejection), 1),
+            Count::Conflict(with) => add(metrics::conflicts(plan.role, with), 1),
+            Count::WouldRemove => add(metrics::of_role(plan.role, metrics::WOULD_REMOVE), 1),
+            Count::Evicted(by) => add(metrics::of_role(plan.role, metrics::EVICTED), by),
+            Count::Lost(by) => add(metrics::of_role(plan.role, metrics::LOST), by),
+        }
+    }
+
+    /// The everyday path: no name is made, the series' number is known.
+    fn request(&self, plan: &Plan, decision: &Decision<'_>) {
         let series = Series::of(decision);
         let known = self.requests.borrow().get(&series).copied();
         let id = known.or_else(|| {
@@ -55,31 +71,6 @@ impl Counters {
         });
         if let Some(id) = id {
             host::increment_metric(id, 1);
-        }
-    }
-
-    /// Counts a request that was turned away.
-    pub fn count_rejected(plan: &Plan, rejection: Rejection) {
-        if let Some(id) = define(Metric::Counter, metrics::rejected(plan.role, rejection)) {
-            host::increment_metric(id, 1);
-        }
-    }
-
-    /// Counts a request whose header and this named different tenants.
-    pub fn count_conflict(plan: &Plan, with: Source) {
-        if let Some(id) = define(Metric::Counter, metrics::conflicts(plan.role, with)) {
-            host::increment_metric(id, 1);
-        }
-    }
-
-    /// Counts what the memory could not keep.
-    pub fn count_remembered(plan: &Plan, remembered: Remembered) {
-        for (metric, count) in [(metrics::EVICTED, remembered.evicted), (metrics::LOST, remembered.lost)] {
-            if count > 0
-                && let Some(id) = define(Metric::Counter, metrics::of_role(plan.role, metric))
-            {
-                host::increment_metric(id, count);
-            }
         }
     }
 }

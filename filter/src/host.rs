@@ -7,7 +7,8 @@
 
 use std::ptr;
 
-use graylane_decide::memory::Saved;
+use graylane_decide::memory::cas::Write;
+use graylane_serve::Level;
 
 use crate::bytes::Bytes;
 
@@ -16,8 +17,15 @@ const OK: u32 = 0;
 const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
 
-/// `WasmHeaderMapType::RequestHeaders`.
-const REQUEST_HEADERS: u32 = 0;
+/// `WasmHeaderMapType`.
+#[derive(Clone, Copy)]
+pub enum Map {
+    /// Headers of the request.
+    RequestHeaders = 0,
+    /// Trailers of the request.
+    RequestTrailers = 1,
+}
+
 /// `WasmBufferType::PluginConfiguration`.
 const PLUGIN_CONFIGURATION: u32 = 7;
 
@@ -120,11 +128,11 @@ pub fn configuration() -> Option<Vec<u8>> {
     owned(status, data, size).map(Bytes::into_vec)
 }
 
-/// All headers of the request, in the ABI's encoding of pairs; see `pairs`.
-pub fn request_headers() -> Option<Bytes> {
+/// All pairs of a map, in the ABI's encoding; see `pairs`.
+pub fn pairs(map: Map) -> Option<Bytes> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: both are valid for writes.
-    let status = unsafe { sys::proxy_get_header_map_pairs(REQUEST_HEADERS, &raw mut data, &raw mut size) };
+    let status = unsafe { sys::proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
     owned(status, data, size)
 }
 
@@ -133,7 +141,7 @@ pub fn set_request_header(name: &[u8], value: &[u8]) {
     // SAFETY: both slices are valid for reads. A refusal leaves the request as it was, which is all that can be done.
     let _ = unsafe {
         sys::proxy_replace_header_map_value(
-            REQUEST_HEADERS,
+            Map::RequestHeaders as u32,
             name.as_ptr(),
             name.len(),
             value.as_ptr(),
@@ -142,10 +150,10 @@ pub fn set_request_header(name: &[u8], value: &[u8]) {
     };
 }
 
-/// Removes all lines of a request header.
-pub fn remove_request_header(name: &[u8]) {
+/// Removes all lines of a name from a map.
+pub fn remove(map: Map, name: &[u8]) {
     // SAFETY: as above.
-    let _ = unsafe { sys::proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
+    let _ = unsafe { sys::proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
 }
 
 /// A property; the parts of its path are joined by NUL. None where it does not exist.
@@ -173,12 +181,12 @@ pub fn shared_data(key: &[u8]) -> Option<(Vec<u8>, u32)> {
 }
 
 /// Writes a value of the shared data if its number is still `cas`.
-pub fn set_shared_data(key: &[u8], value: &[u8], cas: u32) -> Saved {
+pub fn set_shared_data(key: &[u8], value: &[u8], cas: u32) -> Write {
     // SAFETY: both slices are valid for reads.
     match unsafe { sys::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) } {
-        OK => Saved::Yes,
-        CAS_MISMATCH => Saved::Changed,
-        _ => Saved::Failed,
+        OK => Write::Done,
+        CAS_MISMATCH => Write::Changed,
+        _ => Write::Refused,
     }
 }
 
@@ -247,21 +255,15 @@ pub fn reply(status: u32, details: &str, body: &str, grpc_status: u32) -> bool {
     result == OK
 }
 
-/// How much a line of the log matters; `LogLevel` of the ABI.
-#[derive(Clone, Copy)]
-pub enum Level {
-    /// For who wants to know.
-    Info = 2,
-    /// Somebody should look.
-    Warn = 3,
-    /// Somebody has to.
-    Error = 4,
-}
-
-/// Writes a line to Envoy's log.
+/// Writes a line to Envoy's log; levels are those of the ABI's `LogLevel`.
 pub fn log(level: Level, message: &str) {
+    let level = match level {
+        Level::Info => 2,
+        Level::Warn => 3,
+        Level::Error => 4,
+    };
     // SAFETY: the message is valid for reads.
-    let _ = unsafe { sys::proxy_log(level as u32, message.as_ptr(), message.len()) };
+    let _ = unsafe { sys::proxy_log(level, message.as_ptr(), message.len()) };
 }
 
 /// Is there a context of this id? Envoy says so when asked to act for it; then it is told to act for `own` again.

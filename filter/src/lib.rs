@@ -1,4 +1,4 @@
-//! graylane in Envoy: a thin adapter between proxy-wasm and [`graylane_decide`].
+//! graylane in Envoy: a thin adapter between proxy-wasm and [`graylane_serve`].
 //!
 //! | file | its subject |
 //! |-|-|
@@ -7,8 +7,7 @@
 //! | `contexts` | which plan a stream runs with |
 //! | `bytes` | memory for what the host returns |
 //! | `pairs` | header pairs, walked in place |
-//! | `active` | what a plugin runs with: a plan, or what is left without one |
-//! | `request` | a request comes in |
+//! | `envoy` | a request in Envoy, as the layer over all hosts wants it |
 //! | `shared` | the memory's slots in the host's shared data |
 //! | `counters` | metrics, each defined once |
 //!
@@ -20,13 +19,12 @@
 )]
 
 mod abi;
-mod active;
 #[cfg(test)]
 mod allocations;
 mod bytes;
 mod contexts;
 mod counters;
+mod envoy;
 mod host;
 mod pairs;
-mod request;
 mod shared;

@@ -4,6 +4,7 @@
 //! all u32 little-endian; then per pair the name, a NUL, the value, a NUL.
 
 /// A walk over the pairs. What does not fit the encoding ends it.
+#[derive(Clone)]
 pub struct Pairs<'a> {
     sizes: std::slice::Iter<'a, [u8; 8]>,
     text: &'a [u8],

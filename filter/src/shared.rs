@@ -1,6 +1,7 @@
 //! The memory in the host's shared data, and the secret that all VMs of the process agree on.
 
-use graylane_decide::memory::{IF_ABSENT, Memory, SECRET_KEY, Saved, Store};
+use graylane_decide::memory::cas::{self, IF_ABSENT, Write};
+use graylane_decide::memory::{Memory, SECRET_KEY};
 
 use crate::host;
 
@@ -31,12 +32,12 @@ impl Key {
     }
 }
 
-impl Store for SharedData {
+impl cas::SharedData for SharedData {
     fn load(&mut self, slot: u32) -> Option<(Vec<u8>, u32)> {
         host::shared_data(Key::of(slot).bytes())
     }
 
-    fn save(&mut self, slot: u32, value: &[u8], cas: u32) -> Saved {
+    fn save(&mut self, slot: u32, value: &[u8], cas: u32) -> Write {
         host::set_shared_data(Key::of(slot).bytes(), value, cas)
     }
 }
@@ -54,8 +55,8 @@ pub fn memory() -> Memory {
     // Without randomness a client who knows that could aim at one slot: lost entries, never wrong ones.
     let made = host::random().unwrap_or_default();
     let secret = match host::set_shared_data(key, &made.to_le_bytes(), cas) {
-        Saved::Yes => made,
-        Saved::Changed | Saved::Failed => match known() {
+        Write::Done => made,
+        Write::Changed | Write::Refused => match known() {
             Some((Some(secret), _)) => u64::from_le_bytes(secret),
             _ => made,
         },

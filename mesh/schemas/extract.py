@@ -20,6 +20,7 @@ KINDS = {
     "TrafficExtension": "v1alpha1",
     "Telemetry": "v1",
     "RequestAuthentication": "v1",
+    "EnvoyFilter": "v1alpha3",
     "PrometheusRule": "v1",
     "AlertmanagerConfig": "v1alpha1",
 }

@@ -1,6 +1,7 @@
 //! Does the file make sense? Everything that its shape cannot say, all at once.
 
 mod alerts;
+mod carriers;
 mod edge;
 mod guards;
 mod istio;
@@ -60,6 +61,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
     let mut checker = Checker { project, findings };
     tenants::check(&mut checker);
     policy::check(&mut checker);
+    carriers::check(&mut checker);
     services::check(&mut checker);
     sticky::check(&mut checker);
     edge::check(&mut checker);
@@ -93,6 +95,10 @@ impl<'a> Checker<'a> {
     /// At the key of a path.
     fn error_at_key(&mut self, path: &[&str], message: impl Into<String>) -> &mut Finding {
         self.findings.error(self.project.key(path), message)
+    }
+
+    fn note(&mut self, path: &[&str], message: impl Into<String>) -> &mut Finding {
+        self.findings.note(self.project.span(path), message)
     }
 
     fn warning(&mut self, path: &[&str], message: impl Into<String>) -> &mut Finding {

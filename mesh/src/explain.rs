@@ -14,7 +14,8 @@ mod request;
 mod table;
 
 use anyhow::{Result, bail, ensure};
-use graylane_decide::decision::{Reason, Rejection};
+use graylane_decide::names::route_name;
+use graylane_decide::why::{Reason, Rejection};
 use serde::Serialize;
 
 use crate::document::Project;
@@ -164,7 +165,7 @@ fn target(to: &str, service: Option<&Service>, route: Option<&str>) -> Target {
             authority: service.port.map_or(service.host.clone(), |port| format!("{}:{port}", service.host)),
             public: service.expose.hosts.first().cloned(),
             cluster: format!("outbound|{}||{}", service.port.unwrap_or(80), service.host),
-            route: route.map(|route| format!("{}:{route}:rule", service.name)),
+            route: route.map(|route| route_name(&service.name, Some(route), "rule")),
         },
         // A host that the file does not list is outside, as Istio calls it.
         None => Target {

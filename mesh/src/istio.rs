@@ -20,6 +20,7 @@ schema!(WASM_PLUGIN, "WasmPlugin");
 schema!(TRAFFIC_EXTENSION, "TrafficExtension");
 schema!(TELEMETRY, "Telemetry");
 schema!(REQUEST_AUTHENTICATION, "RequestAuthentication");
+schema!(ENVOY_FILTER, "EnvoyFilter");
 
 /// The schema of a kind's resources.
 #[must_use]
@@ -32,6 +33,7 @@ pub fn schema(kind: &str) -> Option<&'static Json> {
         "TrafficExtension" => &TRAFFIC_EXTENSION,
         "Telemetry" => &TELEMETRY,
         "RequestAuthentication" => &REQUEST_AUTHENTICATION,
+        "EnvoyFilter" => &ENVOY_FILTER,
         _ => return None,
     })
 }

@@ -2,15 +2,16 @@
 
 mod edge;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use graylane_decide::choice::sticky::BUCKETS;
 use graylane_decide::config::{
-    Config, End, Exempt, Label, Memory, Pin, Policy, Role, Rollout, Route, Service, Sticky, Telemetry,
-    VERSION, Weight, WorkloadSubset,
+    Carrier, Config, End, Exempt, Label, Memory, OLDEST_VERSION, Pin, Policy, Role, Rollout, Route, Service,
+    Sticky, Telemetry, VERSION, Weight, WorkloadSubset,
 };
-use graylane_decide::sticky::BUCKETS;
 use sha2::{Digest as _, Sha256};
 
+use crate::document::model::Document;
 use crate::mesh::{self, Mesh};
 
 pub use edge::{condition, rule, text};
@@ -41,25 +42,28 @@ pub fn without_choices(mesh: &Mesh, role: Role) -> Config {
 }
 
 fn without_revision(mesh: &Mesh, role: Role) -> Config {
-    let policy = &mesh.document.policy;
+    let said = &mesh.document.policy;
+    let policy = Policy {
+        missing: said.missing,
+        unknown: said.unknown,
+        conflict: said.conflict,
+        restore: said.restore.clone(),
+        carriers: said.carriers.clone(),
+        ids: said.ids.clone(),
+    };
     let knows_destinations = role != Role::Inbound;
     Config {
-        version: VERSION,
+        version: if policy.needs_version_2() { VERSION } else { OLDEST_VERSION },
         role,
         revision: String::new(),
         mode: mesh.mode,
         header: mesh.header.clone(),
         tenants: mesh.tenants.clone(),
         default: mesh.default.clone(),
-        policy: Policy {
-            missing: policy.missing,
-            unknown: policy.unknown,
-            conflict: policy.conflict,
-            restore: policy.restore.clone(),
-        },
+        policy,
         exempt: match role {
             Role::Gateway => Exempt::default(),
-            _ => Exempt { paths: policy.exempt.paths.clone(), ports: policy.exempt.ports.clone() },
+            _ => Exempt { paths: said.exempt.paths.clone(), ports: said.exempt.ports.clone() },
         },
         memory: Memory { seconds: mesh.remember },
         cluster_domain: mesh.document.mesh.cluster_domain.clone(),
@@ -74,6 +78,26 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
         },
         edge: (role == Role::Gateway).then(|| edge::edge(mesh)),
     }
+}
+
+/// Headers besides the tenant header that the gateway removes, in order of their names: those of the file, those that
+/// carry tenant and unit under a name of the user's own, and ids that a user named.
+#[must_use]
+pub fn removed_at_the_edge(mesh: &Mesh) -> Vec<String> {
+    let policy = &mesh.document.policy;
+    let own = policy.carriers.iter().filter_map(|carrier| match carrier {
+        Carrier::Header(name) => Some(name.to_ascii_lowercase()),
+        Carrier::OtBaggage | Carrier::Uberctx | Carrier::CorrelationContext | Carrier::Sw8Correlation => None,
+    });
+    let ids = policy.ids.iter().filter(|id| id.is_refused()).flat_map(graylane_decide::config::Id::headers);
+    let all = names_removed_at_the_edge(&mesh.document).into_iter().chain(own).chain(ids.map(str::to_owned));
+    all.collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+/// The headers of `edge.remove`, lower case, as they are written.
+#[must_use]
+pub fn names_removed_at_the_edge(document: &Document) -> Vec<String> {
+    document.edge.remove.iter().map(|name| name.to_ascii_lowercase()).collect()
 }
 
 fn sticky(mesh: &Mesh, role: Role) -> Option<Sticky> {

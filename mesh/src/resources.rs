@@ -16,6 +16,7 @@ mod prometheus_rule;
 mod request_authentication;
 mod telemetry;
 mod topic;
+mod trace_context;
 mod virtual_service;
 
 use std::borrow::Cow;
@@ -33,6 +34,7 @@ pub use files::{Written, files};
 pub use mesh_config::mesh_config;
 pub use overlay::files as overlays;
 pub use telemetry::{check_merge, existing as existing_telemetries};
+pub use trace_context::mutation as trace_mutation;
 pub use virtual_service::{exposed_frame, exposed_places, host_blocks};
 
 /// What kind of resource; ordered as they are safely applied.
@@ -52,6 +54,8 @@ pub enum Kind {
     Telemetry,
     /// Which tokens are verified.
     RequestAuthentication,
+    /// What no Istio type can say: which trace headers a gateway takes off.
+    EnvoyFilter,
     /// Alerts.
     PrometheusRule,
     /// Whom alerts call.
@@ -62,7 +66,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::KafkaTopic,
         Self::DestinationRule,
         Self::WasmPlugin,
@@ -70,6 +74,7 @@ impl Kind {
         Self::VirtualService,
         Self::Telemetry,
         Self::RequestAuthentication,
+        Self::EnvoyFilter,
         Self::PrometheusRule,
         Self::AlertmanagerConfig,
         Self::ConfigMap,
@@ -86,6 +91,7 @@ impl Kind {
             Self::VirtualService => "VirtualService",
             Self::Telemetry => "Telemetry",
             Self::RequestAuthentication => "RequestAuthentication",
+            Self::EnvoyFilter => "EnvoyFilter",
             Self::PrometheusRule => "PrometheusRule",
             Self::AlertmanagerConfig => "AlertmanagerConfig",
             Self::ConfigMap => "ConfigMap",
@@ -101,6 +107,7 @@ impl Kind {
             Self::WasmPlugin | Self::TrafficExtension => "extensions.istio.io/v1alpha1",
             Self::Telemetry => "telemetry.istio.io/v1",
             Self::RequestAuthentication => "security.istio.io/v1",
+            Self::EnvoyFilter => "networking.istio.io/v1alpha3",
             Self::PrometheusRule => "monitoring.coreos.com/v1",
             Self::AlertmanagerConfig => "monitoring.coreos.com/v1alpha1",
             Self::ConfigMap => "v1",
@@ -307,6 +314,7 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     all.extend(virtual_service::all(mesh, options.without_filter));
     if !options.without_filter {
         all.extend(request_authentication::all(mesh));
+        all.extend(trace_context::all(mesh));
     }
     all.extend(telemetry::all(mesh, options));
     if !options.without_filter {

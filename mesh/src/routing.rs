@@ -3,7 +3,7 @@
 //! They are right without the filter: tenants go by header, weights split (though not sticky). The filter only adds a
 //! header that the first rules look at.
 
-use graylane_decide::names::SUBSET_HEADER;
+use graylane_decide::names::{SUBSET_HEADER, route_name};
 
 use crate::mesh::{Mesh, Route, Service};
 
@@ -41,12 +41,8 @@ pub fn rules<'a>(mesh: &Mesh, service: &'a Service) -> Vec<Rule<'a>> {
 /// The rules of one route.
 #[must_use]
 pub fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rule<'a>> {
-    let place = match &route.name {
-        Some(name) => format!("{}:{name}", service.name),
-        None => service.name.clone(),
-    };
     let rule = |name: String, header: Option<(&str, String)>, subsets: Vec<(String, u32)>| Rule {
-        name: format!("{place}:{name}"),
+        name: route_name(&service.name, route.name.as_deref(), &name),
         route,
         header: header.map(|(name, value)| (name.to_owned(), value)),
         subsets,
@@ -88,7 +84,10 @@ pub fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rul
     rules.extend(others.map(|name| rule(format!("baseline-{name}"), tenant(name), one(&route.baseline))));
     let canaries: u32 = rollout.weights.iter().map(|weight| u32::from(weight.buckets)).sum();
     let shares = rollout.weights.iter().map(|weight| (weight.subset.clone(), u32::from(weight.buckets)));
-    let rest = (route.baseline.clone(), u32::from(graylane_decide::sticky::BUCKETS).saturating_sub(canaries));
+    let rest = (
+        route.baseline.clone(),
+        u32::from(graylane_decide::choice::sticky::BUCKETS).saturating_sub(canaries),
+    );
     let subsets = shares.chain([rest]).filter(|(_, weight)| *weight > 0).collect();
     rules.push(rule("rollout".to_owned(), None, subsets));
     rules

@@ -81,6 +81,9 @@ pub struct Case {
     pub certificate: Option<String>,
     /// The request's headers.
     pub request: Vec<Header>,
+    /// Its trailers.
+    #[serde(default)]
+    pub trailers: Vec<Header>,
     /// What is to become of it.
     pub want: Want,
     /// Why it does not run in Envoy.
@@ -123,6 +126,8 @@ pub struct Want {
     pub set: BTreeMap<String, String>,
     /// Headers that are gone.
     pub remove: Vec<String>,
+    /// Names of the trailers that stay, in their order.
+    pub trailers: Vec<String>,
     /// The decision: only what is given is compared.
     pub tenant: Option<String>,
     /// Where the tenant came from.
@@ -224,7 +229,8 @@ impl Ids {
     pub fn of(number: u64) -> Self {
         Self {
             uuid: format!("{number:08x}-0000-4000-8000-000000000000"),
-            trace: format!("{number:016x}8448eb211c80319c"),
+            // Either half is its own: ids are recognised by the low one.
+            trace: format!("{number:016x}8448eb21{number:08x}"),
         }
     }
 

@@ -37,23 +37,55 @@ pub fn serve_with(body: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Re
 fn answer(mut stream: TcpStream, body: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     stream.set_read_timeout(Some(LIMIT))?;
     loop {
-        let body = body(&head(&mut stream)?);
+        let head = head(&mut stream)?;
+        let trailers = if is_chunked(&head) { trailers(&mut stream)? } else { Vec::new() };
+        let body = [body(&head), trailers].concat();
         write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())?;
         stream.write_all(&body)?;
     }
 }
 
-/// Reads up to the blank line, byte by byte: nobody sends the next request before the answer to this one.
+/// Reads up to the blank line, so that nothing behind it is taken.
 fn head(stream: &mut TcpStream) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut buffer = [0; 16 * 1024];
     while !head.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut buffer)? {
-            0 => bail!("the connection ended"),
-            size => head.extend_from_slice(&buffer[..size]),
+        let size = stream.peek(&mut buffer)?;
+        if size == 0 {
+            bail!("the connection ended");
         }
+        // Up to the blank line, or all that has come so far.
+        let before = head.len();
+        head.extend_from_slice(&buffer[..size]);
+        let from = before.saturating_sub(3);
+        if let Some(end) = head[from..].windows(4).position(|window| window == b"\r\n\r\n") {
+            head.truncate(from + end + 4);
+        }
+        let taken = head.len() - before;
+        stream.read_exact(&mut buffer[..taken])?;
     }
     Ok(head)
+}
+
+fn is_chunked(head: &[u8]) -> bool {
+    head.to_ascii_lowercase().windows(26).any(|window| window == b"transfer-encoding: chunked")
+}
+
+/// What the name of a trailer begins with in an answer: no header's name has a slash.
+pub const TRAILER: &str = "trailer/";
+
+/// The trailers of a request without a body, as lines for the answer. They come behind its head, or have come with it.
+fn trailers(stream: &mut TcpStream) -> Result<Vec<u8>> {
+    let mut rest = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    while !(rest == b"0\r\n\r\n" || rest.ends_with(b"\r\n\r\n")) {
+        match stream.read(&mut buffer)? {
+            0 => bail!("the connection ended"),
+            size => rest.extend_from_slice(&buffer[..size]),
+        }
+    }
+    let lines = rest.split(|byte| *byte == b'\n').skip(1).filter(|line| line.len() > 1);
+    Ok(lines.flat_map(|line| [TRAILER.as_bytes(), line, b"\n"].concat()).collect())
 }
 
 /// An answer.

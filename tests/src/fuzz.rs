@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use graylane_decide::edge::{dfa::Dfa, facts, network::Network};
-use graylane_decide::memory::Recall;
-use graylane_decide::trace::Ids;
-use graylane_decide::{Plan, Seen, World, authority, config, names, plan::Node, query};
+use graylane_decide::ids::Ids;
+use graylane_decide::memory::{Marks, Recall};
+use graylane_decide::request::{authority, query};
+use graylane_decide::{Plan, World, config, names, plan::Node};
 
 /// The issuer of examples/edge.
 const ISSUER: &str = "https://id.example";
@@ -77,7 +78,11 @@ fn input(data: &[u8]) -> Input<'_> {
 }
 
 impl World for Input<'_> {
-    fn recall(&mut self, _: &Ids<'_>) -> Recall {
+    fn marks(&mut self, _: &Ids<'_>) -> Marks {
+        panic!("a gateway asked its memory");
+    }
+
+    fn recall(&mut self, _: &Marks) -> Recall {
         panic!("a gateway asked its memory");
     }
 
@@ -161,8 +166,7 @@ pub fn edge(plan: &Plan, data: &[u8]) {
     let mut input = input(data);
     let want = input.tenant();
     let headers = input.headers.clone();
-    let seen = Seen::walk(&plan.interest, headers.iter().copied());
-    let decision = plan.decide(&seen, &mut input).expect("a gateway leaves nothing alone");
+    let decision = plan.decide(headers.iter().copied(), &mut input).expect("a gateway leaves nothing alone");
     assert_eq!(plan.tenants.name(decision.tenant), want, "{:?}", String::from_utf8_lossy(data));
     assert_eq!(decision.rule.is_some(), want != "green");
     assert!(decision.rejection.is_none());

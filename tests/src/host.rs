@@ -154,6 +154,25 @@ impl Vm {
         Ok(Seen { headers: stream.headers, state: stream.state, reply: stream.reply, calls })
     }
 
+    /// Sends the trailers of a request through a plugin: those that stay, and what was asked of the host.
+    ///
+    /// # Errors
+    /// When the module traps.
+    pub fn trailers(&mut self, plugin: Plugin, trailers: &[(String, Vec<u8>)]) -> Result<Seen> {
+        let id = self.context(plugin.0.cast_signed())?;
+        let trailers: Vec<(String, Vec<u8>)> =
+            trailers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+        let count = i32::try_from(trailers.len())?;
+        self.state().stream = Some(Stream { trailers, ..Stream::default() });
+        self.state().calls = Calls::default();
+        let action = self.call("proxy_on_request_trailers", &[id.cast_signed(), count])?;
+        anyhow::ensure!(action == 0, "trailers are not stopped");
+        let calls = std::mem::take(&mut self.state().calls);
+        let stream = self.state().stream.take().unwrap_or_default();
+        self.end(id)?;
+        Ok(Seen { headers: stream.trailers, state: stream.state, reply: stream.reply, calls })
+    }
+
     /// An earlier filter answered: a context is made and deleted, and no request is seen in between.
     ///
     /// # Errors

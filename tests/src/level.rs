@@ -26,6 +26,8 @@ pub struct Request<'a> {
     pub token: Option<(&'a Claims, Option<Flaw>)>,
     /// URI SAN of the client's certificate.
     pub certificate: Option<&'a str>,
+    /// Its trailers.
+    pub trailers: Headers,
     /// What else is known of the caller: properties, as Envoy has them.
     pub properties: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -37,7 +39,16 @@ impl<'a> Request<'a> {
     /// A request that leads to a cluster, and nothing more.
     #[must_use]
     pub fn new(role: Role, headers: Headers, cluster: Option<&'a str>) -> Self {
-        Self { role, headers, cluster, route: None, token: None, certificate: None, properties: Vec::new() }
+        Self {
+            role,
+            headers,
+            cluster,
+            route: None,
+            token: None,
+            certificate: None,
+            trailers: Headers::new(),
+            properties: Vec::new(),
+        }
     }
 }
 
@@ -52,6 +63,15 @@ impl Request<'_> {
         for (name, value) in self.headers.iter().filter(|(name, _)| !name.starts_with(':')).chain(further) {
             head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
+        if self.trailers.is_empty() {
+            head.extend_from_slice(b"\r\n");
+            return head;
+        }
+        // No body, and trailers behind it (RFC 9112, section 7.1).
+        head.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n0\r\n");
+        for (name, value) in &self.trailers {
+            head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
         head.extend_from_slice(b"\r\n");
         head
     }
@@ -62,6 +82,8 @@ impl Request<'_> {
 pub struct Outcome {
     /// Its headers, in order.
     pub headers: Headers,
+    /// Names of its trailers, in order.
+    pub trailers: Vec<String>,
     /// Status and body of an answer of the filter's own.
     pub reply: Option<(u32, String)>,
     /// Tenant, source and subset; empty for none, and for a request that was left alone.

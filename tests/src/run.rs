@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
-use graylane_decide::sticky::{Seed, Unit};
+use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::{Role, names};
 
 use crate::case::{Case, Headers, Ids, Suite, Want, headers};
@@ -14,7 +14,7 @@ use crate::token;
 pub const DEFAULT_CLUSTER: &str = "outbound|8080||elsewhere.shop.svc.cluster.local";
 
 /// Headers that Envoy itself adds or rewrites on the way, and pseudo headers, which are no lines there.
-const ENVOYS_OWN: [&str; 8] = [
+const ENVOYS_OWN: [&str; 9] = [
     "host",
     // Where a case has a token, it is sent in Envoy only.
     "authorization",
@@ -24,6 +24,8 @@ const ENVOYS_OWN: [&str; 8] = [
     "x-envoy-internal",
     "x-envoy-attempt-count",
     "accept-encoding",
+    // Of a request with trailers.
+    "transfer-encoding",
 ];
 
 /// What went wrong with a case; none if nothing did.
@@ -43,6 +45,7 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
         token: case.token.as_ref().map(|claims| (claims, case.flaw)),
         certificate: case.certificate.as_deref(),
         properties: properties(case),
+        trailers: headers(&case.trailers, &ids)?,
         ..Request::new(suite.role, sent.clone(), cluster)
     })?;
     let mut table = Table::default();
@@ -93,6 +96,7 @@ fn compare(case: &Case, ids: &Ids, sent: &Headers, got: &Outcome, table: &mut Ta
     let edits = want.set.iter().map(|(name, value)| (name.clone(), Some(ids.text(value))));
     let gone = want.remove.iter().map(|name| (name.clone(), None));
     table.headers("", &edited(sent, edits.chain(gone).collect()), &got.headers);
+    table.row("trailers", &want.trailers.join(", "), &got.trailers.join(", "));
     let lane = got.lane.clone().unwrap_or_default();
     for (what, want, got) in [
         ("tenant", &want.tenant, &lane[0]),

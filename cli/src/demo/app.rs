@@ -12,12 +12,10 @@ use anyhow::Result;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use graylane_decide::names::DEBUG_HEADER;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-
-/// Response header that says how a request was decided.
-pub const DEBUG_HEADER: &str = "x-graylane-debug";
 
 /// What an application copies from the request it got to the one it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

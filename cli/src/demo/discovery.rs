@@ -12,12 +12,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use graylane_decide::Role;
+use graylane_decide::names::{DEBUG_HEADER, filter_state};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::demo::app::DEBUG_HEADER;
 use crate::envoy::config;
 use crate::lower;
 use crate::mesh::{Mesh, Service};
@@ -119,7 +119,7 @@ async fn discover(State(offers): State<Offers>, Body(request): Body<Json>) -> Re
 }
 
 fn debug_header() -> Json {
-    let state = |name: &str| format!("{name}=%FILTER_STATE(wasm.{name}:PLAIN)%");
+    let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
     let value = ["tenant", "subset", "source"].map(state).join(",");
     json!({"header": {"key": DEBUG_HEADER, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 }

@@ -1,8 +1,7 @@
 //! What the core says should become of a journey.
 
 use anyhow::{Context, Result};
-use graylane_decide::headers::Seen;
-use graylane_decide::sticky::{Seed, Unit};
+use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::world::Nothing;
 use graylane_decide::{Plan, Role, plan::Node};
 
@@ -34,8 +33,7 @@ impl Core {
             [(":authority", Some(authority)), (&*self.header, Some(tenant)), ("baggage", unit.as_deref())];
         let pairs =
             headers.iter().filter_map(|(name, value)| Some((name.as_bytes(), value.as_ref()?.as_bytes())));
-        let seen = Seen::walk(&self.plan.interest, pairs);
-        let decision = self.plan.decide(&seen, &mut Nothing).context("the core leaves this request alone")?;
+        let decision = self.plan.decide(pairs, &mut Nothing).context("the core leaves this request alone")?;
         Ok(decision.subset.map(ToOwned::to_owned))
     }
 }

@@ -9,7 +9,9 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use crate::demo::app::{DEBUG_HEADER, Forward, Happened, Orders};
+use graylane_decide::names::DEBUG_HEADER;
+
+use crate::demo::app::{Forward, Happened, Orders};
 use crate::demo::discovery::OUTSIDE_HOST;
 use crate::demo::town::Town;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use graylane_decide::names::SUBSET_HEADER;
-use graylane_decide::plan::is_name;
+use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json};
 
 use super::drafts::Found;

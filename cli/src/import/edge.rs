@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use graylane_decide::plan::is_name;
+use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json, json};
 
 use super::drafts::Drafts;

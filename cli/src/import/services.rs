@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graylane_decide::plan::is_name;
+use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json};
 
 use super::blocks::{self, Block, Shares};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use graylane_decide::names::TENANT_LABEL;
-use graylane_decide::plan::is_name;
+use graylane_decide::naming::is_name;
 use serde_json::Value as Json;
 
 use super::Choices;

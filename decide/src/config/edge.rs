@@ -4,9 +4,9 @@
 //! and a regular expression into a table.
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::read::{Read, Reader, fields, words};
+use crate::edge::conditions::Condition;
+use crate::read::{Read, Reader, fields, words};
 
 /// Who may choose a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -54,81 +54,6 @@ pub struct Rule {
     pub when: Condition,
 }
 
-/// What has to hold of a request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Condition {
-    /// All of these.
-    All(Vec<Condition>),
-    /// One of these.
-    Any(Vec<Condition>),
-    /// Not this.
-    Not(Box<Condition>),
-    /// A header, or a pseudo header.
-    Header(Named),
-    /// A cookie.
-    Cookie(Named),
-    /// A parameter of the query, decoded.
-    Query(Named),
-    /// The host that was asked for: lower case, without port and final dot.
-    Host(Text),
-    /// The path, without its query.
-    Path(Text),
-    /// A claim of a token that was verified.
-    Claim(Claim),
-    /// The identity in the client's certificate: its first URI SAN or its first DNS SAN.
-    Certificate(Text),
-    /// The client's address, as networks: `10.0.0.0/8`.
-    Source(Vec<String>),
-}
-
-/// Something that has a name, and what it has to be.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Named {
-    /// Its name.
-    pub name: String,
-    /// What it has to be.
-    pub is: Text,
-}
-
-/// A claim, and what it has to be.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Claim {
-    /// The way to it: one name, or several for a claim in a claim.
-    pub path: Vec<String>,
-    /// What it, or one element of a list, has to be.
-    pub is: Text,
-}
-
-/// What a text has to be.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Text {
-    /// One of these.
-    In(Vec<String>),
-    /// A claim that is this number.
-    Number(f64),
-    /// A claim that is true, or false.
-    Truth(bool),
-    /// Starts so.
-    Prefix(String),
-    /// Ends so.
-    Suffix(String),
-    /// Matches as a whole.
-    Regex(Regex),
-    /// There at all, or not.
-    Present(bool),
-}
-
-/// A regular expression.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Regex {
-    /// As it was written; for people only.
-    pub pattern: String,
-    /// What is run; see `edge::dfa`.
-    pub table: String,
-}
-
 words!(Accept { Never: "never", Always: "always" });
 
 fields!(Edge {
@@ -138,54 +63,3 @@ fields!(Edge {
     rules: "rules" = Vec::new,
 });
 fields!(Rule { tenant: "tenant" = || None, may_choose: "mayChoose" = Vec::new, when: "when" });
-fields!(Named { name: "name", is: "is" });
-fields!(Claim { path: "path", is: "is" });
-fields!(Regex { pattern: "pattern", table: "table" });
-
-impl Read for Condition {
-    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        const KEYS: [&str; 11] = [
-            "all",
-            "any",
-            "not",
-            "header",
-            "cookie",
-            "query",
-            "host",
-            "path",
-            "claim",
-            "certificate",
-            "source",
-        ];
-        let key = reader.variant(value, &KEYS)?;
-        Some(match key {
-            "all" => Self::All(reader.field(value, key, None)?),
-            "any" => Self::Any(reader.field(value, key, None)?),
-            "not" => Self::Not(reader.field(value, key, None)?),
-            "header" => Self::Header(reader.field(value, key, None)?),
-            "cookie" => Self::Cookie(reader.field(value, key, None)?),
-            "query" => Self::Query(reader.field(value, key, None)?),
-            "host" => Self::Host(reader.field(value, key, None)?),
-            "path" => Self::Path(reader.field(value, key, None)?),
-            "claim" => Self::Claim(reader.field(value, key, None)?),
-            "certificate" => Self::Certificate(reader.field(value, key, None)?),
-            _ => Self::Source(reader.field(value, key, None)?),
-        })
-    }
-}
-
-impl Read for Text {
-    fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        const KEYS: [&str; 7] = ["in", "number", "truth", "prefix", "suffix", "regex", "present"];
-        let key = reader.variant(value, &KEYS)?;
-        Some(match key {
-            "in" => Self::In(reader.field(value, key, None)?),
-            "number" => Self::Number(reader.field(value, key, None)?),
-            "truth" => Self::Truth(reader.field(value, key, None)?),
-            "prefix" => Self::Prefix(reader.field(value, key, None)?),
-            "suffix" => Self::Suffix(reader.field(value, key, None)?),
-            "regex" => Self::Regex(reader.field(value, key, None)?),
-            _ => Self::Present(reader.field(value, key, None)?),
-        })
-    }
-}

@@ -1,9 +1,8 @@
 //! Destinations: their subsets, pins and rollouts, and the labels that make a pod part of a subset.
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::read::{Read, Reader, fields, words};
+use crate::read::{Read, Reader, fields, words};
 
 /// A destination.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -29,5 +29,71 @@ fn what_is_no_document_of_this_version_says_so() {
     assert_eq!(problems(""), ["it is empty"]);
     assert!(problems("{").concat().starts_with("it is no JSON: "));
     assert_eq!(problems("[]"), ["expected an object, found a list"]);
-    assert_eq!(problems(r#"{"version": 2, "news": 1}"#), ["version: 2, but this filter speaks version 1"]);
+    assert_eq!(
+        problems(r#"{"version": 3, "news": 1}"#),
+        ["version: 3, but this filter reads versions 1 to 2"]
+    );
+}
+
+fn policy(json: &str) -> Result<Policy, Vec<String>> {
+    let json = format!(
+        r#"{{"version": 2, "role": "inbound", "header": "t", "tenants": ["a"], "default": "a", "policy": {json}}}"#
+    );
+    let config = parse(json.as_bytes());
+    config.map(|config| config.policy).map_err(|all| all.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn carriers_and_ids_are_read_as_they_are_written() {
+    let json = r#"{"carriers": ["ot-baggage", "uberctx", "correlation-context", "sw8-correlation", {"header": "x-any"}],
+        "ids": ["request-id", "w3c", "b3", "datadog", "xray", "jaeger", "cloud-trace", "skywalking", "grpc-trace-bin",
+                {"header": "x-correlation-id"}, {"header": "x-batch", "keep": true}, {"id": "xray", "keep": true}]}"#;
+    let read = policy(json).unwrap();
+    assert_eq!(read.carriers.len(), 5);
+    assert_eq!(read.ids.len(), 12);
+    let written = serde_json::to_value(&read).unwrap();
+    let wanted: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!((&written["carriers"], &written["ids"]), (&wanted["carriers"], &wanted["ids"]));
+    assert!(read.needs_version_2());
+}
+
+#[test]
+fn a_policy_without_news_is_written_as_it_was_before() {
+    let text = serde_json::to_string(&Policy::default()).unwrap();
+    let before = r#"{"missing":"default","unknown":"default","conflict":"header","restore":["baggage","memory","workload"]}"#;
+    assert_eq!(text, before);
+    assert!(!Policy::default().needs_version_2());
+}
+
+#[test]
+fn unknown_carriers_and_ids_are_mistakes() {
+    for (json, problem) in [
+        (
+            r#"{"carriers": ["baggage"]}"#,
+            "policy.carriers[0]: `baggage` is none of ot-baggage, uberctx, correlation-context, sw8-correlation",
+        ),
+        (
+            r#"{"ids": ["zipkin"]}"#,
+            "policy.ids[0]: `zipkin` is none of request-id, w3c, b3, datadog, xray, jaeger, cloud-trace, skywalking, grpc-trace-bin",
+        ),
+        (r#"{"ids": [{"keep": true}]}"#, "policy.ids[0]: expected a string, found null"),
+        (r#"{"carriers": [{"header": 5}]}"#, "policy.carriers[0].header: expected a string, found a number"),
+    ] {
+        assert_eq!(policy(json).unwrap_err(), [problem]);
+    }
+}
+
+/// What can be named stands in `KNOWN`, and so a gateway takes it off.
+#[cfg(feature = "document")]
+#[test]
+fn every_carrier_with_a_word_is_known() {
+    let schema = serde_json::to_string(&schemars::schema_for!(Carrier)).unwrap();
+    let words = schema.matches("\"const\"").count() + schema.matches("\"enum\"").count();
+    assert!(words > 0);
+    for known in Carrier::KNOWN {
+        let word = known.word().unwrap();
+        assert!(schema.contains(&format!("\"{word}\"")), "{word}");
+        assert_eq!(serde_json::to_value(&known).unwrap(), word);
+    }
+    assert_eq!(schema.matches("\"const\"").count(), Carrier::KNOWN.len(), "{schema}");
 }

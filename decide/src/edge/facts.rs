@@ -1,7 +1,9 @@
 //! What has to be asked of the host, each at most once a request and only when it is needed.
 
-use crate::headers::Value;
+use std::borrow::Cow;
+
 use crate::names;
+use crate::request::field::Value;
 use crate::world::World;
 
 /// The properties that a plan may ask for.
@@ -77,7 +79,7 @@ impl<'w, W: World> Facts<'w, W> {
     }
 }
 
-/// Tests a claim: a list matches if one element does.
+/// Tests a claim: a list matches if one element does. A number or a boolean is its text.
 ///
 /// Wire form (`serializeValue` in envoy/source/extensions/common/wasm/context.cc): text as it is, a number as eight
 /// bytes, a boolean as one, a list as the ABI's encoding of pairs whose values are empty.
@@ -86,15 +88,74 @@ pub fn any_of(claim: Option<&[u8]>, mut test: impl FnMut(Value<'_>) -> bool) -> 
     let Some(claim) = claim else { return test(Value::Absent) };
     match elements(claim) {
         Some(list) if list.is_empty() => test(Value::Absent),
-        Some(list) => list.iter().any(|element| test(Value::One(element))),
-        None if value(claim) => test(Value::One(claim)),
+        Some(list) => list.iter().any(|element| test(Value::One(&text_of(element)))),
+        None if value(claim) => test(Value::One(&text_of(claim))),
         None => test(Value::Absent),
     }
 }
 
 /// The one value of a claim, as a sticky key: none of a list.
-pub fn one(claim: &[u8]) -> Option<&[u8]> {
-    (elements(claim).is_none() && !claim.trim_ascii().is_empty()).then_some(claim)
+#[must_use]
+pub fn one(claim: &[u8]) -> Option<Cow<'_, [u8]>> {
+    (elements(claim).is_none() && !claim.trim_ascii().is_empty()).then(|| text_of(claim))
+}
+
+/// What a value is in text. The wire does not say its type: eight bytes that are no text are a number, a lone 0 or 1 a
+/// boolean.
+///
+/// A number of over 48 significant bits whose eight bytes all happen to be printable is taken for text. It still matches
+/// and places the same user the same way, but not as `explain` says from its digits.
+fn text_of(value: &[u8]) -> Cow<'_, [u8]> {
+    let number = || Some(f64::from_le_bytes(value.try_into().ok()?)).filter(|_| !is_text(value));
+    match value {
+        [0] => Cow::Borrowed(b"false"),
+        [1] => Cow::Borrowed(b"true"),
+        _ => match number().and_then(number_text) {
+            Some(text) => Cow::Owned(text.into_bytes()),
+            None => Cow::Borrowed(value),
+        },
+    }
+}
+
+fn is_text(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| !text.chars().any(char::is_control))
+}
+
+/// A number as JSON writes it. None beyond 63 bits, and with more than 15 digits behind the point: such a claim stays the
+/// bytes that it is on the wire.
+///
+/// Not by the standard library, whose printer of doubles is 12 KB of WebAssembly. `m / 10^k` is rounded correctly where
+/// both are exact, so the first `k` at which it gives the number back is the shortest form.
+#[must_use]
+pub fn number_text(number: f64) -> Option<String> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if number.is_nan() || number.abs() >= LIMIT {
+        return None;
+    }
+    let whole = number as i64;
+    if whole as f64 == number {
+        return Some(whole.to_string());
+    }
+    let mut scale = 1.0f64;
+    for digits in 1..=15usize {
+        scale *= 10.0;
+        let scaled = number.abs() * scale;
+        // Rounded to the next whole number; exact below 2^53.
+        let scaled = (scaled + 0.5) as u64;
+        if scaled >= 1 << 53 {
+            return None;
+        }
+        if scaled as f64 / scale == number.abs() {
+            let sign = if number < 0.0 { "-" } else { "" };
+            let power = 10u64.pow(digits as u32);
+            let rest = (scaled % power + power).to_string();
+            // Its first digit is the power's own.
+            let rest = rest.strip_prefix('1').unwrap_or_default();
+            let text = [sign, &(scaled / power).to_string(), ".", rest].concat();
+            return Some(text);
+        }
+    }
+    None
 }
 
 /// The elements of a list, if these bytes are exactly that: a count, then the sizes of each element and of nothing,
@@ -152,8 +213,35 @@ mod tests {
 
     #[test]
     fn a_list_is_no_key() {
-        assert_eq!(one(b"alice"), Some(b"alice".as_slice()));
+        assert_eq!(one(b"alice").as_deref(), Some(b"alice".as_slice()));
         assert_eq!(one(&list(&["alice"])), None);
         assert_eq!(one(b""), None);
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_their_text() {
+        let text = |bytes: &[u8]| String::from_utf8(one(bytes).unwrap().into_owned()).unwrap();
+        for (number, wanted) in [
+            (5.0, "5"),
+            (0.0, "0"),
+            (-7.0, "-7"),
+            (1.5, "1.5"),
+            (-0.05, "-0.05"),
+            (0.1, "0.1"),
+            (3.141_592_65, "3.14159265"),
+            (1234.0625, "1234.0625"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+        ] {
+            assert_eq!(text(&f64::to_le_bytes(number)), wanted);
+            assert_eq!(number.to_string(), wanted);
+        }
+        for none in [f64::NAN, f64::INFINITY, 1e21, 1.0 / 3.0] {
+            assert_eq!(one(&none.to_le_bytes()).as_deref(), Some(none.to_le_bytes().as_slice()));
+        }
+        assert_eq!(text(&[1]), "true");
+        assert_eq!(text(&[0]), "false");
+        assert_eq!(text(b"employee"), "employee", "eight bytes of text are text");
+        assert_eq!(text(b"1"), "1");
+        assert!(any_of(Some(&5f64.to_le_bytes()), |value| value == Value::One(b"5")));
     }
 }

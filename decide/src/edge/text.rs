@@ -1,16 +1,59 @@
-//! What a text has to be, compiled.
+//! What a text has to be: as the configuration says it, and compiled.
 
-use std::collections::BTreeSet;
+use serde::Serialize;
 
 use super::dfa::Dfa;
-use crate::config;
-use crate::headers::Value;
+use super::facts::number_text;
+use crate::read::{Read, Reader, fields, variants};
+use crate::request::field::Value;
+use crate::sorted;
+
+/// What a text has to be, in the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Test {
+    /// One of these.
+    In(Vec<String>),
+    /// The text of this number.
+    Number(f64),
+    /// `true` or `false`.
+    Truth(bool),
+    /// Starts so.
+    Prefix(String),
+    /// Ends so.
+    Suffix(String),
+    /// Matches as a whole.
+    Regex(Regex),
+    /// There at all, or not.
+    Present(bool),
+}
+
+/// A regular expression.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Regex {
+    /// As it was written; for people only.
+    pub pattern: String,
+    /// What is run; see [`super::dfa`].
+    pub table: String,
+}
+
+fields!(Regex { pattern: "pattern", table: "table" });
+
+variants!(Test {
+    In: "in",
+    Number: "number",
+    Truth: "truth",
+    Prefix: "prefix",
+    Suffix: "suffix",
+    Regex: "regex",
+    Present: "present",
+});
 
 /// One test of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Text {
-    /// One of these.
-    In(BTreeSet<Box<[u8]>>),
+    /// One of these, sorted.
+    In(Vec<Box<[u8]>>),
     /// Starts so.
     Prefix(Box<[u8]>),
     /// Ends so.
@@ -24,28 +67,27 @@ pub enum Text {
 impl Text {
     /// Compiles a test; none if its table is not in order. `fold`: the texts will be lower case.
     #[must_use]
-    pub fn new(text: &config::Text, fold: bool) -> Option<Self> {
+    pub fn new(text: &Test, fold: bool) -> Option<Self> {
         let bytes = |text: &String| -> Box<[u8]> {
             if fold { text.to_ascii_lowercase().into_bytes().into() } else { text.as_bytes().into() }
         };
-        let one = |bytes: &[u8]| {
-            let mut one = BTreeSet::new();
-            one.insert(bytes.into());
-            Self::In(one)
-        };
+        let one = |bytes: &[u8]| Self::In(vec![bytes.into()]);
         Some(match text {
-            config::Text::In(list) => {
-                let mut all = BTreeSet::new();
-                all.extend(list.iter().map(bytes));
+            Test::In(list) => {
+                let mut all = Vec::with_capacity(list.len());
+                list.iter().for_each(|text| sorted::insert(&mut all, bytes(text)));
                 Self::In(all)
             }
-            // As Envoy hands over a claim that is a number or a boolean.
-            config::Text::Number(number) => one(&number.to_le_bytes()),
-            config::Text::Truth(truth) => one(&[u8::from(*truth)]),
-            config::Text::Prefix(prefix) => Self::Prefix(bytes(prefix)),
-            config::Text::Suffix(suffix) => Self::Suffix(bytes(suffix)),
-            config::Text::Regex(regex) => Self::Regex(Dfa::parse(&regex.table)?),
-            config::Text::Present(present) => Self::Present(*present),
+            // A claim that is one has this text.
+            Test::Number(number) => match number_text(*number) {
+                Some(text) => one(text.as_bytes()),
+                None => one(&number.to_le_bytes()),
+            },
+            Test::Truth(truth) => one(if *truth { b"true" } else { b"false" }),
+            Test::Prefix(prefix) => Self::Prefix(bytes(prefix)),
+            Test::Suffix(suffix) => Self::Suffix(bytes(suffix)),
+            Test::Regex(regex) => Self::Regex(Dfa::parse(&regex.table)?),
+            Test::Present(present) => Self::Present(*present),
         })
     }
 
@@ -53,7 +95,7 @@ impl Text {
     #[must_use]
     pub fn fits(&self, text: &[u8]) -> bool {
         match self {
-            Self::In(all) => all.contains(text),
+            Self::In(all) => all.binary_search_by(|one| (**one).cmp(text)).is_ok(),
             Self::Prefix(prefix) => text.starts_with(prefix),
             Self::Suffix(suffix) => text.ends_with(suffix),
             Self::Regex(dfa) => dfa.matches(text),
@@ -79,21 +121,21 @@ mod tests {
 
     #[test]
     fn several_values_are_present_and_nothing_else() {
-        let any = config::Regex { pattern: "(?s).*".to_owned(), table: "+00ff000".to_owned() };
+        let any = Regex { pattern: "(?s).*".to_owned(), table: "+00ff000".to_owned() };
         for (text, one, absent, mixed) in [
-            (config::Text::In(vec!["gray".to_owned()]), true, false, false),
-            (config::Text::Prefix(String::new()), true, false, false),
-            (config::Text::Suffix("ay".to_owned()), true, false, false),
-            (config::Text::Regex(any), true, false, false),
-            (config::Text::Present(true), true, false, true),
-            (config::Text::Present(false), false, true, false),
+            (Test::In(vec!["gray".to_owned()]), true, false, false),
+            (Test::Prefix(String::new()), true, false, false),
+            (Test::Suffix("ay".to_owned()), true, false, false),
+            (Test::Regex(any), true, false, false),
+            (Test::Present(true), true, false, true),
+            (Test::Present(false), false, true, false),
         ] {
             let compiled = Text::new(&text, false).unwrap();
             assert_eq!(compiled.matches(Value::One(b"gray")), one, "{text:?}");
             assert_eq!(compiled.matches(Value::Absent), absent, "{text:?}");
             assert_eq!(compiled.matches(Value::Mixed), mixed, "{text:?}");
         }
-        let wrong = config::Regex { pattern: String::new(), table: "?".to_owned() };
-        assert_eq!(Text::new(&config::Text::Regex(wrong), false), None);
+        let wrong = Regex { pattern: String::new(), table: "?".to_owned() };
+        assert_eq!(Text::new(&Test::Regex(wrong), false), None);
     }
 }

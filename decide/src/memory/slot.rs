@@ -4,8 +4,8 @@
 //! and a word with the expiry (48 bits, milliseconds since 1970) below the flags (16 bits). Whatever does not look
 //! so (another plugin wrote it, another version) reads as empty.
 
+use crate::choice::sticky::Unit;
 use crate::memory::{MAX_SECONDS, Sighting};
-use crate::sticky::Unit;
 use crate::tenants::Tag;
 
 /// How many entries a slot has.
@@ -13,7 +13,21 @@ pub const WAYS: usize = 8;
 
 const MAGIC: [u8; 8] = *b"graylan1";
 const ENTRY: usize = 32;
-const SIZE: usize = MAGIC.len() + WAYS * ENTRY;
+/// Length of a slot's wire form.
+pub const SIZE: usize = MAGIC.len() + WAYS * ENTRY;
+
+/// A slot's wire form.
+pub type Bytes = [u8; SIZE];
+
+/// A slot without entries; its magic is written with the first one.
+pub const EMPTY: Bytes = [0; SIZE];
+
+/// What a host stored, as a slot: whatever is none is an empty one.
+#[must_use]
+pub fn of(value: &[u8]) -> Bytes {
+    <Bytes>::try_from(value).unwrap_or(EMPTY)
+}
+
 const HAS_UNIT: u64 = 1 << 48;
 const AMBIGUOUS: u64 = 1 << 49;
 const TIME: u64 = (1 << 48) - 1;
@@ -97,28 +111,44 @@ impl Entry {
     }
 }
 
-/// A slot, in its wire form: entries are read and written in place, since only one or two of them matter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot(Vec<u8>);
+fn places(bytes: &Bytes) -> &[[u8; ENTRY]] {
+    if !bytes.starts_with(&MAGIC) {
+        return &[];
+    }
+    bytes.get(MAGIC.len()..).unwrap_or_default().as_chunks().0
+}
 
-impl Slot {
+/// The live entry of an id, and its place.
+fn own(bytes: &Bytes, fingerprint: u64, now: u64) -> Option<(usize, Entry)> {
+    let wanted = fingerprint.to_le_bytes();
+    let mut places = places(bytes).iter().enumerate().filter(|(_, bytes)| bytes.starts_with(&wanted));
+    places
+        .find_map(|(place, bytes)| Some((place, Entry::read(bytes))).filter(|(_, entry)| entry.is_live(now)))
+}
+
+/// What a slot knows of an id.
+#[must_use]
+pub fn find(bytes: &Bytes, fingerprint: u64, now: u64) -> Found {
+    match own(bytes, fingerprint, now) {
+        None => Found::No,
+        Some((_, entry)) if entry.is_ambiguous() => Found::Ambiguous,
+        Some((_, entry)) => Found::Yes(Sighting { tenant: Tag(entry.tenant), unit: entry.unit() }),
+    }
+}
+
+/// A slot that is written to, in place: only one or two of its entries matter.
+pub struct Slot<'s>(&'s mut Bytes);
+
+impl<'s> Slot<'s> {
     /// Takes what is stored; whatever is no slot becomes an empty one.
-    pub fn read(mut value: Vec<u8>) -> Self {
-        if value.len() != SIZE || !value.starts_with(&MAGIC) {
-            value.clear();
-            value.extend_from_slice(&MAGIC);
-            value.resize(SIZE, 0);
+    pub fn new(bytes: &'s mut Bytes) -> Self {
+        if !bytes.starts_with(&MAGIC) {
+            *bytes = EMPTY;
+            if let Some((magic, _)) = bytes.split_first_chunk_mut() {
+                *magic = MAGIC;
+            }
         }
-        Self(value)
-    }
-
-    /// The wire form.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    fn places(&self) -> &[[u8; ENTRY]] {
-        self.0.get(MAGIC.len()..).unwrap_or_default().as_chunks().0
+        Self(bytes)
     }
 
     fn write(&mut self, place: usize, entry: Entry) {
@@ -128,29 +158,11 @@ impl Slot {
         }
     }
 
-    /// The live entry of an id, and its place.
-    fn own(&self, fingerprint: u64, now: u64) -> Option<(usize, Entry)> {
-        let wanted = fingerprint.to_le_bytes();
-        let mut places = self.places().iter().enumerate().filter(|(_, bytes)| bytes.starts_with(&wanted));
-        places.find_map(|(place, bytes)| {
-            Some((place, Entry::read(bytes))).filter(|(_, entry)| entry.is_live(now))
-        })
-    }
-
-    /// What it knows of an id.
-    pub fn find(&self, fingerprint: u64, now: u64) -> Found {
-        match self.own(fingerprint, now) {
-            None => Found::No,
-            Some((_, entry)) if entry.is_ambiguous() => Found::Ambiguous,
-            Some((_, entry)) => Found::Yes(Sighting { tenant: Tag(entry.tenant), unit: entry.unit() }),
-        }
-    }
-
     /// Notes that an id came with this tenant and unit. An id that came with others while alive is ambiguous from
     /// then on, for a whole life after it was last seen.
     pub fn note(&mut self, fingerprint: u64, sighting: Sighting, now: u64, life: u64) -> Noted {
         let expiry = now.saturating_add(life);
-        if let Some((place, entry)) = self.own(fingerprint, now) {
+        if let Some((place, entry)) = own(self.0, fingerprint, now) {
             let half_gone = entry.expiry() - now < life / 2;
             let learns = entry.unit().is_none() && sighting.unit.is_some();
             let contradicted = !entry.is_ambiguous() && entry.contradicts(sighting);
@@ -169,7 +181,7 @@ impl Slot {
             let entry = Entry::read(bytes);
             if entry.is_live(now) { entry.expiry() } else { 0 }
         };
-        let ages = self.places().iter().map(age).enumerate();
+        let ages = places(self.0).iter().map(age).enumerate();
         let Some((oldest, age)) = ages.min_by_key(|(_, age)| *age) else { return Noted::Already };
         self.write(oldest, Entry::new(fingerprint, sighting, expiry));
         if age > 0 { Noted::Evicted } else { Noted::Written }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use walrus::{Module, RawCustomSection};
 
 /// Everything the host may call, and why.
-const EXPORTS: [(&str, &str); 7] = [
+const EXPORTS: [(&str, &str); 8] = [
     ("memory", "the host reads and writes it"),
     ("_initialize", "constructors"),
     ("proxy_abi_version_0_2_1", "the host looks for it by name"),
@@ -18,6 +18,7 @@ const EXPORTS: [(&str, &str); 7] = [
     ("proxy_on_context_create", "a stream of which plugin"),
     ("proxy_on_configure", "a configuration comes in"),
     ("proxy_on_request_headers", "a request comes in"),
+    ("proxy_on_request_trailers", "a gateway removes what is ours from trailers, which few requests have"),
 ];
 
 fn main() -> Result<()> {
@@ -34,7 +35,7 @@ fn versions() -> serde_json::Value {
     serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "configuration": graylane_decide::config::VERSION,
-        "algorithm": graylane_decide::sticky::VERSION,
+        "algorithm": graylane_decide::choice::sticky::VERSION,
     })
 }
 

@@ -27,7 +27,7 @@ pub fn check(checker: &mut Checker<'_>) {
     let Some(gateway) = &document.edge.gateway else { return };
     checker.check_dns_label("a namespace", &gateway.namespace, &["edge", "gateway", "namespace"]);
     for (key, value) in &gateway.selector {
-        if !is_label_key(key) || !graylane_decide::plan::is_name(value) {
+        if !is_label_key(key) || !graylane_decide::naming::is_name(value) {
             checker
                 .error_at_key(
                     &["edge", "gateway", "selector", key],

@@ -66,10 +66,10 @@ fn routes(checker: &mut Checker<'_>, name: &str, service: &Service) {
         let path = ["services", name, "routes", &number];
         let at = |key: &'static str| [&path[..], &[key]].concat();
         let title = mesh::route_name(index, route);
-        if !graylane_decide::plan::is_name(&title) {
+        if !graylane_decide::naming::is_name(&title) {
             checker
                 .error(&at("name"), format!("`{title}` cannot be the name of a route"))
-                .help(graylane_decide::plan::NAME_RULE);
+                .help(graylane_decide::naming::NAME_RULE);
         }
         if let Some(first) = names.insert(title.clone(), index) {
             let place = checker.project.span(&["services", name, "routes", &first.to_string()]);

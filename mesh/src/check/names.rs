@@ -1,7 +1,7 @@
 //! Names that Kubernetes and DNS allow.
 
 use super::Checker;
-use graylane_decide::plan::{NAME_RULE, is_name};
+use graylane_decide::naming::{NAME_RULE, is_name};
 
 /// A DNS label (RFC 1123): what a namespace or a service of Kubernetes may be called.
 pub fn is_dns_label(name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Sticky keys.
 
-use graylane_decide::plan::{NAME_RULE, is_header_name, is_name};
+use graylane_decide::naming::{NAME_RULE, is_header_name, is_name};
 
 use super::names::{is_cookie_name, is_dns_name, is_token};
 use super::{Checker, listed};

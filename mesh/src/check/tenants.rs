@@ -1,6 +1,6 @@
 //! Tenants: named well, exactly one default.
 
-use graylane_decide::plan::is_header_name;
+use graylane_decide::naming::{is_header_name, is_written_by_proxies};
 
 use super::{Checker, listed};
 
@@ -35,9 +35,17 @@ pub fn check(checker: &mut Checker<'_>) {
             }
         }
     }
-    if !is_header_name(&document.header) {
+    let header = &document.header;
+    let help =
+        "write a header of your own: letters, digits and `-`, up to 63 of them, as in `tenant` or `x-tenant`";
+    if !is_header_name(header) {
+        checker.error(&["header"], format!("`{header}` cannot be the tenant header")).help(help);
+    } else if is_written_by_proxies(header) {
         checker
-            .error(&["header"], format!("`{}` cannot be the tenant header", document.header))
-            .help("write a header of your own: letters, digits and `-`, up to 63 of them, as in `tenant` or `x-tenant`");
+            .error(
+                &["header"],
+                format!("`{header}` cannot be the tenant header: Envoy, or a proxy on the way, writes it"),
+            )
+            .help(help);
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that `check` can find, each in the smallest file that has it.
 
+mod carriers;
 mod edge;
 
 use crate::document;
@@ -16,8 +17,17 @@ services:
     baseline: stable
 ";
 
-/// Findings as `line: severity: message / help`.
+/// What is wrong or probably wrong, as `line: severity: message / help`.
 fn findings(text: &str) -> Vec<String> {
+    everything(text).into_iter().filter(|finding| !finding.contains(": Note: ")).collect()
+}
+
+/// What is good to know.
+fn notes(text: &str) -> Vec<String> {
+    everything(text).into_iter().filter(|finding| finding.contains(": Note: ")).collect()
+}
+
+fn everything(text: &str) -> Vec<String> {
     let mut loaded = document::load_text("test.yaml", text).unwrap();
     if let Some(project) = &loaded.project {
         super::check(project, &mut loaded.findings);

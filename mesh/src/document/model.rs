@@ -9,12 +9,12 @@ mod worker;
 
 use std::collections::BTreeMap;
 
-use graylane_decide::config::{Conflict, Missing, Mode, Restore, Unknown};
+use graylane_decide::config::{Carrier, Conflict, Id, Missing, Mode, Restore, Unknown};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
-pub use edge::{Claim, ClaimName, Condition, Edge, Gateway, Jwt, Named, Rule, Text};
+pub use edge::{Claim, ClaimName, Condition, Edge, Gateway, Jwt, Named, Rule, Text, TraceContext};
 pub use service::{Expose, Fallback, Guard, Outside, Placed, Rollout, Route, Service, Share, Version};
 pub use sticky::{At, Key, Mint, SameSite, Sticky};
 pub use worker::{FullTopic, Kafka, Topic, Worker};
@@ -107,6 +107,13 @@ pub struct Policy {
     pub conflict: Conflict,
     /// What a lost tenant is restored from, in this order.
     pub restore: Vec<Restore>,
+    /// What carries tenant and unit besides the tenant header and W3C Baggage, where applications or libraries forward
+    /// that: `ot-baggage`, `uberctx`, `correlation-context`, `sw8-correlation`, or a header of your own. They are read after
+    /// W3C Baggage, in this order, and written like it. A gateway removes ours from all of them, named or not.
+    pub carriers: Vec<Carrier>,
+    /// By which ids requests of one causal chain are recognised, in this order. A list replaces the default,
+    /// `[request-id, w3c, b3]`.
+    pub ids: Vec<Id>,
     /// How long a sidecar remembers what came in under a request id or trace id, 1s to 1h.
     pub remember: String,
     /// Requests that are never touched, counted or rejected.
@@ -121,6 +128,8 @@ impl Default for Policy {
             unknown: policy.unknown,
             conflict: policy.conflict,
             restore: policy.restore,
+            carriers: policy.carriers,
+            ids: policy.ids,
             remember: "30s".to_owned(),
             exempt: Exempt::default(),
         }

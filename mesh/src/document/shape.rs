@@ -133,6 +133,11 @@ impl<'a> Walker<'a> {
         {
             return Some(self.number_as_text(text, place));
         }
+        // A word, or a map: a text is one of the words.
+        let some_words: Vec<&str> = resolved.iter().filter_map(|branch| words(branch)).flatten().collect();
+        if !some_words.is_empty() && node.text().is_some() {
+            return self.word(node, &some_words, place);
+        }
         let fitting = resolved.iter().find(|branch| {
             let types = types(branch);
             if types.is_empty() { node.text().is_some() } else { types.iter().any(|name| fits(node, name)) }

@@ -1,6 +1,6 @@
 //! Which line of the file decided.
 
-use graylane_decide::decision::{Reason, Rejection};
+use graylane_decide::why::{Reason, Rejection};
 
 use super::proxy::Outcome;
 use crate::document::Project;

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use graylane_decide::decision::{Decision, Edit, Edits, Reason, Rejection, Source, UnitSource};
-use graylane_decide::memory::{IF_ABSENT, Memory, Recall, Saved, Sighting, Store};
-use graylane_decide::sticky::Unit;
-use graylane_decide::trace::Ids;
-use graylane_decide::{Plan, Role, Seen, World, names, plan::Node};
+use graylane_decide::choice::sticky::Unit;
+use graylane_decide::why::{Reason, Rejection, Source, UnitSource};
+use graylane_decide::{Decision, Plan, Role, names, plan::Node};
+use graylane_serve::in_memory::{InMemory, Pod};
 
 use super::request::Headers;
 use crate::lower;
@@ -16,9 +15,6 @@ use crate::workers::Worker;
 
 /// Properties by their paths, in Envoy's wire form.
 pub type Properties = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// Time stands still: a request is through before anything is forgotten.
-const NOW: u64 = 0;
 
 /// Where a request is sent.
 pub struct Target {
@@ -67,8 +63,8 @@ impl Outcome {
 pub struct Proxy {
     inbound: Option<Plan>,
     outbound: Plan,
-    memory: Memory,
-    slots: Slots,
+    /// Time stands still in it: a request is through before anything is forgotten.
+    pod: Pod,
     /// Properties of the request, at the gateway.
     properties: Properties,
     /// Its place on the way: each proxy makes ids of its own, the same ones in every run.
@@ -100,8 +96,7 @@ impl Proxy {
     }
 
     fn new(inbound: Option<Plan>, outbound: Plan, place: usize) -> Self {
-        let (memory, slots) = (Memory::new(0), Slots::default());
-        Self { inbound, outbound, memory, slots, properties: Properties::new(), place }
+        Self { inbound, outbound, pod: Pod::new(0), properties: Properties::new(), place }
     }
 
     /// A request of this pod, or through this gateway. None: the filter leaves it alone.
@@ -117,36 +112,25 @@ impl Proxy {
             add_missing(headers, ":authority", target.authority.as_bytes());
         }
         as_envoy(headers, self.place);
-        let before = headers.clone();
-        let seen = Seen::walk(&self.outbound.interest, pairs(&before));
-        let mut world = Surroundings {
-            memory: &self.memory,
-            slots: &mut self.slots,
-            target,
-            properties: &self.properties,
-        };
-        let decision = self.outbound.decide(&seen, &mut world)?;
-        if decision.enforce {
-            apply(headers, &self.outbound, &decision.edits);
-        }
-        Some(Outcome::of(&self.outbound, &decision))
+        let mut host = InMemory::new(&mut self.pod, std::mem::take(headers));
+        // A request that is written down has a token at most, neither certificate nor address.
+        host.properties.clone_from(&self.properties);
+        host.cluster = Some(target.cluster.clone());
+        host.route.clone_from(&target.route);
+        let (decision, _) = graylane_serve::run(&self.outbound, &(), &mut host);
+        *headers = host.into_lines();
+        decision.filter(|decision| !decision.exempt).map(|decision| Outcome::of(&self.outbound, &decision))
     }
 
     /// A request to this pod: checked and remembered. Says why, if it is turned away.
     pub fn receive(&mut self, headers: &mut Headers) -> Option<Rejection> {
         as_envoy(headers, self.place);
         let plan = self.inbound.as_ref()?;
-        let before = headers.clone();
-        let seen = Seen::walk(&plan.interest, pairs(&before));
-        let decision = plan.decide(&seen, &mut graylane_decide::world::Nothing)?;
-        if decision.enforce {
-            apply(headers, plan, &decision.edits);
-        }
-        if let Some(ids) = &decision.remember {
-            let sighting = Sighting { tenant: plan.tenants.tag(decision.tenant), unit: decision.unit };
-            self.memory.remember(&mut self.slots, ids, sighting, NOW, plan.life);
-        }
-        decision.rejection.filter(|_| decision.enforce)
+        let mut host = InMemory::new(&mut self.pod, std::mem::take(headers));
+        graylane_serve::run(plan, &(), &mut host);
+        let reply = host.reply;
+        *headers = host.into_lines();
+        reply
     }
 }
 
@@ -173,77 +157,5 @@ fn as_envoy(headers: &mut Headers, place: usize) {
 fn add_missing(headers: &mut Headers, name: &str, value: &[u8]) {
     if !headers.iter().any(|(is, _)| is == name) {
         headers.push((name.to_owned(), value.to_vec()));
-    }
-}
-
-fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
-    headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice()))
-}
-
-fn apply(headers: &mut Headers, plan: &Plan, edits: &Edits<'_>) {
-    edit(headers, &String::from_utf8_lossy(plan.header()), &edits.tenant);
-    edit(headers, names::SUBSET_HEADER, &edits.subset);
-    edit(headers, "baggage", &edits.baggage);
-    headers.retain(|(name, _)| !edits.strip.contains(&name.as_bytes()));
-}
-
-fn edit(headers: &mut Headers, name: &str, edit: &Edit<impl AsRef<[u8]>>) {
-    if !matches!(edit, Edit::Keep) {
-        headers.retain(|(is, _)| is != name);
-    }
-    if let Edit::Set(value) = edit {
-        headers.push((name.to_owned(), value.as_ref().to_vec()));
-    }
-}
-
-struct Surroundings<'a> {
-    memory: &'a Memory,
-    slots: &'a mut Slots,
-    target: &'a Target,
-    properties: &'a Properties,
-}
-
-impl World for Surroundings<'_> {
-    fn recall(&mut self, ids: &Ids<'_>) -> Recall {
-        self.memory.recall(self.slots, ids, NOW)
-    }
-
-    fn cluster_name(&mut self) -> Option<Vec<u8>> {
-        Some(self.target.cluster.clone().into_bytes())
-    }
-
-    fn route_name(&mut self) -> Option<Vec<u8>> {
-        self.target.route.clone().map(String::into_bytes)
-    }
-
-    fn port(&mut self) -> Option<u16> {
-        None
-    }
-
-    /// A request that is written down has a token at most, neither certificate nor address.
-    fn property(&mut self, path: &[u8]) -> Option<Vec<u8>> {
-        self.properties.get(path).cloned()
-    }
-
-    fn random(&mut self) -> Option<u64> {
-        None
-    }
-}
-
-#[derive(Default)]
-struct Slots(BTreeMap<u32, (Vec<u8>, u32)>);
-
-impl Store for Slots {
-    fn load(&mut self, slot: u32) -> Option<(Vec<u8>, u32)> {
-        self.0.get(&slot).cloned()
-    }
-
-    fn save(&mut self, slot: u32, value: &[u8], cas: u32) -> Saved {
-        let is = self.0.get(&slot).map_or(IF_ABSENT, |(_, cas)| *cas);
-        if is != cas {
-            return Saved::Changed;
-        }
-        self.0.insert(slot, (value.to_vec(), is.wrapping_add(2)));
-        Saved::Yes
     }
 }

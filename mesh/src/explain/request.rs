@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
+use graylane_decide::edge::facts::number_text;
 use graylane_decide::names::claim_path;
+use serde_json::Value as Json;
 
 use crate::document::shape::nearest;
 use crate::mesh::Mesh;
@@ -53,8 +55,8 @@ pub struct Request {
     pub path: Vec<String>,
     /// The headers it starts with.
     pub headers: Headers,
-    /// Claims of the verified token that it comes with: their values by name.
-    pub claims: BTreeMap<String, Vec<String>>,
+    /// Claims of the verified token that it comes with: their values by the names on the way to them.
+    pub claims: BTreeMap<Vec<String>, Vec<String>>,
     /// What applications drop, by service.
     pub drops: BTreeMap<String, Drops>,
     /// Which of a service's routes the request is of, by service.
@@ -97,34 +99,65 @@ impl Request {
         Ok(())
     }
 
-    /// Reads `--claim NAME=VALUE`.
+    /// Reads `--claim NAME=VALUE`, or a JSON object of claims: `{"kubernetes.io": {"namespace": "shop"}}`. In the first
+    /// form dots lead into a claim; in the second a name can have dots, and a value be a number, a boolean or a list.
     ///
     /// # Errors
-    /// When it does not say both.
+    /// When it is neither.
     pub fn claim(&mut self, text: &str) -> Result<()> {
+        if text.trim_start().starts_with('{') {
+            let claims: serde_json::Map<String, Json> = serde_json::from_str(text)
+                .map_err(|error| anyhow::anyhow!("--claim {text}: invalid JSON object: {error}"))?;
+            return self.json_claims(text, &[], &claims);
+        }
         let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-            bail!("--claim {text}: write a name and a value, as in `role=employee`");
+            bail!(
+                "--claim {text}: write a name and a value, as in `role=employee`, or a JSON object, as in \
+                 `{{\"kubernetes.io\": {{\"namespace\": \"shop\"}}}}`"
+            );
         };
-        self.claims.entry(name.to_owned()).or_default().push(value.to_owned());
+        let path: Vec<String> = name.split('.').map(ToOwned::to_owned).collect();
+        if path.len() > 1 {
+            // A claim may have a dot in its own name, as those that are URLs.
+            self.claims.entry(vec![name.to_owned()]).or_default().push(value.to_owned());
+        }
+        self.claims.entry(path).or_default().push(value.to_owned());
+        Ok(())
+    }
+
+    fn json_claims(
+        &mut self,
+        text: &str,
+        path: &[String],
+        claims: &serde_json::Map<String, Json>,
+    ) -> Result<()> {
+        for (name, value) in claims {
+            let path = [path, &[name.clone()]].concat();
+            let values = match value {
+                Json::Object(inner) => {
+                    self.json_claims(text, &path, inner)?;
+                    continue;
+                }
+                Json::Array(list) => list.iter().map(claim_text).collect(),
+                value => claim_text(value).map(|value| vec![value]),
+            };
+            let Some(values) = values else {
+                bail!("--claim {text}: `{name}` is null or a list of lists, which no rule can match");
+            };
+            self.claims.entry(path).or_default().extend(values);
+        }
         Ok(())
     }
 
     /// The claims as Envoy hands them over: the property's path, and text as it is or a list. The token is one of the
     /// issuer that the file names, unless it says another.
     pub(super) fn properties(&self, mesh: &Mesh) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let issuer = mesh.document.edge.jwt.as_ref().map(|jwt| ("iss".to_owned(), vec![jwt.issuer.clone()]));
-        let mut claims: BTreeMap<String, Vec<String>> =
+        let issuer =
+            mesh.document.edge.jwt.as_ref().map(|jwt| (vec!["iss".to_owned()], vec![jwt.issuer.clone()]));
+        let mut claims: BTreeMap<Vec<String>, Vec<String>> =
             issuer.into_iter().filter(|_| !self.claims.is_empty()).collect();
         claims.extend(self.claims.clone());
-        let mut properties = BTreeMap::new();
-        for (name, values) in &claims {
-            let steps: Vec<String> = name.split('.').map(ToOwned::to_owned).collect();
-            // A claim may have a dot in its own name, as those that are URLs.
-            for path in [steps, vec![name.clone()]] {
-                properties.insert(claim_path(&path), wire(values));
-            }
-        }
-        properties
+        claims.iter().map(|(path, values)| (claim_path(path), wire(values))).collect()
     }
 
     /// Reads `--route SERVICE=ROUTE`.
@@ -172,6 +205,19 @@ impl Request {
             );
         }
         Ok((from_outside, services))
+    }
+}
+
+/// A claim in text, as the filter sees it: numbers and booleans are what JSON writes.
+fn claim_text(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Bool(truth) => Some(truth.to_string()),
+        Json::Number(number) => {
+            let float = number.as_f64()?;
+            Some(number_text(float).unwrap_or_else(|| number.to_string()))
+        }
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn edge(mesh: &Mesh) -> Edge {
     Edge {
         accept: edge.accept,
         issuer: edge.jwt.as_ref().map(|jwt| jwt.issuer.clone()),
-        remove: edge.remove.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        remove: super::names_removed_at_the_edge(&mesh.document),
         rules: edge.rules.iter().filter_map(rule).collect(),
     }
 }

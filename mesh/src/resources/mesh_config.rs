@@ -1,6 +1,7 @@
 //! What no resource can carry: fields of the mesh's own configuration.
 
 use graylane_decide::metrics::TAGS;
+use graylane_decide::names::filter_state;
 use serde::Serialize;
 
 use crate::mesh::Mesh;
@@ -36,7 +37,7 @@ struct DefaultConfig {
 /// Never in practice: all of it is text.
 pub fn mesh_config(mesh: &Mesh) -> anyhow::Result<String> {
     let telemetry = &mesh.document.telemetry;
-    let state = |name: &str| format!("{name}=%FILTER_STATE(wasm.{name}:PLAIN)%");
+    let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
     let ours = ["tenant", "subset", "source"].map(state).join(" ");
     let values = Values {
         mesh_config: MeshConfig {

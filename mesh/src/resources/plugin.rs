@@ -151,6 +151,16 @@ fn place(role: Role, selector: Option<Selector>, target_refs: Vec<TargetRef>) ->
     }
 }
 
+/// What a gateway has to know without a plan: it travels outside of the configuration.
+fn without_plan(mesh: &Mesh) -> Vec<Variable> {
+    let mut variables = vec![Variable { name: names::HEADER_ENV, value: mesh.header.clone() }];
+    let removed = lower::removed_at_the_edge(mesh);
+    if !removed.is_empty() {
+        variables.push(Variable { name: names::REMOVE_ENV, value: removed.join(",") });
+    }
+    variables
+}
+
 fn resource(
     mesh: &Mesh,
     options: &Options,
@@ -161,14 +171,13 @@ fn resource(
     place: Place,
 ) -> Resource {
     let is_gateway = role == Role::Gateway;
-    let header = Variable { name: names::HEADER_ENV, value: mesh.header.clone() };
     let module = ModuleFields {
         url: url.to_owned(),
         image_pull_policy: "IfNotPresent",
         plugin_name: role.name(),
         // Plain Istio is a good second best for a sidecar; a gateway must never stop to strip (docs/decisions/09-plugins.md).
         fail_strategy: if is_gateway { "FAIL_RELOAD" } else { "FAIL_OPEN" },
-        vm_config: is_gateway.then(|| VmConfig { env: vec![header] }),
+        vm_config: is_gateway.then(|| VmConfig { env: without_plan(mesh) }),
         plugin_config: lower::config(mesh, role),
     };
     let stage = if is_gateway { Stage::Gateway } else { Stage::Plugins };

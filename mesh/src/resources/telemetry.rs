@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
-use graylane_decide::names;
+use graylane_decide::names::{self, filter_state};
 use serde_json::{Value as Json, json};
 
 use super::{Kind, Options, Resource, Stage};
@@ -121,8 +121,7 @@ fn span_tags(mesh: &Mesh, options: &Options) -> Fields {
         let header = json!({"header": {"name": mesh.header, "defaultValue": "none"}});
         return Fields::from_iter([(names::TENANT_STATE.to_owned(), header)]);
     }
-    let formatter =
-        |state: &str| json!({"formatter": {"value": format!("%FILTER_STATE(wasm.{state}:PLAIN)%")}});
+    let formatter = |state: &str| json!({"formatter": {"value": format!("%FILTER_STATE({}:PLAIN)%", filter_state(state))}});
     [names::SOURCE_STATE, names::SUBSET_STATE, names::TENANT_STATE]
         .into_iter()
         .map(|state| (state.to_owned(), formatter(state)))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use graylane_decide::names::{COOKIE_STATE, OWN_PREFIX, SUBSET_HEADER};
+use graylane_decide::names::{COOKIE_STATE, DEBUG_HEADER, OWN_PREFIX, SUBSET_HEADER, filter_state};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,6 @@ use crate::mesh::{self, Fields, Mesh, Route, Service};
 use crate::routing::{self, Rule};
 
 /// Response header that says how a request was decided.
-const DEBUG_HEADER: &str = "x-graylane-debug";
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Spec {
@@ -253,7 +252,8 @@ fn answers(mesh: &Mesh, without_filter: bool) -> Json {
     let mints = mesh.document.sticky.keys.iter().any(|key| key.mint.is_some());
     if mints && !without_filter && !mesh.participants().is_empty() {
         // Left out where the state is not set: for everybody who has a key.
-        response["add"] = json!({"set-cookie": format!("%FILTER_STATE(wasm.{COOKIE_STATE}:PLAIN)%")});
+        response["add"] =
+            json!({"set-cookie": format!("%FILTER_STATE({}:PLAIN)%", filter_state(COOKIE_STATE))});
     }
     json!({ "response": response })
 }
@@ -320,7 +320,7 @@ fn further(mesh: &Mesh, rule: &Rule<'_>, edge: Option<&Json>) -> Fields {
         merge(&mut headers, &json!({"request": {"remove": [name]}}));
     }
     if mesh.document.telemetry.debug_header {
-        let state = |name: &str| format!("{name}=%FILTER_STATE(wasm.{name}:PLAIN)%");
+        let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
         let value = ["tenant", "subset", "source"].map(state).join(",");
         merge(&mut headers, &json!({"response": {"set": {DEBUG_HEADER: value}}}));
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use graylane_decide::choice::placement::Placement;
+use graylane_decide::choice::sticky::BUCKETS;
 use graylane_decide::config::Weight;
-use graylane_decide::placement::Placement;
-use graylane_decide::sticky::BUCKETS;
 use serde::Serialize;
 
 /// The owner of each bucket: the filter's own placement, written out.

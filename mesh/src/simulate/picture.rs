@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use graylane_decide::sticky::BUCKETS;
+use graylane_decide::choice::sticky::BUCKETS;
 
 use super::layout::{Layout, Moves};
 

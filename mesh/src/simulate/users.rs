@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read as _, Write as _};
 
 use anyhow::{Result, ensure};
-use graylane_decide::sticky::{BUCKETS, Seed, Unit};
+use graylane_decide::choice::sticky::{BUCKETS, Seed, Unit};
 
 /// Longest key, in bytes: Envoy takes no more than 60 KiB of headers (`max_request_headers_kb`).
 const MAX_KEY: u64 = 60 * 1024;

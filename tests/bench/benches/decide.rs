@@ -6,12 +6,14 @@ use std::collections::HashMap;
 use divan::{Bencher, black_box};
 use graylane::simulate::{Layout, Users, made, moves};
 use graylane::{document, lower, mesh::Mesh};
+use graylane_decide::carriers::{Member, Write, list::List};
 use graylane_decide::config::Weight;
-use graylane_decide::memory::{Memory, Saved, Sighting, Store};
+use graylane_decide::ids::{Id, Ids, RequestId};
+use graylane_decide::memory::cas::{self, ByCas, SharedData};
+use graylane_decide::memory::{Memory, Sighting};
 use graylane_decide::plan::Node;
-use graylane_decide::trace::Ids;
 use graylane_decide::world::Nothing;
-use graylane_decide::{Config, Plan, Role, Seen, baggage, config};
+use graylane_decide::{Config, Plan, Role, config};
 
 fn main() {
     divan::main();
@@ -59,8 +61,7 @@ fn headers(own: &[(&'static [u8], &'static [u8])]) -> Vec<(&'static [u8], &'stat
 
 fn decide(bencher: Bencher<'_, '_>, plan: &Plan, headers: &[(&'static [u8], &'static [u8])]) {
     bencher.bench_local(|| {
-        let seen = Seen::walk(&plan.interest, black_box(headers).iter().copied());
-        plan.decide(&seen, &mut Nothing).map(|decision| decision.tenant)
+        plan.decide(black_box(headers).iter().copied(), &mut Nothing).map(|decision| decision.tenant)
     });
 }
 
@@ -84,35 +85,34 @@ fn decision_outbound_sticky(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [1, 8, 64])]
 fn baggage_rewrite(bencher: Bencher<'_, '_>, members: usize) {
     let line = (0..members).map(|number| format!("key-{number}=value")).collect::<Vec<_>>().join(",");
-    let write = baggage::Write { tenant: Some(b"gray-v1"), unit: Some(b"00000000000000ff") };
-    bencher.bench_local(|| baggage::rewrite(&[black_box(line.as_bytes())], b"tenant", write));
+    let write = Write { tenant: Member::Set(b"gray-v1"), unit: Member::Set(b"00000000000000ff") };
+    bencher.bench_local(|| List::BAGGAGE.rewrite(b"tenant", &[black_box(line.as_bytes())], write));
 }
 
 #[derive(Default)]
 struct Slots(HashMap<u32, (Vec<u8>, u32)>);
 
-impl Store for Slots {
+impl SharedData for Slots {
     fn load(&mut self, slot: u32) -> Option<(Vec<u8>, u32)> {
         self.0.get(&slot).cloned()
     }
 
-    fn save(&mut self, slot: u32, value: &[u8], cas: u32) -> Saved {
+    fn save(&mut self, slot: u32, value: &[u8], cas: u32) -> cas::Write {
         self.0.insert(slot, (value.to_vec(), cas.wrapping_add(1)));
-        Saved::Yes
+        cas::Write::Done
     }
 }
 
 #[divan::bench]
 fn memory_remember_and_recall(bencher: Bencher<'_, '_>) {
     let plan = plan(PINS, Role::Inbound);
-    let (mut memory, mut slots, mut number) = (Memory::new(7), Slots::default(), 0u64);
+    let (mut memory, mut slots, mut number) = (Memory::new(7), ByCas(Slots::default()), 0u64);
     let tenant = plan.tenants.tag(plan.tenants.default_id());
     bencher.bench_local(|| {
         number += 1;
         let id = format!("{number:032x}");
-        let pairs: [(&[u8], &[u8]); 1] = [(b"x-request-id", id.as_bytes())];
-        let seen = Seen::walk(&plan.interest, pairs.into_iter());
-        let ids = Ids::of(&seen);
+        let ids: Ids<'_> = RequestId::parse(id.as_bytes()).map(Id::Request).into_iter().collect();
+        let ids = memory.marks(&ids);
         memory.remember(&mut slots, &ids, Sighting { tenant, unit: None }, 1000 + number, 30_000);
         memory.recall(&mut slots, &ids, 1001 + number)
     });

@@ -76,14 +76,15 @@ macro_rules! import {
 
 /// The imports that belong to headers, and the encoding of their pairs.
 fn add_headers(linker: &mut Linker<State>) -> Result<()> {
-    import!(linker, "proxy_get_header_map_pairs", |host, _map: u32, data: u32, size: u32| {
-        let Some(stream) = &host.data().stream else { return Ok(BAD_ARGUMENT) };
-        let mut bytes = (stream.headers.len() as u32).to_le_bytes().to_vec();
-        for (name, value) in &stream.headers {
+    import!(linker, "proxy_get_header_map_pairs", |host, map: u32, data: u32, size: u32| {
+        let Some(stream) = &mut host.data_mut().stream else { return Ok(BAD_ARGUMENT) };
+        let pairs = stream.map(map);
+        let mut bytes = (pairs.len() as u32).to_le_bytes().to_vec();
+        for (name, value) in pairs.iter() {
             bytes.extend((name.len() as u32).to_le_bytes());
             bytes.extend((value.len() as u32).to_le_bytes());
         }
-        for (name, value) in &stream.headers {
+        for (name, value) in pairs.iter() {
             bytes.extend(name.as_bytes().iter().chain(&[0]).chain(value).chain(&[0]));
         }
         hand_over(host, &bytes, data, size)
@@ -91,18 +92,18 @@ fn add_headers(linker: &mut Linker<State>) -> Result<()> {
     import!(
         linker,
         "proxy_replace_header_map_value",
-        |host, _map: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
+        |host, map: u32, name: u32, name_size: u32, value: u32, value_size: u32| {
             let (name, value) = (text(host, name, name_size)?, read(host, value, value_size)?);
             let Some(stream) = &mut host.data_mut().stream else { return Ok(BAD_ARGUMENT) };
-            stream.headers.retain(|(other, _)| *other != name);
-            stream.headers.push((name, value));
+            stream.map(map).retain(|(other, _)| *other != name);
+            stream.map(map).push((name, value));
             Ok(OK)
         }
     );
-    import!(linker, "proxy_remove_header_map_value", |host, _map: u32, name: u32, name_size: u32| {
+    import!(linker, "proxy_remove_header_map_value", |host, map: u32, name: u32, name_size: u32| {
         let name = text(host, name, name_size)?;
         let Some(stream) = &mut host.data_mut().stream else { return Ok(BAD_ARGUMENT) };
-        stream.headers.retain(|(other, _)| *other != name);
+        stream.map(map).retain(|(other, _)| *other != name);
         Ok(OK)
     });
     import!(

@@ -63,12 +63,21 @@ pub struct Calls {
 pub struct Stream {
     /// Headers.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// Trailers.
+    pub trailers: Vec<(String, Vec<u8>)>,
     /// Properties of this stream, by path with NULs.
     pub properties: BTreeMap<String, Vec<u8>>,
     /// Filter state that was written, in order.
     pub state: Vec<(String, String)>,
     /// The answer that was given.
     pub reply: Option<Reply>,
+}
+
+impl Stream {
+    /// Headers, or trailers: `WasmHeaderMapType` 0 and 1.
+    pub fn map(&mut self, map: u32) -> &mut Vec<(String, Vec<u8>)> {
+        if map == 1 { &mut self.trailers } else { &mut self.headers }
+    }
 }
 
 /// What the host knows and has seen.

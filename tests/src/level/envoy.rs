@@ -78,11 +78,11 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
             json!({"key_values": suite.node.environment});
     }
     let cookie = json!({
-        "header": {"key": "set-cookie", "value": format!("%FILTER_STATE(wasm.{}:PLAIN)%", names::COOKIE_STATE)},
+        "header": {"key": "set-cookie", "value": format!("%FILTER_STATE({}:PLAIN)%", names::filter_state(names::COOKIE_STATE))},
         "append_action": "APPEND_IF_EXISTS_OR_ADD",
     });
     let show = |(header, state): &(&str, &str)| {
-        let value = format!("%FILTER_STATE(wasm.{state}:PLAIN)%");
+        let value = format!("%FILTER_STATE({}:PLAIN)%", names::filter_state(state));
         json!({"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
     };
     let names = suite.cases.iter().filter_map(|case| case.route.as_deref()).collect::<BTreeSet<_>>();
@@ -101,6 +101,7 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
         "generate_request_id": false,
         "preserve_external_request_id": true,
         "max_request_headers_kb": 512,
+        "http_protocol_options": {"enable_trailers": true},
         "route_config": {"virtual_hosts": [{
             "name": "all", "domains": ["*"], "routes": routes.map(route).collect::<Vec<_>>(),
         }]},
@@ -158,7 +159,7 @@ impl Fleet {
                 cluster["typed_extension_protocol_options"] = json!({
                     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                        "explicit_http_config": {"http_protocol_options": {}},
+                        "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
                         "common_http_protocol_options": {"max_headers_count": 1000, "max_response_headers_kb": 1024},
                     },
                 });
@@ -222,6 +223,9 @@ impl Level for InEnvoy<'_> {
         }
         let mut headers = echo::headers(&answer.body)?;
         headers.retain(|(name, _)| name != CLUSTER);
+        let trailers = headers.iter().filter_map(|(name, _)| name.strip_prefix(echo::TRAILER));
+        let trailers = trailers.map(ToOwned::to_owned).collect();
+        headers.retain(|(name, _)| !name.starts_with(echo::TRAILER));
         let shown =
             SHOWN.map(|(header, _)| answer.header(header).filter(|value| value != "-").unwrap_or_default());
         ensure!(
@@ -231,6 +235,7 @@ impl Level for InEnvoy<'_> {
         );
         Ok(Outcome {
             headers,
+            trailers,
             cookie: answer.header("set-cookie"),
             lane: Some(shown).filter(|[tenant, ..]| !tenant.is_empty()),
             ..Outcome::default()

@@ -72,6 +72,10 @@ impl Level for Wasm {
         let properties: Vec<(&str, &[u8])> = cluster.into_iter().chain(route).chain(further).collect();
         let before = vm.state().metrics.clone();
         let seen = vm.request(plugin, &request.headers, &properties)?;
+        let trailers = match request.trailers.is_empty() {
+            true => Vec::new(),
+            false => vm.trailers(plugin, &request.trailers)?.headers,
+        };
         let counted: Vec<String> = vm
             .state()
             .metrics
@@ -104,6 +108,7 @@ impl Level for Wasm {
             lane,
             counted: counted.map(|name| [tag(name, "service"), tag(name, "unit")]),
             cookie: state("cookie"),
+            trailers: trailers.into_iter().map(|(name, _)| name).collect(),
             ..Outcome::default()
         })
     }

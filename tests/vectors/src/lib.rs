@@ -3,9 +3,8 @@
 //! The same checks run natively, in node (`wasm32-unknown-unknown`, by `wasm-bindgen-test`), and in the small host of
 //! the tests (`wasm32-wasip1`, by [`graylane_vectors`]): the algorithm has to be the same everywhere.
 
+use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::config::{Config, Role};
-use graylane_decide::headers::Seen;
-use graylane_decide::sticky::{Seed, Unit};
 use graylane_decide::world::Nothing;
 use graylane_decide::{Plan, plan::Node};
 
@@ -95,11 +94,8 @@ pub fn subsets() {
         let unit = units[bucket.parse::<usize>().unwrap()].unwrap();
         let baggage = format!("graylane-unit={unit}");
         let headers = [(":authority", "s.n"), ("tenant", "green"), ("baggage", &baggage)];
-        let seen = Seen::walk(
-            &plan.interest,
-            headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())),
-        );
-        let decision = plan.decide(&seen, &mut Nothing).unwrap();
+        let pairs = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let decision = plan.decide(pairs, &mut Nothing).unwrap();
         assert_eq!((decision.subset, decision.bucket), (Some(*want), bucket.parse().ok()), "{row:?}");
     }
 }

@@ -82,10 +82,10 @@ fn routes(checker: &mut Checker<'_>, name: &str, service: &Service, expose: &Exp
         let number = index.to_string();
         let path = ["services", name, "expose", "routes", &number];
         let title = mesh::outside_name(index, outside);
-        if !graylane_decide::plan::is_name(&title) {
+        if !graylane_decide::naming::is_name(&title) {
             checker
                 .error(&[&path[..], &["name"]].concat(), format!("`{title}` cannot be the name of a route"))
-                .help(graylane_decide::plan::NAME_RULE);
+                .help(graylane_decide::naming::NAME_RULE);
         }
         if !names.insert(title.clone()) {
             checker.error(&path, format!("a second route `{title}`")).help("give each a name of its own");

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// Who may choose a tenant.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Edge {
     /// The ingress gateway.
     pub gateway: Option<Gateway>,
@@ -21,6 +21,31 @@ pub struct Edge {
     pub remove: Vec<String>,
     /// Tokens that Istio verifies.
     pub jwt: Option<Jwt>,
+    /// Trace ids of callers outside: `keep` goes on with them, `restart` removes them before the gateway's own tracing
+    /// reads them, so that nobody can take part in another user's trace. Default: `restart` where nobody outside is
+    /// trusted (`accept: never`, and no rule says `trusted: true`), else `keep`.
+    pub trace_context: Option<TraceContext>,
+}
+
+/// What becomes of trace ids of callers outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TraceContext {
+    /// The gateway goes on with them.
+    Keep,
+    /// The gateway begins a trace of its own.
+    Restart,
+}
+
+impl Edge {
+    /// What becomes of trace ids of callers outside; None where there is no gateway.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        self.gateway.as_ref()?;
+        let trusts = self.accept == Accept::Always || self.rules.iter().any(|rule| rule.trusted);
+        let default = if trusts { TraceContext::Keep } else { TraceContext::Restart };
+        Some(self.trace_context.unwrap_or(default))
+    }
 }
 
 /// The ingress gateway.

@@ -1,0 +1,111 @@
+//! Where the outside comes in: nothing that a stranger sends is believed, everything that the mesh needs is written.
+//!
+//! Tenant and unit never come from carriers, memory or a label, and the memory is neither read nor written.
+
+use super::resolve;
+use super::units::{choose, from_ids};
+use crate::carriers::{Member, Write};
+use crate::choice::destination::Place;
+use crate::choice::sticky::Unit;
+use crate::config::Accept;
+use crate::decision::Decision;
+use crate::edits::Edits;
+use crate::names::SUBSET_HEADER;
+use crate::plan::Plan;
+use crate::request::gathered::Gathered;
+use crate::sanitise::Scope;
+use crate::why::{Source, UnitSource};
+use crate::world::World;
+
+/// Decides about a request from outside. `headers`: all of the request's.
+pub fn decide<'p, 'h, W: World>(
+    plan: &'p Plan,
+    request: &mut Gathered<'_, W>,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
+) -> Decision<'p> {
+    let mut decision = tenant(plan, request);
+    let place = match request.world().cluster_name() {
+        Some(name) => plan.destinations.by_cluster(&name),
+        // No route yet: there may be one once the tenant is written.
+        None => Place::Inside,
+    };
+    if place == Place::Outside || decision.rejection.is_some() {
+        // A request that is turned away is cleaned as well, for a host that would not answer it here.
+        decision.edits = plan.sanitiser.take_off(Scope::Entering, headers.clone());
+        return observed(plan, decision, headers);
+    }
+    if let Place::Listed(destination) = place {
+        decision.service = Some(destination);
+    }
+    if plan.tenants.carries_unit(decision.tenant) {
+        unit(plan, request, &mut decision);
+    }
+    choose(&mut decision, request);
+    if !plan.enforces() {
+        return observed(plan, decision, headers);
+    }
+    let wire = decision.unit.map(Unit::wire);
+    let unit = wire.as_ref().map_or(Member::Remove, |unit| Member::Set(unit));
+    let found = plan.sanitiser.find(Scope::Entering, headers);
+    let write = Write { tenant: Member::Remove, unit };
+    plan.sanitiser.clean(Scope::Entering, found, write, &mut decision.edits);
+    decision
+}
+
+/// Where graylane only observes: of all edits those stay that take off what only graylane gives a meaning to, and what
+/// the file removes.
+fn observed<'p, 'h>(
+    plan: &'p Plan,
+    mut decision: Decision<'p>,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+) -> Decision<'p> {
+    if plan.enforces() {
+        return decision;
+    }
+    decision.edits = Edits::default();
+    let found = plan.sanitiser.find(Scope::Observed, headers);
+    decision.edits.remove_if(found.has_subset(), SUBSET_HEADER.as_bytes());
+    decision.would_remove =
+        plan.sanitiser.clean(Scope::Observed, found, Write::default(), &mut decision.edits);
+    decision
+}
+
+/// The unit of a participant: of a sticky key, else of a cookie that is made for him, else of an id.
+fn unit<W: World>(plan: &Plan, request: &mut Gathered<'_, W>, decision: &mut Decision<'_>) {
+    let keys = plan.keys.as_ref();
+    if let Some(unit) = keys.and_then(|keys| keys.unit(request.seen, &mut request.facts)) {
+        (decision.unit, decision.unit_source) = (Some(unit), UnitSource::Key);
+    } else if let Some((unit, cookie)) = keys.and_then(|keys| keys.mint(request.world())) {
+        (decision.unit, decision.unit_source) = (Some(unit), UnitSource::Mint);
+        decision.cookie = Some(cookie);
+    } else {
+        (decision.unit, decision.unit_source) = from_ids(plan, request);
+    }
+}
+
+/// Whose request it is: by the header where anybody may send it, else by the first rule that matches. The gateway
+/// always writes the tenant header.
+fn tenant<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Decision<'p> {
+    let accepted = match plan.accept {
+        Accept::Always => resolve::from_header(plan, request.seen),
+        Accept::Never => None,
+    };
+    if let Some(resolved) = accepted {
+        let mut decision = Decision::new(resolved.tenant, resolved.source, plan.enforces());
+        if resolved.writes {
+            decision.edits.set(plan.header(), plan.tenants.name(resolved.tenant).as_bytes());
+        }
+        decision.rejection = resolved.rejection;
+        return decision;
+    }
+    let verdict = plan.rules.first(&plan.tenants, request.seen, &mut request.facts);
+    let default = (plan.tenants.default_id(), Source::Default);
+    let (tenant, source) = verdict.map_or(default, |verdict| (verdict.tenant, verdict.source));
+    let mut decision = Decision::new(tenant, source, plan.enforces());
+    decision.rule = verdict.map(|verdict| verdict.rule);
+    let (name, seen) = (plan.tenants.name(tenant).as_bytes(), &request.seen.tenant);
+    if !(seen.tidy() && seen.one() == Some(name)) {
+        decision.edits.set(plan.header(), name);
+    }
+    decision
+}

@@ -1,0 +1,39 @@
+//! Where a participant's unit comes from, and which subset it leads to.
+
+use crate::choice::sticky::Unit;
+use crate::decision::Decision;
+use crate::names::SUBSET_HEADER;
+use crate::plan::Plan;
+use crate::request::gathered::Gathered;
+use crate::why::UnitSource;
+use crate::world::World;
+
+/// The unit of a participant who has no key: of the request id, else of the trace id.
+pub fn from_ids<W: World>(plan: &Plan, request: &Gathered<'_, W>) -> (Option<Unit>, UnitSource) {
+    let Some(keys) = &plan.keys else { return (None, UnitSource::Nowhere) };
+    let ids = request.ids();
+    match (ids.request(), ids.trace()) {
+        (Some(id), _) => (Some(id.with_bytes(|bytes| keys.of(bytes))), UnitSource::Request),
+        (None, Some(id)) => (Some(keys.of(id.hex())), UnitSource::Trace),
+        (None, None) => (None, UnitSource::Nowhere),
+    }
+}
+
+/// Chooses the subset, and says so in the header if the destination has a rollout.
+pub fn choose<W: World>(decision: &mut Decision<'_>, request: &mut Gathered<'_, W>) {
+    let choice = decision.service.and_then(|destination| {
+        let route = if destination.has_routes() { request.world().route_name() } else { None };
+        destination.choose(route.as_deref(), decision.tenant, decision.unit)
+    });
+    if let Some(choice) = choice {
+        decision.subset = Some(choice.subset);
+        decision.reason = Some(choice.reason);
+        decision.bucket = choice.bucket;
+    }
+    let (name, seen) = (SUBSET_HEADER.as_bytes(), &request.seen.subset);
+    match choice.and_then(|choice| choice.header) {
+        Some(value) if seen.tidy() && seen.one() == Some(value.as_bytes()) => {}
+        Some(value) => decision.edits.set(name, value.as_bytes()),
+        None => decision.edits.remove_if(seen.present(), name),
+    }
+}

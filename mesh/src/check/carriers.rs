@@ -1,0 +1,137 @@
+//! What tenant and unit travel in, and what requests are recognised by.
+
+use std::collections::BTreeSet;
+
+use graylane_decide::config::{Carrier, IdKind, Mode, Restore};
+use graylane_decide::ids::MAX_KINDS;
+use graylane_decide::naming::is_header_name;
+
+use super::{Checker, listed};
+use crate::document::model::TraceContext;
+use crate::lower;
+
+pub fn check(checker: &mut Checker<'_>) {
+    carriers(checker);
+    ids(checker);
+    edge(checker);
+}
+
+fn carriers(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    let mut seen = BTreeSet::new();
+    for (index, carrier) in document.policy.carriers.iter().enumerate() {
+        let index = index.to_string();
+        let path = ["policy", "carriers", &index];
+        let name = match carrier {
+            Carrier::Header(name) => name.to_ascii_lowercase(),
+            known => known.word().unwrap_or_default().to_owned(),
+        };
+        if let Carrier::Header(_) = carrier {
+            header(checker, &path, &name, "carry the tenant");
+        }
+        if !seen.insert(name.clone()) {
+            checker.error(&path, format!("`{name}` stands twice in `policy.carriers`")).help("name it once");
+        }
+    }
+    if !document.policy.carriers.is_empty() && !document.policy.restore.contains(&Restore::Baggage) {
+        checker
+            .error(
+                &["policy", "carriers"],
+                "`policy.restore` has no `baggage`: nothing is read from carriers",
+            )
+            .help("add `baggage` to `policy.restore`, which stands for all of them, or take `carriers` away");
+    }
+}
+
+fn header(checker: &mut Checker<'_>, path: &[&str], name: &str, what: &str) {
+    let tenant = checker.document().header.to_ascii_lowercase();
+    if !is_header_name(name) || name == tenant {
+        let message = format!("`{name}` cannot {what}");
+        let help = "write another header: letters, digits and `-`, up to 63 of them";
+        checker.error(path, message).help(help);
+    }
+}
+
+fn ids(checker: &mut Checker<'_>) {
+    let policy = &checker.document().policy;
+    let mut seen = BTreeSet::new();
+    for (index, id) in policy.ids.iter().enumerate() {
+        let index = index.to_string();
+        let path = ["policy", "ids", &index];
+        let name = if id.kind == IdKind::Header { &id.header } else { id.kind.word() };
+        if id.kind == IdKind::Header {
+            header(checker, &path, name, "be an id");
+        }
+        if !seen.insert(name) {
+            checker.error(&path, format!("`{name}` stands twice in `policy.ids`")).help("name it once");
+        }
+        if id.keep && id.kind.is_default() {
+            checker
+                .error(&path, format!("`keep` says nothing of `{name}`: a gateway does not remove it"))
+                .help(match id.kind {
+                    IdKind::W3c | IdKind::B3 => "write `edge.traceContext: keep` or `restart`",
+                    _ => "write the word alone",
+                });
+        }
+    }
+    if policy.ids.len() > MAX_KINDS {
+        let message = format!("{} ids: at most {MAX_KINDS} are read", policy.ids.len());
+        checker.error(&["policy", "ids"], message).help("name those that applications forward");
+    }
+    if policy.ids.is_empty() && policy.restore.contains(&Restore::Memory) {
+        checker
+            .error(&["policy", "ids"], "no ids: the memory recognises nothing")
+            .help("write `[request-id, w3c, b3]`, or take `memory` out of `policy.restore`");
+    }
+}
+
+/// What the gateway does that nobody wrote down.
+fn edge(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    let edge = &document.edge;
+    let Some(context) = edge.trace_context() else {
+        if edge.trace_context.is_some() {
+            checker
+                .error(
+                    &["edge", "traceContext"],
+                    "trace ids of callers outside are for a gateway, and none is named",
+                )
+                .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
+        }
+        return;
+    };
+    if edge.trace_context.is_none() {
+        let (message, help) = match context {
+            TraceContext::Restart => (
+                "trace ids of callers outside do not count: the gateway begins traces of its own",
+                "write `traceContext: restart` to say so, or `keep` where callers' traces have to go on",
+            ),
+            TraceContext::Keep => (
+                "trace ids of callers outside go on in the mesh, since somebody outside is trusted",
+                "write `traceContext: keep` to say so, or `restart`: who knows the trace id of another user's request can \
+                 take part in it",
+            ),
+        };
+        checker.note(&["edge", "gateway"], message).help(help);
+    }
+    if document.mode == Mode::Observe {
+        let removed = lower::names_removed_at_the_edge(document);
+        let stays = document.header.as_str();
+        let removed = match removed.is_empty() {
+            true => String::new(),
+            false => format!(", and {} as `edge.remove` says", listed(removed.iter().map(String::as_str))),
+        };
+        checker
+            .note(
+                &["mode"],
+                format!(
+                    "`observe`: the gateway removes `x-graylane-*` and units of callers outside{removed}; `{stays}` \
+                     and its members of baggage stay as they come, so anybody outside can choose a tenant"
+                ),
+            )
+            .help(format!(
+                "`enforce` will take `{stays}` off as well, in any spelling, and its members of every carrier; \
+                 `graylane_would_remove_total` counts the requests that come with one"
+            ));
+    }
+}
