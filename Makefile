@@ -118,9 +118,16 @@ e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with
 	@.ci/debian prometheus=prometheus promtool=prometheus chromium=chromium
 	@target/debug/e2e-metrics target/debug/graylane
 
-fuzz: ## The edge's decision, for a minute (FUZZ_SECONDS): no input gets a tenant that no rule gave; needs nightly
+FUZZ_TARGETS := configuration edge gateway memory parts sidecar
+fuzz: ## Each fuzz target for a minute (FUZZ_SECONDS, or FUZZ_RUNS; some: FUZZ_TARGETS="edge parts"); needs nightly
 	@fuzz=$$(.ci/tool cargo-fuzz $(CARGO_FUZZ) cargo-fuzz)
-	@RUSTUP_TOOLCHAIN=nightly $$fuzz run --fuzz-dir fuzz --debug-assertions edge -- -max_total_time=$${FUZZ_SECONDS:-60} -rss_limit_mb=4096
+	limit=$(if $(FUZZ_RUNS),-runs=$(FUZZ_RUNS),-max_total_time=$${FUZZ_SECONDS:-60})
+	for target in $(FUZZ_TARGETS); do
+	  # What it finds goes into the first folder; the seeds stay as they are.
+	  mkdir -p fuzz/target/corpus/$$target
+	  RUSTUP_TOOLCHAIN=nightly $$fuzz run --fuzz-dir fuzz --debug-assertions $$target \
+	    fuzz/target/corpus/$$target fuzz/corpus/$$target -- $$limit -rss_limit_mb=4096
+	done
 
 e2e-istio: programs envoy ## Rendered examples in a real Istio, without containers; some: make e2e-istio ONLY=sticky
 	@.ci/debian ip=iproute2 openssl=openssl

@@ -230,13 +230,13 @@ proptest! {
     /// No input at the edge gets a tenant that no rule gave: two readings of the same rules agree (`src/fuzz.rs`).
     #[test]
     fn the_edge_gives_what_its_rules_give(lines in prop::collection::vec(edge_line(), 0..10)) {
-        EDGE.with(|plan| graylane_tests::fuzz::edge(plan, &lines.join(&b'\n')));
+        EDGE.with(|plan| graylane_tests::fuzz::edge::edge(plan, &lines.join(&b'\n')));
     }
 
     /// Nor do bytes that mean nothing, and none of them panics.
     #[test]
     fn the_edge_takes_any_bytes(data in prop::collection::vec(any::<u8>(), 0..200)) {
-        EDGE.with(|plan| graylane_tests::fuzz::edge(plan, &data));
+        EDGE.with(|plan| graylane_tests::fuzz::edge::edge(plan, &data));
     }
 
     /// Deciding twice changes nothing more: what a sidecar wrote, the next one finds right.

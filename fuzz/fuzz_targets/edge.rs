@@ -1,7 +1,7 @@
-//! No input at the edge gets a tenant that no rule gave; see `tests/src/fuzz.rs`.
+//! No input at the edge gets a tenant that no rule gave; see `tests/src/fuzz/edge.rs`.
 #![no_main]
 
-#[path = "../../tests/src/fuzz.rs"]
+#[path = "../../tests/src/fuzz/mod.rs"]
 mod fuzz;
 
 use std::sync::LazyLock;
@@ -17,4 +17,4 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     fuzz::plan(gateway["spec"]["pluginConfig"].to_string().as_bytes())
 });
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::edge(&PLAN, data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::edge::edge(&PLAN, data));

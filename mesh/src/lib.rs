@@ -4,6 +4,7 @@
 //! (`make wasm32` builds it for `wasm32-unknown-unknown`).
 
 pub mod check;
+pub mod conditions;
 pub mod document;
 pub mod explain;
 pub mod istio;
@@ -17,4 +18,5 @@ pub mod resources;
 pub mod routing;
 pub mod simulate;
 pub mod traffic;
+pub mod words;
 pub mod workers;

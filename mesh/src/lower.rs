@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::document::model::Document;
 use crate::mesh::{self, Mesh};
 
-pub use edge::{condition, rule, text};
+pub use edge::rule;
 
 /// The configuration of one role. The same for every namespace: what depends on the caller's namespace, the filter
 /// reads from its node.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graylane_decide::plan::is_name;
+use graylane_decide::naming::is_name;
 
 use super::file::ServiceOut;
 use super::read::Resource;

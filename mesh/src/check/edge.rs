@@ -3,8 +3,9 @@
 use graylane_decide::config::Accept;
 
 use super::Checker;
-use super::names::{is_dns_label, is_label_key, is_token};
+use super::names::{is_dns_label, is_label_key};
 use crate::mesh;
+use crate::words::is_token;
 
 pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();

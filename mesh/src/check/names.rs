@@ -27,17 +27,6 @@ pub fn is_label_key(key: &str) -> bool {
     }
 }
 
-/// A token of HTTP (RFC 9110, section 5.6.2): what a header may be called.
-pub fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-/// What a cookie may be called as far as it can be read back; browsers are less strict than RFC 6265.
-pub fn is_cookie_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic() && !"=;,\"\\".contains(c))
-}
-
 impl Checker<'_> {
     /// A tenant's, subset's or salt's name at the key of a path.
     pub fn check_name(&mut self, what: &str, name: &str, path: &[&str]) {

@@ -1,20 +1,24 @@
 //! The rules of the edge.
 
-mod conditions;
 mod covers;
 
 use graylane_decide::config::Accept;
 
 use super::{Checker, instead};
-use crate::document::model::{Condition, Rule, Text};
+use crate::conditions::{Condition, Part, Path, Proof, Report, at};
+use crate::document::finding::Finding;
+use crate::document::model::Rule;
 use crate::document::tree::Node;
 use crate::lower;
 
-/// A path of keys and indices.
-type Path = Vec<String>;
+impl Report for Checker<'_> {
+    fn error(&mut self, path: &[&str], message: String) -> &mut Finding {
+        Checker::error(self, path, message)
+    }
 
-fn at<'p>(path: &'p [String], more: &[&'p str]) -> Vec<&'p str> {
-    path.iter().map(String::as_str).chain(more.iter().copied()).collect()
+    fn tenant_header(&self) -> &str {
+        &self.document().header
+    }
 }
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -34,7 +38,7 @@ pub fn check(checker: &mut Checker<'_>) {
             }
             continue;
         }
-        conditions::check(checker, &rule.when, &path, 1);
+        rule.when.check(checker, &path, 1);
         trust(checker, rule, &path);
     }
     covered(checker);
@@ -44,7 +48,8 @@ pub fn check(checker: &mut Checker<'_>) {
             .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
     }
     if document.edge.jwt.is_none()
-        && let Some(index) = rules.iter().position(|rule| any(&rule.when, &|one| one.claim.is_some()))
+        && let Some(index) =
+            rules.iter().position(|rule| rule.when.has(&|part| matches!(part, Part::Claim(_))))
     {
         checker
             .warning(
@@ -93,37 +98,31 @@ fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
     }
 }
 
-/// Does anything in a condition fit?
-fn any(condition: &Condition, fits: &dyn Fn(&Condition) -> bool) -> bool {
-    let inner = condition.all.iter().chain(&condition.any).flatten().chain(condition.not.as_deref());
-    fits(condition) || inner.into_iter().any(|inner| any(inner, fits))
-}
-
 /// Does it hold only for callers with a proof: a claim, a certificate, an address?
 fn proven(condition: &Condition) -> bool {
-    let given = |text: &Text| text.absent.is_none();
-    condition.claim.as_ref().is_some_and(|claim| given(&claim.is))
-        || condition.certificate.as_ref().is_some_and(given)
-        || !condition.source.is_empty()
-        || condition.all.as_ref().is_some_and(|list| list.iter().any(proven))
-        || condition.any.as_ref().is_some_and(|list| !list.is_empty() && list.iter().all(proven))
+    condition.parts().iter().any(|part| match (part, part.proof()) {
+        (Part::All(list), _) => list.iter().any(proven),
+        (Part::Any(list), _) => !list.is_empty() && list.iter().all(proven),
+        (_, Proof::Needed(text)) => text.is_none_or(|text| text.absent.is_none()),
+        (_, Proof::Typed | Proof::None) => false,
+    })
 }
 
 /// Does it ask that a proof be something else, or missing? Whoever has none fits then.
 fn disproves(condition: &Condition, negated: bool) -> bool {
-    let wants_none = |text: Option<&Text>| text.is_some_and(|text| text.absent.is_some() != negated);
-    let list = condition.all.iter().chain(&condition.any).flatten();
-    wants_none(condition.claim.as_ref().map(|claim| &claim.is))
-        || wants_none(condition.certificate.as_ref())
-        || list.into_iter().any(|inner| disproves(inner, negated))
-        || condition.not.as_ref().is_some_and(|inner| disproves(inner, !negated))
+    condition.parts().iter().any(|part| match (part, part.proof()) {
+        (Part::All(list) | Part::Any(list), _) => list.iter().any(|inner| disproves(inner, negated)),
+        (Part::Not(inner), _) => disproves(inner, !negated),
+        (_, Proof::Needed(Some(text))) => text.absent.is_some() != negated,
+        (_, Proof::Needed(None) | Proof::Typed | Proof::None) => false,
+    })
 }
 
 fn trust(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
     if proven(&rule.when) {
         return;
     }
-    let typed = any(&rule.when, &|one| one.header.is_some() || one.cookie.is_some() || one.query.is_some());
+    let typed = rule.when.has(&|part| part.proof() == Proof::Typed);
     if typed && !rule.trusted {
         checker
             .error(

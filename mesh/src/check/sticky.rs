@@ -2,10 +2,11 @@
 
 use graylane_decide::naming::{NAME_RULE, is_header_name, is_name};
 
-use super::names::{is_cookie_name, is_dns_name, is_token};
+use super::names::is_dns_name;
 use super::{Checker, listed};
 use crate::document::duration;
 use crate::document::model::{At, Key, Mint, SameSite};
+use crate::words::{is_cookie_name, is_token};
 
 /// Cookies that servers make for a login, by parts of their names.
 const SESSIONS: [&str; 6] = ["session", "sessid", "connect.sid", "asp.net", "auth", "token"];

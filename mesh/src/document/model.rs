@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
-pub use edge::{Claim, ClaimName, Condition, Edge, Gateway, Jwt, Named, Rule, Text, TraceContext};
+pub use edge::{Edge, Gateway, Jwt, Rule, TraceContext};
 pub use service::{Expose, Fallback, Guard, Outside, Placed, Rollout, Route, Service, Share, Version};
 pub use sticky::{At, Key, Mint, SameSite, Sticky};
 pub use worker::{FullTopic, Kafka, Topic, Worker};

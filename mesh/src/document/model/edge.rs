@@ -6,6 +6,8 @@ use graylane_decide::config::Accept;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::conditions::Condition;
+
 /// Who may choose a tenant.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
@@ -82,102 +84,6 @@ pub struct Rule {
     /// What has to hold.
     #[serde(flatten)]
     pub when: Condition,
-}
-
-/// What has to hold of a request: all that is said here.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Condition {
-    /// A header.
-    pub header: Option<Named>,
-    /// A cookie.
-    pub cookie: Option<Named>,
-    /// A parameter of the query.
-    pub query: Option<Named>,
-    /// The host that was asked for, lower case and without port.
-    pub host: Option<Text>,
-    /// The path without its query, as Envoy has it (Istio's gateways normalize it).
-    pub path: Option<Text>,
-    /// The method, in capitals.
-    pub method: Option<Text>,
-    /// A claim of a token that Istio verified; of a list one element is enough.
-    pub claim: Option<Claim>,
-    /// The identity in a client certificate that the gateway verified: its first URI SAN (a SPIFFE id) or its first
-    /// DNS SAN.
-    pub certificate: Option<Text>,
-    /// Networks of the client's address, as in `10.0.0.0/8`. The address is the one that Envoy trusts: with proxies
-    /// before the gateway, Istio's `numTrustedProxies` has to say how many.
-    pub source: Vec<String>,
-    /// All of these hold.
-    pub all: Option<Vec<Condition>>,
-    /// One of these holds.
-    pub any: Option<Vec<Condition>>,
-    /// This does not hold.
-    pub not: Option<Box<Condition>>,
-}
-
-/// Something with a name, and what it has to be. Several different values are `present`, and nothing else.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Named {
-    /// Its name.
-    pub name: String,
-    /// What it has to be.
-    #[serde(flatten)]
-    pub is: Text,
-}
-
-/// A claim, and what it has to be.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Claim {
-    /// Its name; a list for a claim in a claim, as in `[realm_access, roles]`.
-    pub name: ClaimName,
-    /// What it has to be.
-    #[serde(flatten)]
-    pub is: Text,
-}
-
-/// The name of a claim, or the way to one that is in another.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ClaimName {
-    /// Its name; dots mean nothing.
-    Name(String),
-    /// The names on the way to it.
-    Path(Vec<String>),
-}
-
-impl ClaimName {
-    /// The names on the way to it.
-    #[must_use]
-    pub fn path(&self) -> Vec<String> {
-        match self {
-            Self::Name(name) => vec![name.clone()],
-            Self::Path(path) => path.clone(),
-        }
-    }
-}
-
-/// What a text has to be: one of these. Values fold no case, except a host's.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Text {
-    /// Exactly this.
-    pub exact: Option<String>,
-    /// One of these.
-    #[serde(rename = "in")]
-    pub any_of: Option<Vec<String>>,
-    /// Starts so.
-    pub prefix: Option<String>,
-    /// Ends so.
-    pub suffix: Option<String>,
-    /// Matches as a whole, as in Istio; classes and case are those of ASCII.
-    pub regex: Option<String>,
-    /// `true`: there at all.
-    pub present: Option<bool>,
-    /// `true`: not there, or blank.
-    pub absent: Option<bool>,
 }
 
 /// Tokens that Istio verifies.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ClaimName;
+use crate::conditions::ClaimName;
 
 /// How users become sticky.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -1,4 +1,4 @@
-//! The whole decision of the edge, for any bytes: what the fuzz target and a property of `properties.rs` call.
+//! The whole decision of the edge, for any bytes.
 //!
 //! The bytes are lines: `name: value` is a header, `@name: value` a claim, `@name[]: a,b` a claim that is a list,
 //! `@: address` the client's. They go through the plan of examples/edge and through a second reading of its rules,
@@ -14,16 +14,6 @@ use graylane_decide::{Plan, World, config, names, plan::Node};
 
 /// The issuer of examples/edge.
 const ISSUER: &str = "https://id.example";
-
-/// The plan of the gateway's configuration of examples/edge.
-///
-/// # Panics
-/// When it is not in order.
-#[must_use]
-pub fn plan(configuration: &[u8]) -> Plan {
-    let config = config::parse(configuration).expect("the configuration is read");
-    Plan::compile(&config, &Node::default()).expect("it compiles")
-}
 
 #[derive(Default)]
 struct Input<'a> {

@@ -1,0 +1,7 @@
+//! See `tests/src/fuzz/gateway.rs`.
+#![no_main]
+
+#[path = "../../tests/src/fuzz/mod.rs"]
+mod fuzz;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::gateway::gateway(data));
