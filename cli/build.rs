@@ -4,7 +4,8 @@ use std::path::Path;
 use std::{env, fs};
 
 fn main() {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/graylane.wasm");
+    let package = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let module = Path::new(&package).join("../dist/graylane.wasm");
     println!("cargo::rerun-if-changed={}", module.display());
     let expression =
         if module.is_file() { format!("Some(include_bytes!({module:?}))") } else { "None".to_owned() };

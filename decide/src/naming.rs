@@ -47,22 +47,13 @@ pub fn is_header_name(name: &str) -> bool {
 /// (docs/root/configuration/http/http_conn_man/headers.rst).
 #[must_use]
 pub fn is_written_by_proxies(name: &str) -> bool {
-    const EXACT: [&str; 26] = [
+    const EXACT: [&str; 17] = [
         "accept-encoding",
         "connection",
         "content-encoding",
         "date",
-        "expect",
         "forwarded",
-        "grpc-accept-encoding",
-        "grpc-encoding",
-        "grpc-status",
-        "grpc-timeout",
         "keep-alive",
-        "max-forwards",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
         "range",
         "referer",
         "server",
@@ -75,7 +66,8 @@ pub fn is_written_by_proxies(name: &str) -> bool {
         "x-ot-span-context",
         "x-real-ip",
     ];
-    const PREFIXES: [&str; 7] = [":", "x-forwarded-", "x-envoy-", "x-b3-", "x-datadog-", "x-amzn-", "sec-"];
+    const PREFIXES: [&str; 9] =
+        [":", "x-forwarded-", "x-envoy-", "x-b3-", "x-datadog-", "x-amzn-", "sec-", "proxy-", "grpc-"];
     let lower = name.to_ascii_lowercase();
     EXACT.contains(&&*lower)
         || PREFIXES.iter().any(|prefix| lower.starts_with(prefix))

@@ -46,7 +46,11 @@ pub fn clean<'a>(grammar: Grammar, lines: &[&'a [u8]], tenant: &[u8]) -> Option<
 #[must_use]
 pub fn without_unit<'a>(grammar: Grammar, lines: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     let unit = UNIT_MEMBER.as_bytes();
-    let is_unit = |member: &&[u8]| may_be_ours(grammar, member, unit);
+    // What only might be one stays: baggage of others that is oddly written worked before.
+    let is_unit = |member: &&[u8]| match grammar {
+        Grammar::Baggage => names_ours(member, unit),
+        Grammar::Sw8 => sw8_key(member, |key| is_ours(key, unit)).unwrap_or(false),
+    };
     if !lines.iter().copied().flat_map(members::of).any(|member| is_unit(&member)) {
         return None;
     }
@@ -256,5 +260,10 @@ mod tests {
         let kept = without_unit(Grammar::Baggage, &lines);
         assert_eq!(kept, Some(vec![b"tenant=gray-v1".as_slice(), b"a=\"", b"b=2"]));
         assert_eq!(without_unit(Grammar::Baggage, &lines[1..]), None);
+        for (odd, is_unit) in
+            [("%=1,a+b=2", false), ("%67raylane-unit=1", true), ("+graylane-unit%1f=1", true)]
+        {
+            assert_eq!(without_unit(Grammar::Baggage, &[odd.as_bytes()]).is_some(), is_unit, "{odd}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use graylane_decide::choice::destination::Place;
 use graylane_decide::{Plan, Role, names::UNIT_MEMBER};
 use graylane_serve::Fate;
 use graylane_serve::in_memory::{InMemory, Lines, Pod};
@@ -39,8 +40,9 @@ pub fn sidecar(data: &[u8]) {
         let (decision, fate) = graylane_serve::run(plan, &(), &mut host);
         let after = host.into_lines();
         let Some(decision) = decision.filter(|_| fate == Fate::Passed) else { continue };
-        let is_outside =
-            plan.role == Role::Outbound && decision.service.is_none() && cluster == "PassthroughCluster";
+        let is_outside = plan.role == Role::Outbound
+            && decision.service.is_none()
+            && plan.destinations.by_cluster(cluster.as_bytes()) == Place::Outside;
         if is_outside {
             outside(&after);
         } else if !decision.exempt {
@@ -57,10 +59,11 @@ fn outside(after: &Lines) {
             "{name} left the mesh"
         );
         if name == "baggage" || name == "correlation-context" {
+            // A key without a value is nobody's.
             let plain = |member: &[u8]| {
-                let key =
-                    member.split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default().trim_ascii();
-                member.contains(&b'=')
+                let end = member.iter().position(|byte| matches!(byte, b'=' | b';'));
+                let key = member[..end.unwrap_or(0)].trim_ascii();
+                end.is_some_and(|end| member[end] == b'=')
                     && (key.eq_ignore_ascii_case(b"tenant")
                         || key.eq_ignore_ascii_case(UNIT_MEMBER.as_bytes()))
             };

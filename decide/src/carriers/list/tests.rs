@@ -57,6 +57,7 @@ fn others_members_pass_byte_for_byte_and_ours_come_first() {
     );
     assert_eq!(rewritten(&["tenant=x"], None, None).as_deref(), Some(""));
     assert_eq!(rewritten(&["k=v"], None, None), None, "nothing changes");
+    assert_eq!(rewritten(&["a;tenant=x,tenant"], None, None), None, "a property, and a key without a value");
 }
 
 #[test]
