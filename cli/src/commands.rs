@@ -75,7 +75,7 @@ fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Checked, Mesh)>> 
 /// As [`mesh`], with the texts of the files, for a command that points at places in them.
 fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(Sources, Checked, Mesh)>> {
     let Opened { sources, findings, file } = document::open(paths)?;
-    printer.findings(&findings, &sources);
+    printer.findings(&findings.without_notes(), &sources);
     let Some(file) = file else {
         printer.say(&summary(&findings));
         return Ok(None);

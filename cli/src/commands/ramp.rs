@@ -17,7 +17,7 @@ use crate::simulate::{Moves, Setting, percent};
 pub(super) fn desk(files: &Files, printer: Printer) -> Result<Option<Desk>> {
     Ok(match Desk::open(&files.file)? {
         Opened::Desk(desk) => {
-            printer.findings(&desk.warnings, &desk.sources);
+            printer.findings(&desk.warnings.without_notes(), &desk.sources);
             Some(*desk)
         }
         Opened::Broken(loaded) => {
@@ -28,7 +28,7 @@ pub(super) fn desk(files: &Files, printer: Printer) -> Result<Option<Desk>> {
 }
 
 fn broken(loaded: &crate::check::Opened, printer: Printer) {
-    printer.findings(&loaded.findings, &loaded.sources);
+    printer.findings(&loaded.findings.without_notes(), &loaded.sources);
     printer.say(&summary(&loaded.findings));
 }
 
@@ -133,7 +133,7 @@ fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
     let log = log(&args.files, args.log.as_deref(), &args.service);
     match Desk::open(&args.files.file) {
         Ok(Opened::Desk(desk)) => {
-            printer.findings(&desk.warnings, &desk.sources);
+            printer.findings(&desk.warnings.without_notes(), &desk.sources);
             let canary = desk.canary(&args.service, args.canary.as_deref())?.subset.clone();
             let setting = Setting { subset: Some(canary), buckets: 0, from: None };
             let edit = Edit { desk: &desk, lock, service: &args.service, log, event: Event::Abort };

@@ -90,6 +90,13 @@ impl Findings {
         self.list.dedup();
     }
 
+    /// Without what is only good to know: `check` says that, other commands have something else to say.
+    #[must_use]
+    pub fn without_notes(&self) -> Self {
+        let list = self.list.iter().filter(|finding| finding.severity != Severity::Note);
+        Self { list: list.cloned().collect() }
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.list.iter()
