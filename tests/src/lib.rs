@@ -10,6 +10,7 @@ pub mod host;
 pub mod istio;
 pub mod level;
 pub mod prometheus;
+pub mod random;
 pub mod run;
 pub mod tls;
 pub mod token;

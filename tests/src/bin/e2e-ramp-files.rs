@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json as Body, Router};
 use graylane::lower;
 use graylane::{document, mesh::Mesh};
+use graylane_tests::random::Random;
 use serde_json::{Value as Json, json};
 
 const FILE: &str = "version: 1
@@ -42,19 +43,6 @@ const PROMOTIONS: usize = 60;
 const PAIRS: usize = 200;
 /// How long a condition may take.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Numbers that are the same each time (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-}
 
 /// A Prometheus that is content with every canary, and says that every pod runs what the file says.
 async fn answer(State(file): State<PathBuf>, Query(query): Query<BTreeMap<String, String>>) -> Body<Json> {
