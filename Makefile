@@ -7,8 +7,8 @@ SHELL := bash
 CARGO_HOME ?= $(HOME)/.cargo
 MUSL := $(shell uname -m)-unknown-linux-musl
 # What tests/kind/cluster is told about this checkout.
-KIND = GRAYLANE_APP=target/$(MUSL)/release/graylane-app ENVOY=$$(readlink -f "$${ENVOY:-$$(command -v envoy || echo .tools/envoy/envoy)}") \
-  GRAYLANE=$(1) tests/kind/cluster
+KIND = GRAYLANE_APP=$(CURDIR)/target/$(MUSL)/release/graylane-app ENVOY=$$(readlink -f "$${ENVOY:-$$(command -v envoy || echo .tools/envoy/envoy)}") \
+  GRAYLANE=$(CURDIR)/$(1) tests/kind/cluster
 # No path of the machine that builds it gets into the module, so that the same sources give the same bytes.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CURDIR)=/graylane
 WASM_BINDGEN = $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
@@ -69,6 +69,14 @@ kind: build app envoy ## A kind cluster with Istio, the filter and the bank: doc
 
 kind-down: ## Removes what `make kind` made
 	@tests/kind/cluster down
+
+e2e-kind: programs app envoy ## The bank in a kind cluster of its own, under load; some: make e2e-kind ONLY=restart
+	@tests/kind/bad-input
+	old=$$(tests/kind/old-filter)
+	GRAYLANE_OLD_FILTER=$$old .ci/skippable $(call KIND,target/debug/graylane) with target/debug/e2e-kind $(ONLY)
+
+e2e-kind-all: ## All scenarios in a kind cluster
+	@$(MAKE) --no-print-directory e2e-kind ONLY=--all
 
 bench: build envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed
 	@# REALTIME=1: with real-time priority, so that neighbours do not take turns with what is measured. They will notice.
@@ -145,7 +153,7 @@ lint: toolchain ## Formatting, clippy, licences and sources of dependencies, gen
 
 shell:
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck --external-sources --source-path=SCRIPTDIR .ci/* tests/kind/{cluster,machine,roots,images,*.sh,files/runc-fewer}
+	@shellcheck --external-sources --source-path=SCRIPTDIR .ci/* tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
 
 deny: # Advisories out of reach are no failure; advisories found are one.
 	@deny=$$(.ci/tool cargo-deny $(CARGO_DENY) cargo-deny)
@@ -153,4 +161,4 @@ deny: # Advisories out of reach are no failure; advisories found are one.
 	if $$deny --log-level off fetch db 2>/dev/null; then $$deny --log-level error check advisories
 	else echo "advisories: not checked, their database is out of reach"; fi
 
-.PHONY: help toolchain wasm wasm32 app kind kind-down build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules
+.PHONY: help toolchain wasm wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules

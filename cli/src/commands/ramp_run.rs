@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::args::{Format, RampRun, Status};
 use crate::document::duration;
 use crate::printer::{Outcome, Printer};
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, Sample};
+use crate::queries::Queries;
 use crate::ramp::apply::{Apply, Plugin, plugins};
 use crate::ramp::journal::Journal;
 use crate::ramp::only_run;
@@ -108,7 +109,11 @@ struct Report<'a> {
 pub fn status(args: &Status, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     let prometheus = Prometheus::open(&args.asked)?;
-    let plugins = tokio::runtime::Runtime::new()?.block_on(plugins(&prometheus, &mesh))?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let plugins = runtime.block_on(plugins(&prometheus, &mesh))?;
+    let queries = Queries::of(&mesh);
+    let unreadable = runtime.block_on(prometheus.query(&queries.invalid()))?;
+    let without = runtime.block_on(prometheus.query(&queries.proxies_without_filter()))?;
     let revision = lower::revision(&mesh);
     let current = plugins.iter().filter(|plugin| plugin.current).count();
     let other = plugins.len() - current;
@@ -131,10 +136,32 @@ pub fn status(args: &Status, printer: Printer) -> Result<Outcome> {
             printer.say(&format!("{current} of {} plugins run revision {revision}", plugins.len()));
         }
     }
+    if let Some(first) = unreadable.first() {
+        printer.say(&format!(
+            "{} plugins cannot read the configuration they were given last, as the one for {} of {}; they keep the one \
+             before, if there was one",
+            unreadable.len(),
+            plain::line(first.label("direction")),
+            place(first)
+        ));
+    }
+    if !without.is_empty() {
+        let places: Vec<String> = without.iter().map(place).collect();
+        printer.say(&format!("without a plugin: {}", places.join(", ")));
+    }
     if plugins.is_empty() {
         printer.say("no pod says which configuration it runs: is the filter's port of metrics scraped?");
     }
-    Ok(if other == 0 && current > 0 { Outcome::Ok } else { Outcome::Findings })
+    let fine = other == 0 && current > 0 && unreadable.is_empty() && without.is_empty();
+    Ok(if fine { Outcome::Ok } else { Outcome::Findings })
+}
+
+/// The pod of a series; the gateway's has none if no pod of it says anything.
+fn place(sample: &Sample) -> String {
+    match [sample.label("namespace"), sample.label("pod")].map(plain::line) {
+        [namespace, pod] if pod.is_empty() => format!("the gateway in {namespace}"),
+        [namespace, pod] => format!("{namespace}/{pod}"),
+    }
 }
 
 /// Reads a duration of an option.

@@ -72,6 +72,23 @@ impl Queries<'_> {
         )
     }
 
+    /// Pods of the mesh's services whose proxy is scraped and has no plugin; and the gateway, if no pod of it has one.
+    #[must_use]
+    pub fn proxies_without_filter(&self) -> String {
+        let of: std::collections::BTreeSet<&str> =
+            self.mesh.services.iter().filter_map(|service| service.host.split('.').nth(1)).collect();
+        let of: Vec<&str> = of.into_iter().collect();
+        let gateway = self.mesh.document.edge.gateway.as_ref().map(|gateway| {
+            let namespace = &gateway.namespace;
+            format!(r#" or absent(graylane_config_revision{{direction="gateway",namespace="{namespace}"}})"#)
+        });
+        format!(
+            r#"group by (namespace, pod) (envoy_server_live{{namespace=~"{}"}}) unless on (namespace, pod) graylane_config_revision{}"#,
+            of.join("|"),
+            gateway.unwrap_or_default()
+        )
+    }
+
     /// Pods that have a plugin, and get requests that it does not see. Requests that `policy.exempt` names count as
     /// unseen, so a pod that gets nothing else is found too.
     #[must_use]

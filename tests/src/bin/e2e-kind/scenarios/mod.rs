@@ -1,0 +1,40 @@
+//! The scenarios.
+
+mod broken;
+mod change;
+mod edge;
+mod istiod;
+mod mtls;
+mod ramp;
+mod registry;
+mod removal;
+mod requests;
+mod restart;
+mod restore;
+mod upgrade;
+
+use futures_util::FutureExt as _;
+
+use super::Scenario;
+
+/// All of them, in the order in which they run.
+pub fn all() -> Vec<Scenario> {
+    let one = |name, core, run| Scenario { name, core, run };
+    vec![
+        one("requests", true, Box::new(|bank| requests::run(bank).boxed_local())),
+        one("edge", true, Box::new(|bank| edge::run(bank).boxed_local())),
+        one("restore", true, Box::new(|bank| restore::run(bank).boxed_local())),
+        one("mtls", true, Box::new(|bank| mtls::run(bank).boxed_local())),
+        one("restart", true, Box::new(|bank| restart::run(bank).boxed_local())),
+        one("change", true, Box::new(|bank| change::run(bank).boxed_local())),
+        one("upgrade", true, Box::new(|bank| upgrade::run(bank).boxed_local())),
+        one("broken configuration", true, Box::new(|bank| broken::configuration(bank).boxed_local())),
+        one("broken image", true, Box::new(|bank| broken::image(bank).boxed_local())),
+        one("istiod gone", true, Box::new(|bank| istiod::run(bank).boxed_local())),
+        one("registry gone", true, Box::new(|bank| registry::run(bank).boxed_local())),
+        one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
+        one("ramp aborted", false, Box::new(|bank| ramp::aborted(bank).boxed_local())),
+        one("pod killed", false, Box::new(|bank| restart::killed(bank).boxed_local())),
+        one("removal", true, Box::new(|bank| removal::run(bank).boxed_local())),
+    ]
+}
