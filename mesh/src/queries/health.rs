@@ -76,15 +76,14 @@ impl Queries<'_> {
     #[must_use]
     pub fn proxies_without_filter(&self) -> String {
         let of: std::collections::BTreeSet<&str> =
-            self.mesh.services.iter().filter_map(|service| service.host.split('.').nth(1)).collect();
-        let of: Vec<&str> = of.into_iter().collect();
+            self.mesh.services.iter().map(|service| service.namespace.as_str()).collect();
         let gateway = self.mesh.document.edge.gateway.as_ref().map(|gateway| {
             let namespace = &gateway.namespace;
             format!(r#" or absent(graylane_config_revision{{direction="gateway",namespace="{namespace}"}})"#)
         });
         format!(
             r#"group by (namespace, pod) (envoy_server_live{{namespace=~"{}"}}) unless on (namespace, pod) graylane_config_revision{}"#,
-            of.join("|"),
+            any_of(of),
             gateway.unwrap_or_default()
         )
     }

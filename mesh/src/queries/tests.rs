@@ -52,3 +52,12 @@ fn every_character_of_a_name_matches_itself_only() {
     assert_eq!(literal("a-b_c.d|e*"), "a-b_c[.]d[|]e[*]");
     assert_eq!(any_of(["a.b", "c"]), "a[.]b|c");
 }
+
+#[test]
+fn proxies_without_a_plugin_are_those_of_the_services() {
+    let without = Queries::of(&mesh("istio")).proxies_without_filter();
+    assert_eq!(
+        without,
+        "group by (namespace, pod) (envoy_server_live{namespace=~\"bank\"}) unless on (namespace, pod) graylane_config_revision"
+    );
+}

@@ -8,6 +8,7 @@ use graylane_decide::Role;
 use graylane_tests::case::{Node, Suite};
 use graylane_tests::level::native::Native;
 use graylane_tests::level::{Claims, Level as _, Outcome, Request};
+use graylane_tests::token::properties;
 
 use crate::ask::{HOST, Visit};
 
@@ -52,7 +53,7 @@ impl Core {
         let request = Request::new(Role::Gateway, pairs.collect(), Some(&cluster));
         self.gateway.send(&Request {
             route: Some(&route),
-            token: token.map(|claims| (claims, None)),
+            properties: token.map(properties).unwrap_or_default(),
             ..request
         })
     }

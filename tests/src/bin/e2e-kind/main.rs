@@ -22,7 +22,7 @@ use bank::Bank;
 use cluster::Cluster;
 
 /// How long one scenario may take, with what puts the bank back in order.
-const LIMIT: Duration = Duration::from_secs(420);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// A scenario. The bank is as `make kind` leaves it before each.
 struct Scenario {

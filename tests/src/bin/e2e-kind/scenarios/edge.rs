@@ -9,7 +9,7 @@ use graylane_tests::level::Claims;
 use graylane_tests::token::{ISSUER, keys, sign};
 use serde_json::json;
 
-use crate::ask::Answer;
+use crate::ask::{Answer, ask};
 use crate::bank::Bank;
 use crate::core::Core;
 
@@ -45,6 +45,12 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     let apps = std::fs::read_to_string(apps)?;
     let gateway: Vec<&str> = apps.split("---\n").filter(|one| one.contains("istio-ingress")).collect();
     bank.cluster.apply(&gateway.join("---\n")).await?;
+    // Listeners of before, which drain, keep the bank's plugin: Envoy takes it up again without configuring it anew, and
+    // what it counts as its configuration stays the shop's.
+    bank.cluster
+        .kubectl(&["-n", "istio-system", "rollout", "restart", "deployment/istio-ingressgateway"])
+        .await?;
+    bank.cluster.rolled_out("istio-system").await?;
     result
 }
 
@@ -82,7 +88,11 @@ type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, Option<Claims>);
 /// Every way to a tenant, and forged ones.
 async fn decided(bank: &Bank<'_>, document: &str) -> Result<()> {
     let mut core = Core::new(document)?;
-    let claims = |claims: serde_json::Value| claims.as_object().cloned().unwrap_or_default();
+    let claims = |claims: serde_json::Value| {
+        let mut claims = claims.as_object().cloned().unwrap_or_default();
+        claims.insert("iss".to_owned(), json!(ISSUER));
+        claims
+    };
     let tester = claims(json!({"sub": "tess", "realm_access": {"roles": ["tester"]}}));
     let employee = claims(json!({"sub": "emma", "role": "employee"}));
     let mut cases: Vec<Case> = vec![
@@ -104,7 +114,7 @@ async fn decided(bank: &Bank<'_>, document: &str) -> Result<()> {
             .chain(headers.clone())
             .chain(token.as_deref().map(|token| ("authorization", token)))
             .collect();
-        let answer = bank.ask("/", &all).await?;
+        let answer = fresh(bank, &all).await?;
         let what = || format!("{host} {headers:?} {claims:?}: {answer:?}");
         let visit = answer.visit().with_context(what)?;
         ensure!(visit.deployment() == core.deployment("web", &outcome)?, "{}", what());
@@ -112,7 +122,7 @@ async fn decided(bank: &Bank<'_>, document: &str) -> Result<()> {
         let tenant = tenant.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
         ensure!(visit.headers.get("tenant") == tenant.as_ref(), "expected {tenant:?}: {}", what());
     }
-    let forged = bank.ask("/", &[("host", SHOP), ("authorization", "Bearer nonsense")]).await?;
+    let forged = fresh(bank, &[("host", SHOP), ("authorization", "Bearer nonsense")]).await?;
     ensure!(forged.status == 401, "a token that is none: {forged:?}");
     Ok(())
 }
@@ -120,7 +130,7 @@ async fn decided(bank: &Bank<'_>, document: &str) -> Result<()> {
 /// A stranger gets a cookie, and with it always the same version.
 async fn stranger(bank: &Bank<'_>) -> Result<()> {
     let first = until("a stranger gets a cookie", LIMIT, async || {
-        let answer = bank.ask("/", &[("host", SHOP)]).await?;
+        let answer = fresh(bank, &[("host", SHOP)]).await?;
         Ok(Look::at(answer.cookie.clone().map(|cookie| (answer.body.clone(), cookie)), || {
             format!("{answer:?}")
         }))
@@ -129,10 +139,16 @@ async fn stranger(bank: &Bank<'_>) -> Result<()> {
     let cookie = first.1.split(';').next().unwrap_or_default().to_owned();
     ensure!(cookie.starts_with("lane-id="), "{cookie}");
     for _ in 0..VISITS {
-        let answer: Answer = bank.ask("/", &[("host", SHOP), ("cookie", &cookie)]).await?;
+        let answer: Answer = fresh(bank, &[("host", SHOP), ("cookie", &cookie)]).await?;
         let mine: crate::ask::Visit = serde_json::from_str(&first.0)?;
         ensure!(answer.visit()?.deployment() == mine.deployment(), "the cookie does not hold: {answer:?}");
         ensure!(answer.cookie.is_none(), "a cookie that is good is not made anew: {answer:?}");
     }
     Ok(())
+}
+
+/// A request over a connection of its own: one that is kept since before has the plugins of before until it has drained.
+async fn fresh(bank: &Bank<'_>, headers: &[(&str, &str)]) -> Result<Answer> {
+    let client = graylane::http::direct().pool_max_idle_per_host(0).timeout(LIMIT).build()?;
+    ask(&client, &bank.cluster.gateway, "/", headers).await
 }

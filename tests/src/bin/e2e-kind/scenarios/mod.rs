@@ -11,6 +11,7 @@ mod removal;
 mod requests;
 mod restart;
 mod restore;
+mod streams;
 mod upgrade;
 
 use futures_util::FutureExt as _;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Scenario> {
         one("registry gone", true, Box::new(|bank| registry::run(bank).boxed_local())),
         one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
         one("ramp aborted", false, Box::new(|bank| ramp::aborted(bank).boxed_local())),
+        one("streams", false, Box::new(|bank| streams::run(bank).boxed_local())),
         one("pod killed", false, Box::new(|bank| restart::killed(bank).boxed_local())),
         one("removal", true, Box::new(|bank| removal::run(bank).boxed_local())),
     ]
