@@ -41,19 +41,30 @@ pub fn without_choices(mesh: &Mesh, role: Role) -> Config {
     Config { sticky: None, services: Vec::new(), ..without_revision(mesh, role) }
 }
 
-fn without_revision(mesh: &Mesh, role: Role) -> Config {
+/// The version of the configuration that says all that a mesh needs: the oldest filters that read it know it.
+#[must_use]
+pub fn version(mesh: &Mesh) -> u32 {
+    if policy(mesh).needs_version_2() { VERSION } else { OLDEST_VERSION }
+}
+
+fn policy(mesh: &Mesh) -> Policy {
     let said = &mesh.document.policy;
-    let policy = Policy {
+    Policy {
         missing: said.missing,
         unknown: said.unknown,
         conflict: said.conflict,
         restore: said.restore.clone(),
         carriers: said.carriers.clone(),
         ids: said.ids.clone(),
-    };
+    }
+}
+
+fn without_revision(mesh: &Mesh, role: Role) -> Config {
+    let said = &mesh.document.policy;
+    let policy = policy(mesh);
     let knows_destinations = role != Role::Inbound;
     Config {
-        version: if policy.needs_version_2() { VERSION } else { OLDEST_VERSION },
+        version: version(mesh),
         role,
         revision: String::new(),
         mode: mesh.mode,

@@ -22,9 +22,10 @@ mod virtual_service;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 
+use crate::lower;
 use crate::manifest;
 use crate::mesh::{Fields, Mesh};
 
@@ -144,6 +145,8 @@ pub struct Options {
     pub data_plane: DataPlane,
     /// Where Istio gets the filter, written as it is; without it there are no plugins.
     pub url: Option<String>,
+    /// The newest version of its configuration that the filter reads, where that is known.
+    pub reads: Option<u32>,
     /// Plain routing: no plugin, and no rule that only a plugin makes sense of.
     pub without_filter: bool,
     /// Spans get their tags from headers, as before Istio 1.29.
@@ -301,6 +304,21 @@ pub fn resource_name(mesh: &Mesh, name: &str) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
     let name: String = name.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
     format!("{}-{name}", mesh.document.mesh.name)
+}
+
+/// Does the filter read what a mesh needs?
+///
+/// # Errors
+/// When it is known that it does not.
+pub fn check_filter(mesh: &Mesh, options: &Options) -> Result<()> {
+    let needs = lower::version(mesh);
+    if let Some(reads) = options.reads.filter(|reads| *reads < needs) {
+        bail!(
+            "this filter reads version {reads} of its configuration, and `policy.carriers` or `policy.ids` need version {needs}: push \
+             the filter of this program"
+        );
+    }
+    Ok(())
 }
 
 /// All resources of a mesh, in the order of safe application.

@@ -27,6 +27,7 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         return Ok(Outcome::Failure);
     }
     resources::check_merge(&mesh, &options)?;
+    resources::check_filter(&mesh, &options)?;
     let rendered = resources::resources(&mesh, &options);
     let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
     let mut warnings = Findings::default();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use graylane_decide::config::VERSION;
+use graylane_decide::config::{OLDEST_VERSION, VERSION};
 
 use super::image::TAG;
 use crate::args::{self, Dashboards, Render};
@@ -13,6 +13,7 @@ use crate::document::source::Sources;
 use crate::helm;
 use crate::image::{self, Remote};
 use crate::import;
+use crate::lower;
 use crate::printer::{Outcome, Printer};
 use crate::resources::{self, DataPlane, Extension, Kind, Options};
 
@@ -33,6 +34,13 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         return Ok(Outcome::Ok);
     }
     resources::check_merge(&mesh, &options)?;
+    resources::check_filter(&mesh, &options)?;
+    let needs = lower::version(&mesh);
+    if needs > OLDEST_VERSION {
+        printer.say(&format!(
+            "note: this needs a filter that reads version {needs} of its configuration; `graylane inspect` says which one reads what"
+        ));
+    }
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
     }
@@ -69,24 +77,24 @@ fn write_json(path: &Path, json: &serde_json::Value) -> Result<()> {
 }
 
 /// The image to write: with a digest, unless one does not want it.
-fn pinned(args: &Render, image: &str, printer: Printer) -> Result<String> {
+fn pinned(args: &Render, image: &str, printer: Printer) -> Result<(String, Option<u32>)> {
     if image.contains('@') {
-        return Ok(image.to_owned());
+        return Ok((image.to_owned(), None));
     }
     if args.no_pin {
         printer
             .say(&format!("warning: `{image}` has no digest: pods that start later may get another filter"));
-        return Ok(image.to_owned());
+        return Ok((image.to_owned(), None));
     }
     let remote = Remote::open(image, args.insecure, TAG, args.times)?;
     let (pinned, speaks) = tokio::runtime::Runtime::new()?
         .block_on(image::resolve(&remote))
         .context("pass a digest, or --no-pin to write the reference as it is")?;
     ensure!(
-        speaks == VERSION,
-        "the filter in `{image}` reads configuration version {speaks}, this program writes {VERSION}: push the filter of this program, or use the program of that filter"
+        (OLDEST_VERSION..=VERSION).contains(&speaks),
+        "the filter in `{image}` reads configuration version {speaks}, this program writes versions {OLDEST_VERSION} to {VERSION}: push the filter of this program, or use the program of that filter"
     );
-    Ok(pinned)
+    Ok((pinned, Some(speaks)))
 }
 
 /// The options of the library, from those of the command line.
@@ -104,11 +112,14 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         args.dashboards != Some(Dashboards::Json) || args.out.is_some(),
         "--dashboards json writes a file: pass --out DIR as well"
     );
+    let mut reads = None;
     let url = match (&args.image, &args.wasm_url) {
         // Istio takes a reference without `oci://`, too, but not one whose registry has a port.
         (Some(image), None) => {
             let image = image.strip_prefix(OCI).unwrap_or(image);
-            Some(format!("{OCI}{}", pinned(args, image, printer)?))
+            let (image, speaks) = pinned(args, image, printer)?;
+            reads = speaks;
+            Some(format!("{OCI}{image}"))
         }
         (None, url) => url.clone(),
         (Some(_), Some(_)) => bail!("pass --image or --wasm-url, not both"),
@@ -132,6 +143,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         extension,
         data_plane,
         url,
+        reads,
         without_filter: args.without_filter,
         dashboards: args.dashboards.map(|dashboards| dashboards == Dashboards::Configmap),
         header_tags: args.istio < FORMATTED_TAGS_SINCE,

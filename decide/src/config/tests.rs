@@ -93,7 +93,7 @@ fn every_carrier_with_a_word_is_known() {
     for known in Carrier::KNOWN {
         let word = known.word().unwrap();
         assert!(schema.contains(&format!("\"{word}\"")), "{word}");
-        assert_eq!(serde_json::to_value(&known).unwrap(), word);
+        assert_eq!(serde_json::to_value(known).unwrap(), word);
     }
     assert_eq!(schema.matches("\"const\"").count(), Carrier::KNOWN.len(), "{schema}");
 }

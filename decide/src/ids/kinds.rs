@@ -131,16 +131,18 @@ mod tests {
     fn a_list_a_blank_or_an_over_long_value_is_no_id() {
         let header = Named::header("X-Correlation-Id");
         let none = |value: &str| {
-            ids(&[header.clone()], &[("x-correlation-id", value)], |ids| assert!(ids.is_empty(), "{value}"));
+            ids(std::slice::from_ref(&header), &[("x-correlation-id", value)], |ids| {
+                assert!(ids.is_empty(), "{value}");
+            });
         };
         none("a,b");
         none(" ");
         none(&"x".repeat(257));
-        ids(&[header.clone()], &[("x-correlation-id", "corr-77")], |ids| {
+        ids(std::slice::from_ref(&header), &[("x-correlation-id", "corr-77")], |ids| {
             let id = Id::Whole { kind: b"x-correlation-id", value: b"corr-77" };
             assert_eq!(ids.iter().collect::<Vec<_>>(), [id]);
         });
-        ids(&[header.clone()], &[("x-correlation-id", "a"), ("x-correlation-id", "b")], |ids| {
+        ids(std::slice::from_ref(&header), &[("x-correlation-id", "a"), ("x-correlation-id", "b")], |ids| {
             assert!(ids.is_empty());
         });
     }

@@ -132,7 +132,7 @@ impl Request {
         claims: &serde_json::Map<String, Json>,
     ) -> Result<()> {
         for (name, value) in claims {
-            let path = [path, &[name.clone()]].concat();
+            let path = [path, std::slice::from_ref(name)].concat();
             let values = match value {
                 Json::Object(inner) => {
                     self.json_claims(text, &path, inner)?;

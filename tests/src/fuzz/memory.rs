@@ -24,7 +24,7 @@ impl SharedData for Shared {
         self.writes += 1;
         match self.refuses % 4 {
             1 => return Write::Refused,
-            2 if self.writes % 2 == 0 => return Write::Changed,
+            2 if self.writes.is_multiple_of(2) => return Write::Changed,
             _ => {}
         }
         match self.map.get(&slot) {
