@@ -8,7 +8,7 @@ use graylane::document::finding::{Findings, Severity};
 use graylane::document::source::Sources;
 use graylane::import::{self, Choices, Found};
 use graylane::mesh::Mesh;
-use graylane::resources::{Options, resources, stream};
+use graylane::resources::{Kind, Options, resources, stream};
 use serde_json::Value as Json;
 
 fn mesh(loaded: document::Loaded) -> Mesh {
@@ -35,7 +35,11 @@ fn imported(text: &str) -> (String, Vec<String>, Vec<String>) {
 /// What routes: by kind and host, without names and without what only debugging adds.
 fn routing(mesh: &Mesh) -> BTreeMap<String, Json> {
     let mut routing = BTreeMap::new();
+    let routes = [Kind::VirtualService, Kind::DestinationRule];
     for resource in resources(mesh, &Options::default()) {
+        if !routes.contains(&resource.kind()) {
+            continue;
+        }
         let mut json = resource.json().unwrap();
         for rule in json["spec"]["http"].as_array_mut().into_iter().flatten() {
             rule.as_object_mut().unwrap().remove("name");
