@@ -147,15 +147,15 @@ impl Example {
             self.meaning.services.iter().flat_map(|service| &service.expose.hosts).collect();
         let gateway = self.meaning.document.edge.gateway.as_ref();
         let named = gateway.and_then(|gateway| Some((gateway, gateway.name.as_deref()?.split_once('/')?)));
-        if let Some((gateway, (namespace, name))) = named
-            && !exposed.is_empty()
-        {
+        if let Some((gateway, (namespace, name))) = named {
+            // Without a server the gateway has no listener, and so no plugin.
+            let hosts = if exposed.is_empty() { json!(["*"]) } else { json!(exposed) };
             objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
             objects.push(json!({
                 "apiVersion": "networking.istio.io/v1", "kind": "Gateway",
                 "metadata": {"name": name, "namespace": namespace},
                 "spec": {"selector": gateway.selector, "servers": [
-                    {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": exposed},
+                    {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts},
                 ]},
             }));
         }
