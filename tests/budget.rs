@@ -57,6 +57,31 @@ fn no_path_asks_more_of_the_host_than_its_budget() {
             budget: (3, 3 + 1),
         },
         Path {
+            name: "inbound, default tenant, an id that the file names: new request id, its slot in use",
+            text: NAMED,
+            role: Role::Inbound,
+            before: &[],
+            // What the default list costs no live request: the clock, and one slot read and written.
+            request: &["tenant= green", "x-correlation-id= a"],
+            budget: (2, 2 + 1),
+        },
+        Path {
+            name: "inbound, default tenant, an id that the file names and this worker knows",
+            text: NAMED,
+            role: Role::Inbound,
+            before: &[&["tenant= green", "x-correlation-id= a"]],
+            request: &["tenant= green", "x-correlation-id= a"],
+            budget: (1, 1 + 1),
+        },
+        Path {
+            name: "inbound, default tenant, a file that names ids and a request that has none of them",
+            text: NAMED,
+            role: Role::Inbound,
+            before: &[],
+            request: &["tenant= green", "x-request-id= a", TRACE],
+            budget: (1, 1),
+        },
+        Path {
             name: "outbound, header present, no rollout",
             text: PLAIN,
             role: Role::Outbound,
@@ -155,6 +180,7 @@ fn no_path_asks_more_of_the_host_than_its_budget() {
                 let mut copy: Vec<String> = path.request.iter().map(|line| (*line).to_owned()).collect();
                 for line in &mut copy {
                     *line = line.replace("x-request-id= a", "x-request-id= warm").replace("319c", "319d");
+                    *line = line.replace("x-correlation-id= a", "x-correlation-id= warm");
                 }
                 let copy: Vec<&str> = copy.iter().map(String::as_str).collect();
                 send(vm, plugin, &copy);

@@ -17,6 +17,16 @@ services:
   api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray-v1: canary}}
 ";
 
+/// A file that names an id beyond the default ones.
+const NAMED: &str = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1: {}}
+policy: {ids: [request-id, w3c, b3, {header: x-correlation-id}]}
+services:
+  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray-v1: canary}}
+";
+
 const STICKY: &str = "
 version: 1
 mesh: {name: shop, namespace: shop}
