@@ -1,5 +1,7 @@
 //! Resources of others that are about the same hosts, and which of them Istio heeds.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value as Json, json};
 
 use super::request::MESH;
@@ -22,8 +24,12 @@ const NOT_YET: &str = "9999";
 /// As it would be once applied: in the place, and of the age, of the one of its name, or the youngest of all.
 #[must_use]
 pub fn applied(rendered: &Json, current: &[&Json]) -> Json {
+    let own = title(rendered);
+    in_place_of(rendered, current.iter().find(|other| title(other) == own).copied())
+}
+
+fn in_place_of(rendered: &Json, there: Option<&Json>) -> Json {
     let mut json = rendered.clone();
-    let there = current.iter().find(|other| title(other) == title(rendered));
     json["metadata"]["creationTimestamp"] = match there {
         Some(other) => other["metadata"].get("creationTimestamp").cloned().unwrap_or_else(|| json!("")),
         None => NOT_YET.into(),
@@ -34,9 +40,12 @@ pub fn applied(rendered: &Json, current: &[&Json]) -> Json {
 /// All that is there, with what is rendered in its place.
 #[must_use]
 pub fn together(current: &[&Json], rendered: &[Json]) -> Vec<Json> {
-    let kept = current.iter().filter(|json| rendered.iter().all(|other| title(other) != title(json)));
-    let kept: Vec<Json> = kept.map(|json| (*json).clone()).collect();
-    kept.into_iter().chain(rendered.iter().map(|json| applied(json, current))).collect()
+    let places = by_title(current.iter().copied());
+    let own: BTreeSet<String> = rendered.iter().map(title).collect();
+    let kept = current.iter().filter(|json| !own.contains(&title(json)));
+    let there = |json: &Json| places.get(&title(json)).and_then(|place| current.get(*place)).copied();
+    let applied = rendered.iter().map(|json| in_place_of(json, there(json)));
+    kept.map(|json| (*json).clone()).chain(applied).collect()
 }
 
 fn title(json: &Json) -> String {
@@ -49,6 +58,15 @@ fn title(json: &Json) -> String {
     )
 }
 
+/// Places by title, the first one of each: a mesh may have thousands.
+fn by_title<'j>(list: impl Iterator<Item = &'j Json>) -> BTreeMap<String, usize> {
+    let mut places = BTreeMap::new();
+    list.enumerate().for_each(|(place, json)| {
+        places.entry(title(json)).or_insert(place);
+    });
+    places
+}
+
 /// Looks for them.
 #[must_use]
 pub fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
@@ -56,10 +74,10 @@ pub fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
     let all: Vec<&Json> = all.iter().collect();
     // Sorted as istiod sorts them: whoever comes first is heeded.
     let world = World::of(&all, "");
-    let ours = |own: &VirtualService| {
-        rendered.iter().any(|json| title(json) == format!("VirtualService {}", own.title))
-    };
-    let place = |wanted: &str| current.iter().position(|json| title(json) == wanted);
+    let titles: BTreeSet<String> = rendered.iter().map(title).collect();
+    let ours = |own: &VirtualService| titles.contains(&format!("VirtualService {}", own.title));
+    let places = by_title(current.iter().copied());
+    let place = |wanted: &str| places.get(wanted).copied();
     let mut found: Vec<Rival> = Vec::new();
     for (age, other) in world.virtual_services.iter().enumerate().filter(|(_, own)| !ours(own)) {
         for (own_age, own) in world.virtual_services.iter().enumerate().filter(|(_, own)| ours(own)) {
@@ -107,11 +125,11 @@ fn destination_rules(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
     };
     let is = |json: &Json| json["kind"] == "DestinationRule" && group_is_istio(json);
     let mut found = Vec::new();
-    for (resource, other) in current.iter().enumerate().filter(|(_, json)| is(json)) {
-        if rendered.iter().any(|own| title(own) == title(other)) {
-            continue;
-        }
-        let Some(own) = rendered.iter().filter(|json| is(json)).find(|own| host(own) == host(other)) else {
+    let titles: BTreeSet<String> = rendered.iter().map(title).collect();
+    let others = current.iter().enumerate().filter(|(_, json)| is(json) && !titles.contains(&title(json)));
+    for (resource, other) in others {
+        let wanted = host(other);
+        let Some(own) = rendered.iter().filter(|json| is(json)).find(|own| host(own) == wanted) else {
             continue;
         };
         let same_namespace = own["metadata"]["namespace"] == other["metadata"]["namespace"];
