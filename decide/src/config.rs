@@ -5,6 +5,7 @@
 //! is a user's word (Istio sends it through YAML and a protobuf Struct, where `no: x` becomes `"false": x`).
 
 mod edge;
+mod id;
 mod policy;
 mod service;
 
@@ -17,7 +18,8 @@ pub use crate::edge::conditions::{Claim, Condition, Named};
 pub use crate::edge::text::{Regex, Test as Text};
 pub use crate::read::Mistake;
 pub use edge::{Accept, Edge, Rule};
-pub use policy::{Carrier, Conflict, Id, IdKind, Missing, Policy, Restore, Unknown};
+pub use id::{Id, IdKind};
+pub use policy::{Carrier, Conflict, Missing, Policy, Restore, Unknown};
 pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubset};
 
 /// The newest version of the document that this crate reads. 2 has `policy.carriers` and `policy.ids`; a document without
