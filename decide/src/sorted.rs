@@ -1,4 +1,4 @@
-//! Sorted lists, each element once. A B-tree would do, at three kilobytes of WebAssembly for every type in one; these are
+//! Sorted lists, each element once. A B-tree would do, at a kilobyte or two of WebAssembly for every type in one; these are
 //! made when a configuration is read, and only searched after that.
 
 /// Puts an element where it belongs; one that is there already stays.

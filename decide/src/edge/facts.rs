@@ -124,7 +124,7 @@ fn is_text(value: &[u8]) -> bool {
 /// A number as JSON writes it. None beyond 63 bits, and with more than 15 digits behind the point: such a claim stays the
 /// bytes that it is on the wire.
 ///
-/// Not by the standard library, whose printer of doubles is 12 KB of WebAssembly. `m / 10^k` is rounded correctly where
+/// Not by the standard library, whose printer of doubles is several KB of WebAssembly. `m / 10^k` is rounded correctly where
 /// both are exact, so the first `k` at which it gives the number back is the shortest form.
 #[must_use]
 pub fn number_text(number: f64) -> Option<String> {

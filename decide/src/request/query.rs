@@ -27,7 +27,7 @@ pub fn with<T>(path: &[u8], name: &[u8], then: impl FnOnce(Value<'_>) -> T) -> T
 }
 
 /// Percent-decodes; `+` is a space, and an escape that is broken stands for itself.
-fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.iter().any(|byte| b"%+".contains(byte)) {
         return Cow::Borrowed(text);
     }

@@ -8,7 +8,7 @@ use crate::carriers::list::Grammar;
 use crate::carriers::members::{self, MAX_BYTES, MAX_MEMBERS};
 use crate::carriers::sw8_key;
 use crate::names::UNIT_MEMBER;
-use crate::request::query::escape;
+use crate::request::query::decode;
 
 use crate::request::spelling::same;
 
@@ -123,7 +123,7 @@ fn names_ours(text: &[u8], tenant: &[u8]) -> bool {
     let mut text = text.to_vec();
     // Each round is shorter than the one before.
     while text.iter().any(|byte| b"%+".contains(byte)) {
-        let decoded = decoded(&text);
+        let decoded = decode(&text).into_owned();
         if assigns_ours(&decoded, tenant) {
             return true;
         }
@@ -133,22 +133,6 @@ fn names_ours(text: &[u8], tenant: &[u8]) -> bool {
         text = decoded;
     }
     false
-}
-
-/// Decodes `%xx`, and `+` as a space; what is no escape stands for itself.
-fn decoded(text: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
-        let (byte, tail) = match first {
-            b'+' => (b' ', tail),
-            b'%' => escape(tail).unwrap_or((b'%', tail)),
-            byte => (*byte, tail),
-        };
-        decoded.push(byte);
-        rest = tail;
-    }
-    decoded
 }
 
 fn assigns_ours(text: &[u8], tenant: &[u8]) -> bool {
