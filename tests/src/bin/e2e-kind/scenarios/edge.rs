@@ -34,6 +34,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     let result = async {
         bank.cluster.rolled_out("shop").await?;
         bank.runs(&document).await?;
+        reached(bank).await?;
         decided(bank, &document).await?;
         stranger(bank).await
     };
@@ -80,6 +81,25 @@ fn around(image: &str) -> String {
                         "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}})
     }));
     objects.iter().map(|object| format!("---\n{object}\n")).collect()
+}
+
+/// Waits until the gateway knows the pods of both versions. That it runs the file says nothing about them: its plugins and
+/// its endpoints come by different streams, and a pod that has only just become ready is in neither.
+async fn reached(bank: &Bank<'_>) -> Result<()> {
+    let mut tester = Claims::new();
+    tester.insert("iss".to_owned(), json!(ISSUER));
+    tester.insert("realm_access".to_owned(), json!({"roles": ["tester"]}));
+    let token = format!("Bearer {}", sign(&tester, None));
+    let gray = vec![("host", SHOP), ("tenant", "gray-v1"), ("authorization", token.as_str())];
+    for (headers, version) in [(vec![("host", SHOP)], "web-v1"), (gray, "web-v2")] {
+        until("the gateway reaches both versions", LIMIT, async || {
+            let answer = fresh(bank, &headers).await?;
+            let there = answer.visit().is_ok_and(|visit| visit.deployment() == version);
+            Ok(Look::whether(there, || format!("{version}: {answer:?}")))
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// A host, headers, and the claims of a token.
