@@ -126,6 +126,12 @@ e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with
 	@.ci/debian prometheus=prometheus promtool=prometheus chromium=chromium
 	@target/debug/e2e-metrics target/debug/graylane
 
+e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: docs/support.md
+	@for version in $$(awk '!/^#/ { print $$1 }' .ci/envoys.sha256 | uniq); do
+	  envoy=$$(.ci/get-envoy $$version)
+	  ENVOY=$$envoy .ci/timed "$$version" cargo test --quiet --package graylane-tests --test cases
+	done
+
 FUZZ_TARGETS := configuration edge gateway memory parts sidecar
 fuzz: ## Each fuzz target for a minute (FUZZ_SECONDS, or FUZZ_RUNS; some: FUZZ_TARGETS="edge parts"); needs nightly
 	@fuzz=$$(.ci/tool cargo-fuzz $(CARGO_FUZZ) cargo-fuzz)
@@ -144,21 +150,57 @@ e2e-istio: programs envoy ## Rendered examples in a real Istio, without containe
 docs: ## The generated part of docs/
 	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render --test samples
 
-lint: toolchain ## Formatting, clippy, licences and sources of dependencies, generated docs
+lint: toolchain ## Formatting, clippy, rustdoc, generated docs, shell, workflows, licences. Needs shellcheck and Go
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
 	@.ci/timed docs cargo test --quiet --package graylane --test docs --test render --test samples
 	@.ci/timed shell $(MAKE) --no-print-directory shell
+	@.ci/timed workflows $(MAKE) --no-print-directory workflows
+	@.ci/timed release tests/release/try
 	@.ci/timed deny $(MAKE) --no-print-directory deny
 
 shell:
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck --external-sources --source-path=SCRIPTDIR .ci/* tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
+	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') tests/release/try tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
 
-deny: # Advisories out of reach are no failure; advisories found are one.
+workflows:
+	@.ci/debian go=golang-go shellcheck=shellcheck
+	@actionlint=$$(.ci/go-program actionlint)
+	$$actionlint -color .github/workflows/*.yml
+
+rustdoc: toolchain
+	@RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --document-private-items
+
+RUST = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+msrv: ## Compiles with the oldest Rust that Cargo.toml names, or another one: make msrv RUST=stable
+	@rustup toolchain install --no-self-update --profile minimal $(RUST)
+	@RUSTUP_TOOLCHAIN=$(RUST) cargo check --quiet --locked --workspace --all-targets
+
+book: ## docs/ as a site: target/book
+	@.ci/book
+
+CRATES := graylane-decide graylane-serve graylane-mesh graylane
+DRY_RUN := --dry-run
+publish: wasm ## Packs and builds the crates as they would be published. Publishes with DRY_RUN= (nothing after the equals sign)
+	@cp dist/graylane.wasm cli/graylane.wasm
+	trap 'rm -f cli/graylane.wasm' EXIT
+	cargo publish --quiet --locked --allow-dirty $(DRY_RUN) $(addprefix --package ,$(CRATES))
+
+version: ## Sets the version everywhere: make version VERSION=1.2.3
+	@.ci/release version-to $(VERSION)
+	@$(MAKE) --no-print-directory docs
+
+release-check: ## What has to be so before a tag (RELEASE.md): make release-check VERSION=1.2.3
+	@.ci/release check $(VERSION)
+	@$(MAKE) --no-print-directory publish
+
+deny: # Advisories out of reach are no failure, unless ADVISORIES=required; advisories found are one.
 	@deny=$$(.ci/tool cargo-deny $(CARGO_DENY) cargo-deny)
 	$$deny --log-level error check licenses bans sources
 	if $$deny --log-level off fetch db 2>/dev/null; then $$deny --log-level error check advisories
-	else echo "advisories: not checked, their database is out of reach"; fi
+	else
+	  echo "advisories: not checked, their database is out of reach"
+	  [ "$(ADVISORIES)" != required ]
+	fi
 
-.PHONY: help toolchain wasm wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules
+.PHONY: help toolchain wasm wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
