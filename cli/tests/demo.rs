@@ -45,6 +45,24 @@ fn every_scenario_is_a_row_of_its_own() {
     }
 }
 
+#[test]
+fn a_file_with_the_least_that_check_accepts_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("graylane.yaml");
+    let text = "version: 1\nmesh: {name: one, namespace: one}\ntenants: {green: {default: true}}\nservices: {web: {subsets: {stable: {}}}}\n";
+    std::fs::write(&file, text).unwrap();
+    let output = demo().args(["--output", "json", "--users", "5", "-f"]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["scenarios"].as_array().unwrap();
+    assert!(rows.len() >= 6 && rows.iter().all(|row| row["ok"] == true), "{json}");
+    // Nobody is gray there.
+    assert!(rows.iter().all(|row| !row["name"].as_str().unwrap().contains("gray")), "{json}");
+    let twice = demo().args(["--path", "web,web", "-f"]).arg(&file).output().unwrap();
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("`web` twice"));
+}
+
 /// Processes whose parent is this one.
 fn children(parent: u32) -> Vec<u32> {
     let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! `graylane demo`: the file as a real mesh on loopback.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, bail, ensure};
 use graylane_decide::config::Mode;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -75,6 +76,10 @@ fn narrowed(mut mesh: Mesh, names: &[String]) -> Result<Mesh> {
             known.join(", ")
         );
     }
+    let mut seen = BTreeSet::new();
+    if let Some(again) = names.iter().find(|name| !seen.insert(*name)) {
+        bail!("--path: `{again}` twice; a demo tells hops apart by their service");
+    }
     if !names.is_empty() {
         mesh.services.retain(|service| names.contains(&service.name));
     }
@@ -84,6 +89,10 @@ fn narrowed(mut mesh: Mesh, names: &[String]) -> Result<Mesh> {
 /// What of a file the demo does not run: said, so that nobody takes it for tried.
 fn left_out(mesh: &Mesh) -> Vec<String> {
     let mut list = Vec::new();
+    let keys = &mesh.document.sticky.keys;
+    if keys.iter().any(|key| key.claim.is_some()) {
+        list.push("sticky.keys (claim), which needs a token that Istio verifies".to_owned());
+    }
     for service in &mesh.services {
         let name = &service.name;
         let fields: Vec<&str> = service.rest().http.keys().map(String::as_str).collect();
@@ -121,7 +130,8 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     );
     let client = crate::http::direct().build()?;
     let path = if args.path.is_empty() { path(&mesh) } else { args.path.clone() };
-    let cast = Cast::of(&mesh, &path, &client).context("a demo needs a tenant besides the default one")?;
+    let cast = Cast::of(&mesh, &path, &client);
+
     let bar = progress(args, pods as u64 + 2);
     bar.set_message("starting Envoys");
     let setup = Setup {

@@ -9,7 +9,7 @@ use crate::mesh::Mesh;
 pub struct Cast<'a> {
     /// The town's client.
     pub client: &'a reqwest::Client,
-    /// A tenant that is not the default.
+    /// A tenant that is not the default, if there is one.
     pub gray: String,
     /// The tenant of live users.
     pub live: String,
@@ -53,19 +53,24 @@ impl KeyOf {
 }
 
 impl<'a> Cast<'a> {
-    /// Who is who in a mesh; none if it has one tenant only.
-    pub fn of(mesh: &Mesh, path: &[String], client: &'a reqwest::Client) -> Option<Self> {
+    /// Who is who in a mesh. If it has one tenant only, whoever says so is of it, too.
+    pub fn of(mesh: &Mesh, path: &[String], client: &'a reqwest::Client) -> Self {
         let others = || mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
         let pinned = others()
             .find(|tenant| mesh.services.iter().any(|service| service.rest().pins.contains_key(*tenant)));
-        Some(Self {
+        Self {
             client,
-            gray: pinned.or_else(|| others().next())?.clone(),
+            gray: pinned.or_else(|| others().next()).unwrap_or(&mesh.default).clone(),
             live: mesh.default.clone(),
             path: path.to_vec(),
             entry: if mesh.document.edge.accept == Accept::Always { Entry::Gateway } else { Entry::Worker },
             key: KeyOf::of(mesh),
-        })
+        }
+    }
+
+    /// Is the gray user a live user who says so?
+    pub fn has_one_tenant(&self) -> bool {
+        self.gray == self.live
     }
 
     /// A request of the gray user over the whole way.
