@@ -3,16 +3,17 @@
 //!
 //! The chart's templates are the same for every file. What no value changes is data beside them, in `mesh.json`.
 
+mod blocks;
 mod data;
 mod values;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::mesh::{Mesh, Route};
+use crate::mesh::Mesh;
 use crate::resources::{Options, Written, overlays};
 
 /// The chart's templates.
@@ -21,39 +22,11 @@ const TEMPLATES: [(&str, &str); 2] = [
     ("templates/resources.yaml", include_str!("helm/resources.yaml")),
 ];
 
-/// The chart's templates know no version with a host, port, headers or policy of its own, and no route that stands alone.
-fn supported(mesh: &Mesh) -> Result<()> {
-    for service in &mesh.services {
-        let name = &service.name;
-        ensure!(
-            service.versions.is_empty(),
-            "services.{name}.versions: a chart cannot say it; write --format yaml"
-        );
-        ensure!(
-            service.outside.is_empty(),
-            "services.{name}.expose.routes: a chart cannot say it; write --format yaml"
-        );
-        let written = &mesh.document.services[name].routes;
-        let alone =
-            service.routes.iter().any(Route::answers) || written.iter().any(|route| route.baseline.is_some());
-        ensure!(
-            !alone,
-            "services.{name}.routes: a chart cannot say a route with a baseline of its own; write --format yaml"
-        );
-    }
-    Ok(())
-}
-
 /// All files of the chart: path and text.
 ///
 /// # Errors
-/// When the file says what the chart's templates do not know.
+/// Never in practice: all of it is text, numbers, lists and maps.
 pub fn files(mesh: &Mesh, options: &Options) -> Result<BTreeMap<String, String>> {
-    supported(mesh)?;
-    // The chart's templates name every subset, so the chart makes every subset.
-    let mut mesh = mesh.clone();
-    mesh.services.iter_mut().for_each(|service| service.names_every_subset = true);
-    let mesh = &mesh;
     let name = &mesh.document.mesh.name;
     let chart = json!({
         "apiVersion": "v2",

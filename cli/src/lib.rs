@@ -21,5 +21,5 @@ pub mod wasm;
 
 // What needs no I/O is a library of its own; see there.
 pub use graylane_mesh::{
-    check, explain, istio, lower, manifest, mesh, plain, queries, regex, routing, traffic, workers,
+    check, explain, istio, lower, manifest, mesh, plain, queries, regex, routes, routing, traffic, workers,
 };

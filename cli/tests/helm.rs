@@ -26,6 +26,11 @@ fn graylane(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A file with every form of a route.
+fn forms() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/forms.yaml")
+}
+
 fn image() -> String {
     format!("registry.example/graylane@sha256:{}", "0".repeat(64))
 }
@@ -99,12 +104,16 @@ fn same(chart: &Objects, plain: &Objects) {
 #[test]
 #[ignore = "needs $HELM"]
 fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
-    let mut count = 0;
+    let (mut count, mut paths) = (0, Vec::new());
     for entry in std::fs::read_dir(example("")).unwrap() {
         let path = entry.unwrap().path();
         if !path.is_dir() || path.ends_with("mistakes") {
             continue;
         }
+        paths.push(path);
+    }
+    paths.push(forms());
+    for path in paths {
         let image = image();
         let with: [&[&str]; 5] = [
             &["--image", &image],
@@ -118,7 +127,7 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
             let lint = helm(&["lint", "--strict", chart.path()]);
             assert!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
             let plain = chart.plain(options);
-            same(&without_bare_subsets(chart.objects(&[])), &plain);
+            same(&chart.objects(&[]), &plain);
             assert_eq!(chart.template(&[]).stdout, chart.template(&[]).stdout, "two renders differ");
             let folder = tempfile::tempdir().unwrap();
             chart.plain(&[options, &["--out", folder.path().to_str().unwrap()]].concat());
@@ -127,27 +136,6 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
         }
     }
     assert!(count >= 15, "{count}");
-}
-
-/// A chart's templates name every subset, so a chart makes those without labels as well, which mean all pods of a service;
-/// plain YAML leaves them out.
-fn without_bare_subsets(mut objects: Objects) -> Objects {
-    let bare = |rule: &Json| {
-        let subsets = rule["spec"]["subsets"].as_array().into_iter().flatten();
-        rule["kind"] == "DestinationRule" && subsets.into_iter().all(|subset| subset["labels"].is_null())
-    };
-    let hosts: Vec<Json> =
-        objects.values().filter(|rule| bare(rule)).map(|rule| rule["spec"]["host"].clone()).collect();
-    objects.retain(|_, object| !bare(object));
-    for object in objects.values_mut() {
-        let rules = object.pointer_mut("/spec/http").and_then(Json::as_array_mut).into_iter().flatten();
-        for route in rules.filter_map(|rule| rule.get_mut("route")?.as_array_mut()).flatten() {
-            if hosts.contains(&route["destination"]["host"]) {
-                route["destination"].as_object_mut().unwrap().remove("subset");
-            }
-        }
-    }
-    objects
 }
 
 /// What a kustomization of nothing but resources is: those resources.
@@ -162,10 +150,14 @@ fn kustomization(folder: &Path) -> Objects {
 
 /// A chart with values set is what the file with the same override renders.
 fn as_if(example_name: &str, set: &[&str], overrides: &str) -> Objects {
+    file_as_if(&example(example_name), set, overrides)
+}
+
+fn file_as_if(base: &Path, set: &[&str], overrides: &str) -> Objects {
     let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
     std::fs::write(file.path(), overrides).unwrap();
-    let (base, image) = (example(example_name), image());
-    let chart = Chart::of(&[&base], &["--image", &image]);
+    let image = image();
+    let chart = Chart::of(&[base], &["--image", &image]);
     let overridden = chart.plain(&["-f", file.path().to_str().unwrap(), "--image", &image]);
     let set = chart.objects(set);
     same(&set, &overridden);
@@ -222,6 +214,31 @@ fn every_value_is_what_the_file_would_say() {
         "shop",
         &set(r#"services={"search": {"weights": {"fast": 0, "cheap": 33.33}}}"#),
         "services: {search: {rollout: {weights: {fast: 0, cheap: {percent: 33.33, from: top}}}}}",
+    );
+}
+
+#[test]
+#[ignore = "needs $HELM"]
+fn values_choose_in_every_form_of_a_route() {
+    let as_if = |values: &str, overrides: &str| {
+        file_as_if(&forms(), &["--set-json", values], overrides);
+    };
+    // Routes that stand alone, that answer or that say something of tenants stay; the others choose as the service.
+    as_if(
+        r#"services.cart={"pins": {"partner": "canary"}, "weights": {"canary": 30, "next": null}, "tenants": ["green"]}"#,
+        "services: {cart: {pins: {partner: canary}, rollout: {weights: {canary: 30, next: null}, tenants: [green]}}}",
+    );
+    as_if(
+        r#"services.web={"weights": {"canary": 50}, "pins": {"gray-v1": "stable", "partner": "canary"}, "hosts": ["a.example.com", "b.example.com"]}"#,
+        "services: {web: {pins: {gray-v1: stable, partner: canary}, rollout: {weights: {canary: 50}}, expose: {hosts: [a.example.com, b.example.com]}}}",
+    );
+    as_if(
+        r#"services.pay={"weights": {"canary": 0, "old": 12.34}, "pins": {"gray-v1": "old"}}"#,
+        "services: {pay: {pins: {gray-v1: old}, rollout: {weights: {canary: 0, old: 12.34}}}}",
+    );
+    as_if(
+        r#"services={"stock": {"pins": {"partner": "canary"}}, "search-admin": {"pins": {"gray-v1": null}}}"#,
+        "services: {stock: {pins: {partner: canary}}, search-admin: {pins: null}}",
     );
 }
 

@@ -15,6 +15,7 @@ pub mod plain;
 pub mod queries;
 pub mod regex;
 pub mod resources;
+pub mod routes;
 pub mod routing;
 pub mod simulate;
 pub mod traffic;

@@ -156,12 +156,7 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
             baseline: service.baseline.clone(),
             pins: pins(service.rest()),
             rollout: rollout(service.rest()),
-            routes: service
-                .routes
-                .iter()
-                .chain(service.outside.iter().map(|outside| &outside.route))
-                .filter_map(|route| named(service, route))
-                .collect(),
+            routes: service.all_routes().filter_map(|route| named(service, route)).collect(),
         })
         .collect()
 }

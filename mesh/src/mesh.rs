@@ -64,8 +64,6 @@ pub struct Service {
     pub versions: BTreeMap<String, Version>,
     /// Requests of the outside, if they do not simply go the service's way.
     pub outside: Vec<Outside>,
-    /// Is a subset made that is all pods of its host, too? It needs none.
-    pub names_every_subset: bool,
 }
 
 /// What one version has of its own.
@@ -115,12 +113,9 @@ impl Route {
     /// Does Envoy answer by itself, so that there is nothing to choose?
     #[must_use]
     pub fn answers(&self) -> bool {
-        ANSWERS.iter().any(|key| self.http.contains_key(*key))
+        model::ANSWERS.iter().any(|key| self.http.contains_key(*key))
     }
 }
-
-/// Fields of an HTTPRoute by which Envoy answers itself.
-pub const ANSWERS: [&str; 2] = ["redirect", "directResponse"];
 
 impl Service {
     /// What holds for all requests that are of no route.
@@ -134,8 +129,7 @@ impl Service {
 
     /// All rollouts.
     pub fn rollouts(&self) -> impl Iterator<Item = &Rollout> {
-        let outside = self.outside.iter().map(|outside| &outside.route);
-        self.routes.iter().chain(outside).filter_map(|route| route.rollout.as_ref())
+        self.all_routes().filter_map(|route| route.rollout.as_ref())
     }
 
     /// What a version has of its own. A subset with fallback is its canary's.
@@ -144,11 +138,22 @@ impl Service {
         self.versions.get(subset.strip_suffix(crate::routing::OR_BASELINE).unwrap_or(subset))
     }
 
+    /// Does a tenant that a route pins to this subset get the service's baseline while it has no healthy pod?
+    #[must_use]
+    pub fn falls_back_from(&self, route: &Route, subset: &str) -> bool {
+        self.falls_back && subset != route.baseline && subset != self.baseline
+    }
+
+    /// What holds for its requests: inside the mesh, then outside where that is something else.
+    pub fn all_routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter().chain(self.outside.iter().map(|outside| &outside.route))
+    }
+
     /// Is a subset all pods of its host, with nothing said about them, so that no DestinationRule has to make it?
     #[must_use]
     pub fn is_plain(&self, subset: &str) -> bool {
         let says_nothing = self.version(subset).is_none_or(|version| version.traffic_policy.is_empty());
-        says_nothing && !self.names_every_subset && self.subsets.get(subset).is_some_and(BTreeMap::is_empty)
+        says_nothing && self.subsets.get(subset).is_some_and(BTreeMap::is_empty)
     }
 
     /// The first part of its host: what Kubernetes calls the service.
@@ -278,10 +283,7 @@ fn resolve(document: &Document, default: &str, name: &str, service: &model::Serv
         baseline: baseline(service).unwrap_or_default().to_owned(),
     };
     let under_rest = |name: String, route: &model::Route| {
-        // A route with a baseline of its own stands by itself, and so does one that answers.
-        let answers = ANSWERS.iter().any(|key| route.http.contains_key(*key));
-        let stands_alone = route.baseline.is_some() || answers;
-        let inherited = (!stands_alone).then_some(&rest);
+        let inherited = (!route.stands_alone()).then_some(&rest);
         Route {
             name: Some(name),
             matches: route.matches.clone(),
@@ -326,7 +328,6 @@ fn resolve(document: &Document, default: &str, name: &str, service: &model::Serv
         expose: model::Expose { gateways, ..expose },
         versions: service.versions.iter().map(version).collect(),
         outside,
-        names_every_subset: false,
         subsets: service.subsets.clone(),
         baseline: baseline(service).unwrap_or_default().to_owned(),
         routes: routes.into_iter().chain([rest]).collect(),

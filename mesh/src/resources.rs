@@ -8,7 +8,7 @@ mod alertmanager_config;
 mod dashboard;
 mod destination_rule;
 mod files;
-mod hosts;
+pub(crate) mod hosts;
 mod mesh_config;
 mod overlay;
 mod plugin;
@@ -30,13 +30,13 @@ use crate::manifest;
 use crate::mesh::{Fields, Mesh};
 
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
-pub use destination_rule::{common_labels, host_subsets};
+pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_labels, host_fallbacks};
 pub use files::{Written, files};
 pub use mesh_config::mesh_config;
 pub use overlay::files as overlays;
 pub use telemetry::{check_merge, existing as existing_telemetries};
 pub use trace_context::mutation as trace_mutation;
-pub use virtual_service::{exposed_frame, exposed_places, host_blocks};
+pub use virtual_service::frame as host_frame;
 
 /// What kind of resource; ordered as they are safely applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

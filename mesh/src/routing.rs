@@ -59,7 +59,7 @@ pub fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rul
         Rule { remove: Some(SUBSET_HEADER), ..chosen }
     });
     let (with_fallback, strict): (Vec<_>, Vec<_>) =
-        route.pins.iter().partition(|(_, subset)| service.falls_back && **subset != route.baseline);
+        route.pins.iter().partition(|(_, subset)| service.falls_back_from(route, subset));
     // A pin with fallback comes before the filter's choice, which would be the strict subset; rollouts keep that, so
     // that a dead canary is seen as dead.
     let mut rules: Vec<Rule<'_>> = with_fallback

@@ -12,6 +12,7 @@
 //! | `delegate` | rules of a VirtualService that another one delegates to |
 //! | `pods` | DestinationRules: what a subset is, and which policy holds |
 //! | `world` | all resources: which rules a host has, at a gateway or inside the mesh |
+//! | `ours` | the same, of the routes of a file |
 //! | `request` | one request |
 //! | `answer` | what becomes of it |
 //! | `samples` | requests worth trying |
@@ -22,6 +23,7 @@ mod answer;
 mod compare;
 mod delegate;
 mod matches;
+mod ours;
 mod pattern;
 mod pods;
 mod request;

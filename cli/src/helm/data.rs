@@ -1,22 +1,36 @@
 //! What no value of the chart changes.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use graylane_decide::Role;
 use graylane_decide::config::End;
 use graylane_decide::names::SUBSET_HEADER;
 use serde_json::{Map, Value as Json, json};
 
+use super::blocks;
+use crate::document::model::Outside;
 use crate::lower;
 use crate::mesh::{Mesh, Service};
 use crate::resources::{self, Kind, Options};
+use crate::routes::{self, HostRoutes};
 
 /// All of it.
 ///
 /// # Errors
 /// Never in practice: all of it is text, numbers, lists and maps.
 pub fn data(mesh: &Mesh, options: &Options) -> Result<Json> {
-    let services: Map<String, Json> =
-        mesh.services.iter().map(|one| (one.name.clone(), service(mesh, one, options))).collect();
+    let shown = blocks::exposed(mesh, options.without_filter);
+    let services: Map<String, Json> = mesh
+        .services
+        .iter()
+        .map(|one| {
+            (
+                one.name.clone(),
+                service(one, mesh, shown.get(one.name.as_str()).map_or(&[][..], Vec::as_slice)),
+            )
+        })
+        .collect();
     let roles = Role::ALL.map(|role| {
         json!({
             "config": lower::without_choices(mesh, role),
@@ -39,25 +53,15 @@ pub fn data(mesh: &Mesh, options: &Options) -> Result<Json> {
         "filterServices": filter_services(mesh)?,
         "roles": roles.collect::<Vec<_>>(),
         "resources": resources_of(mesh, options)?,
-        "exposed": resources::exposed_frame(mesh)?,
+        "exposed": resources::host_frame(mesh)?,
     }))
 }
 
-fn service(mesh: &Mesh, service: &Service, options: &Options) -> Json {
+fn service(service: &Service, mesh: &Mesh, exposed: &[Json]) -> Json {
     let written = &mesh.document.services[&service.name];
     let weights = written.rollout.iter().flat_map(|rollout| &rollout.weights);
     let top =
         weights.filter(|(_, share)| share.from() == End::Top).map(|(name, _)| (name.clone(), json!("top")));
-    let own = |(route, is): (&crate::document::model::Route, &crate::mesh::Route)| {
-        let mut choices = Map::new();
-        if route.pins.is_some() {
-            choices.insert("pins".to_owned(), json!(is.pins));
-        }
-        if route.rollout.is_some() {
-            choices.insert("rollout".to_owned(), json!(is.rollout.as_ref().map(lower::rollout)));
-        }
-        (is.name.clone().unwrap_or_default(), Json::from(choices))
-    };
     let salt = written.rollout.as_ref().and_then(|rollout| rollout.salt.clone());
     json!({
         "host": service.host,
@@ -66,21 +70,52 @@ fn service(mesh: &Mesh, service: &Service, options: &Options) -> Json {
         "fallsBack": service.falls_back,
         "salt": salt.unwrap_or_else(|| service.host.clone()),
         "from": top.collect::<Map<_, _>>(),
-        "routes": written.routes.iter().zip(&service.routes).map(own).collect::<Map<_, _>>(),
-        "exposed": resources::exposed_places(mesh, service, options.without_filter),
+        "routes": own_choices(service, mesh),
+        "exposed": exposed,
     })
 }
 
-/// Services as the filter reads them, without pins and rollouts; routes by name.
+/// By route: its baseline, and what it says itself of pins and rollout; what it does not say is as values say it.
+fn own_choices(service: &Service, mesh: &Mesh) -> Map<String, Json> {
+    let written = &mesh.document.services[&service.name];
+    let inside = written.routes.iter().cloned();
+    let outside = written.expose.iter().flat_map(|expose| &expose.routes).map(Outside::as_route);
+    let written = inside.map(Some).chain([None]).chain(outside.map(Some));
+    let own = |(written, is): (Option<crate::document::model::Route>, &crate::mesh::Route)| {
+        let written = written?;
+        let mut own = Map::from_iter([("baseline".to_owned(), json!(is.baseline))]);
+        let alone = written.stands_alone();
+        if alone || written.pins.is_some() {
+            own.insert("pins".to_owned(), json!(is.pins));
+        }
+        if alone || written.rollout.is_some() {
+            own.insert("rollout".to_owned(), json!(is.rollout.as_ref().map(lower::rollout)));
+        }
+        Some((is.name.clone().unwrap_or_default(), Json::from(own)))
+    };
+    written.zip(service.all_routes()).filter_map(own).collect()
+}
+
+/// Services as the filter reads them, without pins and rollouts. By route: nothing where values choose, else all of it.
 fn filter_services(mesh: &Mesh) -> Result<Vec<Json>> {
     let mut services = Vec::new();
-    for service in lower::services(mesh) {
-        let mut json = serde_json::to_value(&service)?;
+    for (service, is) in lower::services(mesh).iter().zip(&mesh.services) {
+        let mut json = serde_json::to_value(service)?;
+        let mut routes = Vec::new();
+        for (route, is_route) in
+            service.routes.iter().zip(is.all_routes().filter(|route| route.name.is_some()))
+        {
+            let fixed = is_route.baseline != is.baseline;
+            routes.push(if fixed {
+                serde_json::to_value(route)?
+            } else {
+                json!({"name": route.name, "chosen": true})
+            });
+        }
         if let Some(fields) = json.as_object_mut() {
             fields.remove("pins");
             fields.remove("rollout");
-            let routes: Vec<&String> = service.routes.iter().map(|route| &route.name).collect();
-            fields.insert("routes".to_owned(), json!(routes));
+            fields.insert("routes".to_owned(), routes.into());
         }
         services.push(json);
     }
@@ -89,28 +124,35 @@ fn filter_services(mesh: &Mesh) -> Result<Vec<Json>> {
 
 /// The resources, and for those that values change, what the chart needs to make the rest.
 fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
+    let inside = routes::inside(mesh);
+    let inside: BTreeMap<&str, &HostRoutes<'_>> =
+        inside.iter().map(|host| (host.host.as_str(), host)).collect();
+    let rules = resources::destination_rules_for_chart(mesh);
+    let mut rules: BTreeMap<String, resources::Resource> = rules
+        .into_iter()
+        .map(|rule| (rule.metadata.namespace.clone() + "/" + &rule.metadata.name, rule))
+        .collect();
     let mut all = Vec::new();
     for resource in resources::resources(mesh, options) {
-        let mut object = resource.json()?;
         let mut entry = Map::new();
-        let host =
-            object["spec"]["hosts"][0].as_str().or(object["spec"]["host"].as_str()).map(ToOwned::to_owned);
+        let mut object = resource.json()?;
         match resource.kind() {
             // Those of public hosts the chart makes itself, for the hosts that its values name.
             Kind::VirtualService => {
-                let Some(rules) =
-                    host.and_then(|host| resources::host_blocks(mesh, &host, options.without_filter))
-                else {
-                    continue;
-                };
+                let host = object["spec"]["hosts"][0].as_str().unwrap_or_default();
+                let at_gateways = object["spec"].get("gateways").is_some();
+                let Some(host) = inside.get(host).filter(|_| !at_gateways) else { continue };
+                let own: Vec<Json> =
+                    host.blocks.iter().map(|one| blocks::block(mesh, one, options.without_filter)).collect();
                 object["spec"]["http"] = json!([]);
-                entry.extend(rules);
+                entry.insert("blocks".to_owned(), own.into());
             }
             Kind::DestinationRule => {
-                let host = host.unwrap_or_default();
-                let (subsets, fallbacks) = resources::host_subsets(mesh, &host)?;
-                object["spec"]["subsets"] = subsets;
-                entry.insert("fallbacks".to_owned(), fallbacks);
+                let title = resource.metadata.namespace.clone() + "/" + &resource.metadata.name;
+                if let Some(rule) = rules.remove(&title) {
+                    object = rule.json()?;
+                }
+                entry.extend(fallbacks(mesh, &object));
             }
             Kind::WasmPlugin | Kind::TrafficExtension => {
                 let wasm = object["spec"].get("wasm").is_some();
@@ -124,4 +166,11 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
         all.push(entry.into());
     }
     Ok(all)
+}
+
+/// Which subsets of a DestinationRule are made only if somebody is pinned to a canary.
+fn fallbacks(mesh: &Mesh, object: &Json) -> Option<(String, Json)> {
+    let host = object["spec"]["host"].as_str().unwrap_or_default();
+    let fallbacks = resources::host_fallbacks(mesh, host);
+    (!fallbacks.is_empty()).then(|| ("fallbacks".to_owned(), json!(fallbacks)))
 }

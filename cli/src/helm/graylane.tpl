@@ -43,9 +43,9 @@ filters and routes therefore say. mesh.json has everything that no value changes
 {{- $rules := list -}}
 {{- $strict := list -}}
 {{- range $tenant, $subset := $choices.pins -}}
-  {{- $header := dict $data.header (dict "exact" $tenant) -}}
+  {{- $header := dict "name" $data.header "value" $tenant -}}
   {{- $name := printf "pin-%s" $tenant -}}
-  {{- if and $service.fallsBack (ne $subset $service.baseline) -}}
+  {{- if and $service.fallsBack (ne $subset $service.baseline) (ne $subset $block.baseline) -}}
     {{- $rules = append $rules (dict "name" $name "header" $header "subsets" (list (printf "%s-or-baseline" $subset)) "removes" $removes) -}}
   {{- else -}}
     {{- $strict = append $strict (dict "name" $name "header" $header "subsets" (list $subset)) -}}
@@ -53,18 +53,20 @@ filters and routes therefore say. mesh.json has everything that no value changes
 {{- end -}}
 {{- if $removes -}}
   {{- range $subset := $service.subsets -}}
-    {{- $header := dict $data.subsetHeader (dict "exact" (printf "%s/%s" $service.host $subset)) -}}
+    {{- $header := dict "name" $data.subsetHeader "value" (printf "%s/%s" $service.host $subset) -}}
     {{- $rules = append $rules (dict "name" (printf "subset-%s" $subset) "header" $header "subsets" (list $subset) "removes" true) -}}
   {{- end -}}
 {{- end -}}
 {{- $rules = concat $rules $strict -}}
-{{- if empty $rollout -}}
-  {{- $rules = append $rules (dict "name" "baseline" "subsets" (list $service.baseline)) -}}
+{{- if $block.answers -}}
+  {{- $rules = list (dict "name" "answer" "subsets" list) -}}
+{{- else if empty $rollout -}}
+  {{- $rules = append $rules (dict "name" "baseline" "subsets" (list $block.baseline)) -}}
 {{- else -}}
   {{- range $tenant := $data.tenants -}}
     {{- if not (or (hasKey $choices.pins $tenant) (has $tenant $rollout.tenants)) -}}
-      {{- $header := dict $data.header (dict "exact" $tenant) -}}
-      {{- $rules = append $rules (dict "name" (printf "baseline-%s" $tenant) "header" $header "subsets" (list $service.baseline)) -}}
+      {{- $header := dict "name" $data.header "value" $tenant -}}
+      {{- $rules = append $rules (dict "name" (printf "baseline-%s" $tenant) "header" $header "subsets" (list $block.baseline)) -}}
     {{- end -}}
   {{- end -}}
   {{- $rest := 10000 -}}
@@ -79,7 +81,7 @@ filters and routes therefore say. mesh.json has everything that no value changes
     {{- end -}}
   {{- end -}}
   {{- if gt $rest 0 -}}
-    {{- $subsets = append $subsets $service.baseline -}}
+    {{- $subsets = append $subsets $block.baseline -}}
     {{- $weights = append $weights $rest -}}
   {{- end -}}
   {{- range $weights -}}{{- if mod . 100 -}}{{- $whole = false -}}{{- end -}}{{- end -}}
@@ -88,18 +90,26 @@ filters and routes therefore say. mesh.json has everything that no value changes
 {{- $http := list -}}
 {{- range $rule := $rules -}}
   {{- $matches := list -}}
-  {{- range $own := (default (list dict) $block.matches) -}}
-    {{- $match := deepCopy $own -}}
-    {{- if $rule.header -}}
-      {{- $_ := set $match "headers" (mergeOverwrite (default dict $match.headers) (deepCopy $rule.header)) -}}
+  {{- $fits := empty $block.matches -}}
+  {{- range $own := (default (list (dict "is" dict)) $block.matches) -}}
+    {{- $match := deepCopy $own.is -}}
+    {{- $holds := true -}}
+    {{- with $rule.header -}}
+      {{- /* What a route says of the tenant header itself, no rule for another tenant fits. */ -}}
+      {{- if and (hasKey $own "but") (eq .name $data.header) -}}
+        {{- $match = deepCopy $own.but -}}
+        {{- $holds = has .value $own.tenants -}}
+      {{- end -}}
+      {{- $_ := set $match "headers" (set (default dict $match.headers) .name (dict "exact" .value)) -}}
     {{- end -}}
-    {{- if $match -}}{{- $matches = append $matches $match -}}{{- end -}}
+    {{- if $holds -}}
+      {{- $fits = true -}}
+      {{- if $match -}}{{- $matches = append $matches $match -}}{{- end -}}
+    {{- end -}}
   {{- end -}}
   {{- $route := list -}}
   {{- range $index, $subset := $rule.subsets -}}
-    {{- $target := dict "host" $service.host "subset" $subset -}}
-    {{- with $block.port -}}{{- $_ := set $target "port" (dict "number" .) -}}{{- end -}}
-    {{- $destination := dict "destination" $target -}}
+    {{- $destination := deepCopy (get $block.targets $subset) -}}
     {{- if gt (len $rule.subsets) 1 -}}
       {{- $weight := index $rule.weights $index -}}
       {{- $_ := set $destination "weight" (ternary (div $weight 100) $weight $rule.whole) -}}
@@ -108,9 +118,9 @@ filters and routes therefore say. mesh.json has everything that no value changes
   {{- end -}}
   {{- $fields := deepCopy (ternary $block.removing $block.fields (default false $rule.removes)) -}}
   {{- $_ := set $fields "name" (printf "%s:%s" $block.place $rule.name) -}}
-  {{- $_ := set $fields "route" $route -}}
+  {{- with $route -}}{{- $_ := set $fields "route" . -}}{{- end -}}
   {{- with $matches -}}{{- $_ := set $fields "match" . -}}{{- end -}}
-  {{- $http = append $http $fields -}}
+  {{- if $fits -}}{{- $http = append $http $fields -}}{{- end -}}
 {{- end -}}
 {{- toRawJson (dict "http" $http) -}}
 {{- end -}}
@@ -135,9 +145,13 @@ filters and routes therefore say. mesh.json has everything that no value changes
 {{- range $own := .data.filterServices -}}
   {{- $service := merge (deepCopy $own) (include "graylane.placed" (get $choices (printf "%s:" $own.name)) | fromJson) -}}
   {{- $routes := list -}}
-  {{- range $name := $own.routes -}}
-    {{- $placed := include "graylane.placed" (get $choices (printf "%s:%s" $own.name $name)) | fromJson -}}
-    {{- $routes = append $routes (merge (dict "name" $name) $placed) -}}
+  {{- range $route := $own.routes -}}
+    {{- if $route.chosen -}}
+      {{- $placed := include "graylane.placed" (get $choices (printf "%s:%s" $own.name $route.name)) | fromJson -}}
+      {{- $routes = append $routes (merge (dict "name" $route.name) $placed) -}}
+    {{- else -}}
+      {{- $routes = append $routes $route -}}
+    {{- end -}}
   {{- end -}}
   {{- $_ := unset $service "routes" -}}
   {{- with $routes -}}{{- $_ := set $service "routes" . -}}{{- end -}}

@@ -224,7 +224,7 @@ fn route(
         matches.push(Map::from_iter([("uri".to_owned(), serde_json::json!({"prefix": "/"}))]));
     }
     if block.shares.is_empty() {
-        let answers = crate::mesh::ANSWERS.iter().any(|key| block.fields.contains_key(*key));
+        let answers = crate::document::model::ANSWERS.iter().any(|key| block.fields.contains_key(*key));
         return answers.then(|| RouteOut {
             name,
             matches,

@@ -5,7 +5,7 @@ mod outside;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checker, listed};
-use crate::document::model::{Fallback, Route, Service};
+use crate::document::model::{ANSWERS, Fallback, Rollout, Route, Service};
 use crate::document::shape::check_istio;
 use crate::istio;
 use crate::mesh;
@@ -42,7 +42,7 @@ fn http(checker: &mut Checker<'_>, path: &[&str], may_answer: bool) {
     fields(checker, path, istio::http_route());
     for entry in node.entries() {
         let at = [path, &[entry.key.as_str()]].concat();
-        let answers = may_answer && mesh::ANSWERS.contains(&entry.key.as_str());
+        let answers = may_answer && ANSWERS.contains(&entry.key.as_str());
         if TAKEN.contains(&entry.key.as_str()) && !answers {
             let message = format!(
                 "`{}` is not for a file to say: graylane writes it, or there would be nothing to choose",
@@ -114,7 +114,7 @@ fn matches(checker: &mut Checker<'_>, path: &[&str], route: &Route) {
 }
 
 fn is_answer(route: &Route) -> bool {
-    mesh::ANSWERS.iter().any(|key| route.http.contains_key(*key))
+    ANSWERS.iter().any(|key| route.http.contains_key(*key))
 }
 
 /// What single versions have of their own.
@@ -140,7 +140,40 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
                 .error(&at("host"), "a version with a host of its own has no fallback")
                 .help("take `fallback` out: Istio falls back among pods of one host only");
         }
+        if is_weighed_at_a_gateway(service, subset) {
+            checker
+                .warning(
+                    &at("host"),
+                    format!("`{subset}` has a host of its own: who comes in at a gateway does not stay on one version of `{name}`"),
+                )
+                .help(format!(
+                    "a gateway's filter knows a service by the host that the weights have drawn, which for `{subset}` is another one than `{name}`'s; inside the mesh users stay. For users at the gateway, tell the versions apart by labels of one Kubernetes service"
+                ));
+        }
     }
+}
+
+/// Do weights of routes that gateways have lead to a subset, or leave it the rest?
+fn is_weighed_at_a_gateway(service: &Service, subset: &str) -> bool {
+    let Some(expose) = &service.expose else { return false };
+    let baseline = mesh::baseline(service);
+    let weighs = |rollout: Option<&Rollout>, own: Option<&str>| {
+        rollout.is_some_and(|rollout| {
+            let weights = || rollout.weights.iter().filter(|(_, share)| share.percent() > 0.0);
+            weights().any(|(weighed, _)| weighed == subset)
+                || (own.or(baseline) == Some(subset) && weights().next().is_some())
+        })
+    };
+    let own =
+        |rollout: &Option<Rollout>, baseline: &Option<String>| weighs(rollout.as_ref(), baseline.as_deref());
+    if expose.routes.is_empty() {
+        return own(&service.rollout, &None)
+            || service.routes.iter().any(|route| own(&route.rollout, &route.baseline));
+    }
+    expose.routes.iter().any(|route| {
+        let inherits = route.rollout.is_none() && !route.as_route().stands_alone();
+        own(&route.rollout, &route.baseline) || (inherits && own(&service.rollout, &None))
+    })
 }
 
 /// A fallback needs pods that are the subset's or the baseline's, and nobody else's.

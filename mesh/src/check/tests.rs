@@ -3,6 +3,7 @@
 mod carriers;
 mod edge;
 mod many;
+mod versions;
 
 use crate::document;
 

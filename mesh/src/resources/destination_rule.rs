@@ -39,6 +39,16 @@ struct Pods<'a> {
 
 /// One a host; none for a host whose pods are all the same and nothing is said about them.
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
+    made(mesh, &with_fallback)
+}
+
+/// The same with subsets for fallback that no choice names yet, as a chart's values may. What is made for them only is
+/// `host_fallbacks`.
+pub fn all_for_chart(mesh: &Mesh) -> Vec<Resource> {
+    made(mesh, &can_fall_back)
+}
+
+fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>) -> Vec<Resource> {
     let mut all: BTreeMap<&str, Pods<'_>> = BTreeMap::new();
     for host in &hosts::all(mesh) {
         let policy =
@@ -69,7 +79,7 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
             pods.subsets.insert(name.clone(), subset);
         }
         if let Some(pods) = all.get_mut(service.host.as_str()) {
-            for subset in with_fallback(service) {
+            for subset in fallbacks(service) {
                 pods.subsets.insert(or_baseline(subset), fallback(service, subset));
             }
         }
@@ -88,34 +98,28 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
         .collect()
 }
 
-/// What a chart makes the subsets of a host of: those that are always there, and by service and pinned subset those with
-/// fallback.
-pub fn host_subsets(mesh: &Mesh, name: &str) -> anyhow::Result<(serde_json::Value, serde_json::Value)> {
-    let services = || mesh.services.iter().filter(|service| service.host == name);
-    let mut subsets: BTreeMap<String, Subset> = BTreeMap::new();
-    for service in services() {
-        for (name, labels) in &service.subsets {
-            let subset = Subset { name: name.clone(), labels: labels.clone(), traffic_policy: Fields::new() };
-            subsets.insert(name.clone(), subset);
-        }
-    }
-    let fallbacks: BTreeMap<&str, BTreeMap<&str, Subset>> = services()
-        .filter(|service| service.falls_back)
-        .map(|service| {
-            let others = service.subsets.keys().filter(|subset| **subset != service.baseline);
-            (
-                service.name.as_str(),
-                others.map(|subset| (subset.as_str(), fallback(service, subset))).collect(),
-            )
-        })
-        .collect();
-    Ok((json!(subsets.into_values().collect::<Vec<_>>()), json!(fallbacks)))
+/// The names of a host's subsets for fallback, by service and by the subset that somebody may be pinned to.
+#[must_use]
+pub fn host_fallbacks<'a>(mesh: &'a Mesh, host: &str) -> BTreeMap<&'a str, BTreeMap<&'a str, String>> {
+    let services = mesh.services.iter().filter(|service| service.host == host && service.falls_back);
+    let names = |service: &'a Service| {
+        can_fall_back(service).into_iter().map(|subset| (subset, or_baseline(subset))).collect()
+    };
+    services.map(|service| (service.name.as_str(), names(service))).collect()
+}
+
+/// The subsets that somebody can be pinned to with fallback.
+fn can_fall_back(service: &Service) -> BTreeSet<&str> {
+    let names = service.subsets.keys().map(String::as_str);
+    names.filter(|name| service.falls_back && *name != service.baseline).collect()
 }
 
 /// The subsets that somebody is pinned to with fallback.
 fn with_fallback(service: &Service) -> BTreeSet<&str> {
-    let pinned = service.routes.iter().flat_map(|route| route.pins.values().map(String::as_str));
-    pinned.filter(|subset| service.falls_back && *subset != service.baseline).collect()
+    let pins = service.all_routes().flat_map(|route| route.pins.values().map(move |subset| (route, subset)));
+    pins.filter(|(route, subset)| service.falls_back_from(route, subset))
+        .map(|(_, subset)| subset.as_str())
+        .collect()
 }
 
 /// Labels that a subset and the baseline have in common and no other subset has; empty if there are only the two, for

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::request::{MESH, Request};
 use super::text::Text;
+use crate::routes;
 
 /// All of it has to hold.
 #[derive(Clone, Debug, Default)]
@@ -32,36 +33,32 @@ impl Match {
     /// Out of JSON. `gateway`: completes the name of a gateway.
     #[must_use]
     pub fn of(json: &Map<String, Json>, gateway: impl Fn(&str) -> String) -> Self {
-        let mut one = Self { json: json.clone(), ..Self::default() };
-        one.json.remove("gateways");
-        for (key, value) in json.iter().filter(|(_, value)| !value.is_null()) {
-            match key.as_str() {
-                "name" | "statPrefix" => {}
-                "uri" => one.uri = Some(Text::of(value)),
-                "ignoreUriCase" => one.ignore_uri_case = value.as_bool().unwrap_or(false),
-                "method" => one.method = Some(Text::of(value)),
-                "scheme" => one.scheme = Some(Text::of(value)),
-                "authority" => one.authority = Some(Text::of(value)),
-                "headers" => one.headers = texts(value, true),
-                "withoutHeaders" => one.without_headers = texts(value, true),
-                "queryParams" => one.query = texts(value, false),
-                "port" => one.port = value.as_u64(),
-                "sourceLabels" => {
-                    let pairs = value.as_object().into_iter().flatten();
-                    one.labels = pairs
-                        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-                        .collect();
-                }
-                "sourceNamespace" => one.namespace = value.as_str().map(ToOwned::to_owned),
-                "gateways" => {
-                    let names = value.as_array().into_iter().flatten().filter_map(Json::as_str);
-                    let names: Vec<String> = names.map(&gateway).collect();
-                    one.gateways = (!names.is_empty()).then_some(names);
-                }
-                _ => one.unknown.push(format!("a match on `{key}`")),
-            }
+        Self::of_neutral(&routes::Match::of(json), gateway)
+    }
+
+    /// Of the form that belongs to no API.
+    #[must_use]
+    pub fn of_neutral(form: &routes::Match, gateway: impl Fn(&str) -> String) -> Self {
+        let text = |text: &Option<routes::Text>| text.as_ref().map(Text::from);
+        let mut json = form.istio();
+        json.remove("gateways");
+        let gateways: Vec<String> = form.gateways.iter().map(|name| gateway(name)).collect();
+        Self {
+            json,
+            gateways: (!gateways.is_empty()).then_some(gateways),
+            uri: text(&form.path),
+            ignore_uri_case: form.ignores_path_case.unwrap_or(false),
+            method: text(&form.method),
+            scheme: text(&form.scheme),
+            authority: text(&form.host),
+            headers: texts(&form.headers, true),
+            without_headers: texts(&form.without_headers, true),
+            query: texts(&form.query, false),
+            port: form.port.map(u64::from),
+            labels: form.caller_labels.clone(),
+            namespace: form.caller_namespace.clone(),
+            unknown: form.istio.iter().filter_map(unknown).collect(),
         }
-        one
     }
 
     /// Does it hold? Gateways are another's business.
@@ -257,8 +254,16 @@ impl Match {
     }
 }
 
-fn texts(json: &Json, fold: bool) -> BTreeMap<String, Text> {
-    let pairs = json.as_object().into_iter().flatten();
+/// What cannot be decided about a field that only Istio has.
+fn unknown((key, value): (&String, &Json)) -> Option<String> {
+    let says_nothing = value.is_null()
+        || value.as_object().is_some_and(Map::is_empty)
+        || value.as_array().is_some_and(Vec::is_empty);
+    let known = ["name", "statPrefix"].contains(&key.as_str()) || says_nothing;
+    (!known).then(|| format!("a match on `{key}`"))
+}
+
+fn texts(pairs: &BTreeMap<String, routes::Text>, fold: bool) -> BTreeMap<String, Text> {
     let name = |name: &str| if fold { name.to_ascii_lowercase() } else { name.to_owned() };
-    pairs.map(|(key, value)| (name(key), Text::of(value))).collect()
+    pairs.iter().map(|(key, value)| (name(key), Text::from(value))).collect()
 }

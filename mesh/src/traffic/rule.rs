@@ -58,18 +58,26 @@ impl Rule {
         let empty = Map::new();
         let mut fields = json.as_object().cloned().unwrap_or_default();
         fields.retain(|key, value| !["name", "match", "route"].contains(&key.as_str()) && !value.is_null());
+        let name = json["name"].as_str().map(ToOwned::to_owned);
+        let matches =
+            list("match").map(|one| Match::of(one.as_object().unwrap_or(&empty), gateway)).collect();
+        let destinations = list("route").map(|one| Destination::of(one, namespace)).collect();
+        Self::made(at, name, matches, destinations, fields, namespace)
+    }
+
+    /// Of its parts. `fields`: all others, as written.
+    pub(super) fn made(
+        at: At,
+        name: Option<String>,
+        matches: Vec<Match>,
+        destinations: Vec<Destination>,
+        mut fields: Map<String, Json>,
+        namespace: &str,
+    ) -> Self {
         let mut written = fields.clone();
         tidy_headers(&mut written);
         complete(&mut fields, namespace);
-        Self {
-            at,
-            name: json["name"].as_str().map(ToOwned::to_owned),
-            matches: list("match").map(|one| Match::of(one.as_object().unwrap_or(&empty), gateway)).collect(),
-            destinations: list("route").map(|one| Destination::of(one, namespace)).collect(),
-            fields,
-            written,
-            namespace: namespace.to_owned(),
-        }
+        Self { at, name, matches, destinations, fields, written, namespace: namespace.to_owned() }
     }
 
     /// Destinations and their shares in hundredths of a percent; without those that get nothing.

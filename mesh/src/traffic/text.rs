@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::pattern::Pattern;
+use crate::routes;
 
 /// What a text has to be.
 #[derive(Clone, Debug)]
@@ -19,8 +20,22 @@ pub enum Text {
     Unknown(String),
 }
 
+impl From<&routes::Text> for Text {
+    fn from(text: &routes::Text) -> Self {
+        match text {
+            routes::Text::Present => Self::Present,
+            routes::Text::Exact(text) => Self::Exact(text.clone()),
+            routes::Text::Prefix(text) => Self::Prefix(text.clone()),
+            // No RE2, and yet what many write: Istio makes it a test for presence.
+            routes::Text::Regex(text) if text == "*" => Self::Present,
+            routes::Text::Regex(text) => Self::Regex(Pattern::of(text)),
+            routes::Text::Other(json) => Self::of(json),
+        }
+    }
+}
+
 impl Text {
-    /// Out of JSON.
+    /// Out of JSON that may be none that Istio takes.
     #[must_use]
     pub fn of(json: &Json) -> Self {
         let Some(fields) = json.as_object() else { return Self::of_scalar(json) };

@@ -6,6 +6,9 @@ use graylane_decide::config::End;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// Fields of an HTTPRoute by which Envoy answers itself.
+pub const ANSWERS: [&str; 2] = ["redirect", "directResponse"];
+
 /// A service that has more than one version, or may have.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -78,6 +81,14 @@ pub struct Route {
     /// The subset that everybody gets here who is not placed otherwise. A route with a baseline of its own takes nothing
     /// over from the service: no `http`, no `pins`, no `rollout`.
     pub baseline: Option<String>,
+}
+
+impl Route {
+    /// Does it take nothing over from the service: has it a baseline of its own, or does Envoy answer?
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        self.baseline.is_some() || ANSWERS.iter().any(|key| self.http.contains_key(*key))
+    }
 }
 
 impl Outside {

@@ -1,0 +1,19 @@
+//! What single versions have of their own.
+
+use super::{GOOD, findings};
+
+#[test]
+fn versions_with_hosts_of_their_own_are_not_sticky_at_a_gateway() {
+    let own_host = "versions: {canary: {host: api-canary}}";
+    let weighed = GOOD.to_owned() + "    rollout: {weights: {canary: 5}}\n    " + own_host + "\n";
+    assert_eq!(findings(&weighed), [""; 0], "inside the mesh users stay");
+    let shown = weighed
+        .replace("\nservices:", "\nedge: {gateway: {selector: {istio: ingressgateway}, name: a/b}, accept: never, traceContext: keep}\nservices:")
+        + "    expose: {hosts: [api.example.com]}\n";
+    assert!(
+        findings(&shown)[0].contains("who comes in at a gateway does not stay"),
+        "{:?}",
+        findings(&shown)
+    );
+    assert_eq!(findings(&shown.replace("canary: 5", "canary: 0")), [""; 0]);
+}
