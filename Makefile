@@ -28,6 +28,11 @@ wasm: toolchain ## The filter: dist/graylane.wasm
 	@mkdir -p dist
 	@target/release/graylane-lean target/wasm32-wasip1/wasm/graylane_filter.wasm dist/graylane.wasm
 
+native: toolchain ## The native module for Envoy 1.39 and 1.40: dist/libgraylane.so
+	@cargo build --quiet --profile native --package graylane-native
+	@mkdir -p dist
+	@cp target/native/libgraylane_native.so dist/.libgraylane.so && mv dist/.libgraylane.so dist/libgraylane.so
+
 build: wasm ## The command line, with the filter in it: target/release/graylane
 	@cargo build --quiet --release --package graylane
 
@@ -46,6 +51,7 @@ demo: build envoy ## A small bank as a real mesh of Envoys on loopback
 
 test: ## All tests, with the time of each stage
 	@.ci/timed wasm $(MAKE) --no-print-directory wasm
+	@.ci/timed native $(MAKE) --no-print-directory native
 	@.ci/timed envoy $(MAKE) --no-print-directory envoy
 	@.ci/timed build cargo test --quiet --workspace --no-run
 	@.ci/timed tests cargo test --quiet --workspace
@@ -110,7 +116,7 @@ vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small hos
 	  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$$runner cargo test --target wasm32-unknown-unknown --package graylane-vectors --lib
 	fi
 
-programs: wasm
+programs: wasm native
 	@cargo build --quiet --workspace --bins
 
 e2e-registry: programs ## What `push` sends to a real registry, pulled back by skopeo
@@ -203,4 +209,4 @@ deny: # Advisories out of reach are no failure, unless ADVISORIES=required; advi
 	  [ "$(ADVISORIES)" != required ]
 	fi
 
-.PHONY: help toolchain wasm wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
+.PHONY: help toolchain wasm native wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check

@@ -1,10 +1,14 @@
-//! Every case at every level: natively, in the small host, in real Envoy.
+//! Every case at every level: the decision alone, in the small host, through the hooks of the native module, in real Envoy
+//! with either module.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
+use graylane::envoy::locate;
 use graylane_tests::case::{self, Suite};
 use graylane_tests::level::Level;
-use graylane_tests::level::envoy::Fleet;
+use graylane_tests::level::envoy::{Fleet, Module};
+use graylane_tests::level::hooks::Hooks;
 use graylane_tests::level::native::Native;
 use graylane_tests::level::wasm::Wasm;
 use graylane_tests::run::run;
@@ -16,7 +20,7 @@ fn check<'s>(suites: &'s [Suite], level_name: &str, mut level: impl FnMut(&'s Su
     for suite in suites {
         for case in &suite.cases {
             number += 1;
-            let in_envoy = level_name == "envoy";
+            let in_envoy = level_name.starts_with("envoy");
             if in_envoy && case.not_in_envoy.is_some() || !in_envoy && case.flaw.is_some() {
                 continue;
             }
@@ -45,6 +49,29 @@ fn in_the_small_host() {
 
 #[test]
 fn in_envoy() {
+    check_in_envoy(Module::Wasm, "envoy");
+}
+
+#[test]
+fn in_envoy_with_the_native_module() {
+    let suites = case::all().unwrap();
+    let Err(refused) = Fleet::start(&[&suites[0]], Module::Native) else {
+        return check_in_envoy(Module::Native, "envoy with the native module");
+    };
+    // Before 1.39 Envoy lacks functions, and says so.
+    let refused = format!("{refused:#}");
+    assert!(refused.contains("graylane: this Envoy cannot run the native module: it lacks"), "{refused}");
+    let version = Command::new(locate().unwrap()).arg("--version").output().unwrap().stdout;
+    let version = String::from_utf8_lossy(&version).into_owned();
+    assert!(["/1.37.", "/1.38."].iter().any(|old| version.contains(old)), "{version}: {refused}");
+}
+
+#[test]
+fn through_the_hooks_of_the_native_module() {
+    check(&case::all().unwrap(), "hooks", |suite| Box::new(Hooks::new(suite).unwrap()));
+}
+
+fn check_in_envoy(module: Module, level: &str) {
     let suites = case::all().unwrap();
     // One Envoy for each kind of node.
     let mut by_node: BTreeMap<String, Vec<&Suite>> = BTreeMap::new();
@@ -52,6 +79,6 @@ fn in_envoy() {
         by_node.entry(format!("{:?}", suite.node)).or_default().push(suite);
     }
     let fleets: BTreeMap<String, Fleet> =
-        by_node.into_iter().map(|(node, suites)| (node, Fleet::start(&suites).unwrap())).collect();
-    check(&suites, "envoy", |suite| Box::new(fleets[&format!("{:?}", suite.node)].suite(suite)));
+        by_node.into_iter().map(|(node, suites)| (node, Fleet::start(&suites, module).unwrap())).collect();
+    check(&suites, level, |suite| Box::new(fleets[&format!("{:?}", suite.node)].suite(suite)));
 }

@@ -27,6 +27,9 @@ pub const CONFIG_VALID: &str = "graylane_config_valid";
 /// The revision of the configuration that runs, a number of 48 bits; 0 for none.
 pub const CONFIG_REVISION: &str = "graylane_config_revision";
 
+/// All counters.
+pub const COUNTERS: [&str; 6] = [REQUESTS, REJECTED, CONFLICTS, WOULD_REMOVE, EVICTED, LOST];
+
 /// All tags that any metric has, as they have to be named in Istio's `extraStatTags`.
 pub const TAGS: [&str; 7] = ["direction", "tenant", "subset", "source", "service", "unit", "reason"];
 
@@ -63,6 +66,25 @@ impl Series {
 fn tag(name: &mut String, key: &str, value: &str) {
     // Writing to a String cannot fail.
     let _ = write!(name, "{key}=.={value};.;");
+}
+
+/// The tags of a metric, in the order of its full name.
+#[must_use]
+pub fn tags(role: Role, metric: &str) -> &'static [&'static str] {
+    match metric {
+        REQUESTS if role == Role::Inbound => &["direction", "tenant", "subset", "source"],
+        REQUESTS => &["direction", "tenant", "subset", "source", "service", "unit"],
+        REJECTED => &["direction", "reason"],
+        CONFLICTS => &["direction", "source"],
+        _ => &["direction"],
+    }
+}
+
+/// The metric in a full name, and its tags with their values.
+pub fn parts(name: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
+    let metric = name.rsplit(";.;").next().unwrap_or_default();
+    let tags = name.split(";.;").filter_map(|part| part.split_once("=.="));
+    (metric, tags)
 }
 
 /// The full name of the series that counts this decision.
@@ -104,4 +126,34 @@ pub fn of_role(role: Role, metric: &str) -> String {
     let mut name = String::new();
     tag(&mut name, "direction", role.name());
     name + metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::plan::Node;
+
+    #[test]
+    fn full_names_have_the_tags_that_they_should() {
+        for role in Role::ALL {
+            let text = format!(
+                r#"{{"version": 1, "role": "{}", "header": "tenant", "tenants": ["a"], "default": "a"}}"#,
+                role.name()
+            );
+            let plan = Plan::compile(&config::parse(text.as_bytes()).unwrap(), &Node::default()).unwrap();
+            let decision = Decision::new(plan.tenants.default_id(), Source::Header, true);
+            let mut names = vec![requests(&plan, &decision)];
+            names.push(rejected(role, Rejection::Missing));
+            names.push(conflicts(role, Source::Memory));
+            names.extend([WOULD_REMOVE, EVICTED, LOST, CONFIG_VALID].map(|metric| of_role(role, metric)));
+            for (name, metric) in names.iter().zip(COUNTERS.into_iter().chain([CONFIG_VALID])) {
+                let (is, found) = parts(name);
+                assert_eq!(is, metric, "{name}");
+                let found: Vec<&str> = found.map(|(tag, _)| tag).collect();
+                assert_eq!(found, tags(role, metric), "{name}");
+                assert!(tags(role, metric).iter().all(|tag| TAGS.contains(tag)));
+            }
+        }
+    }
 }

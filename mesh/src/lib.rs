@@ -11,6 +11,7 @@ pub mod istio;
 pub mod lower;
 pub mod manifest;
 pub mod mesh;
+pub mod native;
 pub mod plain;
 pub mod queries;
 pub mod regex;

@@ -6,6 +6,7 @@
 //! | `request` | a request comes in: decide, edit, remember, tell, count |
 //! | `active` | what a plugin runs with: a plan, or what is left without one |
 //! | `in_memory` | a host without a proxy: `explain`, tests, fuzz |
+//! | `mixer` | a hash for tables of series |
 //!
 //! The filter in WebAssembly and everything that works without a proxy share this, so that an effect, and the order of
 //! effects, is written once. No I/O, no clock.
@@ -18,8 +19,10 @@
 mod active;
 mod host;
 pub mod in_memory;
+mod mixer;
 mod request;
 
 pub use active::{Active, LastGood, Level, Setup};
 pub use host::{Count, Headers, Host};
+pub use mixer::Mixer;
 pub use request::{Fate, handle, run, trailers};

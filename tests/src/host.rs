@@ -26,6 +26,17 @@ pub fn module_path() -> PathBuf {
     path
 }
 
+/// The built native module.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn native_path() -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../dist/libgraylane.so");
+    assert!(path.exists(), "dist/libgraylane.so is not there: run `make native`");
+    path
+}
+
 /// Calls an export of any module, without arguments.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The levels that a case runs at.
 
 pub mod envoy;
+pub mod hooks;
 pub mod istio;
 pub mod native;
 pub mod wasm;

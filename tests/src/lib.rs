@@ -1,7 +1,8 @@
 //! What the tests across crates share: cases, the levels that they run at, and a small proxy-wasm host.
 //!
 //! A case is a request and what is to become of it (see `cases/README.md`). Every case runs natively through
-//! `decide`, through the built module in the small host, and through the same module in real Envoy.
+//! `decide`, through the built module in the small host, through the same module in real Envoy, and through the native
+//! module over a host in plain values and in real Envoy.
 
 pub mod case;
 pub mod echo;
@@ -9,6 +10,7 @@ pub mod fuzz;
 pub mod host;
 pub mod istio;
 pub mod level;
+pub mod mock;
 pub mod prometheus;
 pub mod random;
 pub mod run;

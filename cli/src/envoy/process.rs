@@ -16,6 +16,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Modules say which revision they run.
+const LOGGERS: &str = "wasm:info,dynamic_modules:info";
+
 /// How an Envoy is started.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -61,7 +64,7 @@ impl Envoy {
             .arg(file("admin"))
             .arg("--log-path")
             .arg(file("log"))
-            .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
+            .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", LOGGERS])
             .args(["--file-flush-interval-msec", "20"])
             .args(["--drain-strategy", "immediate", "--drain-time-s", "1"])
             .args(["--concurrency", &options.concurrency.to_string()])

@@ -1,21 +1,23 @@
-//! The built module in real Envoy.
+//! The built module in real Envoy: in WebAssembly, or the native one.
 //!
 //! One process for all suites of the same node, with two workers; each suite has a listener for each role it needs.
 //! A request's cluster is chosen by its suite and case, so that the filter finds the name that Istio would give.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use graylane::envoy::{Envoy, Options, config, locate};
 use graylane_decide::{Role, names};
+use graylane_mesh::native;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 
 use super::{Level, Outcome, Request};
 use crate::case::{Node, Suite};
 use crate::echo;
-use crate::host::module_path;
+use crate::host::{module_path, native_path};
 use crate::{tls, token};
 
 /// Header by which a test chooses the cluster that the initial route leads to, and the route's name behind a `;`.
@@ -25,6 +27,15 @@ const WITH_TLS: &str = "-tls";
 /// Response headers that show the filter state.
 const SHOWN: [(&str, &str); 3] =
     [("x-test-tenant", "tenant"), ("x-test-source", "source"), ("x-test-subset", "subset")];
+
+/// Which of the two modules runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Module {
+    /// The one in WebAssembly.
+    Wasm,
+    /// The native one.
+    Native,
+}
 
 /// An Envoy with the plugins of several suites.
 pub struct Fleet {
@@ -68,15 +79,28 @@ fn clusters(suites: &[&Suite]) -> BTreeSet<String> {
     suites.iter().flat_map(of_suite).chain([crate::run::DEFAULT_CLUSTER.to_owned()]).collect()
 }
 
-fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Json> {
+/// The filter of a suite's role.
+fn plugin(suite: &Suite, role: Role, module: Module) -> Result<Json> {
     let root_id = suite.root_id.as_deref().filter(|_| role == suite.role).unwrap_or(role.name());
     let name = listener_name(suite, role);
-    let mut filter =
-        config::wasm_filter(&name, root_id, &module_path(), &suite.configuration(role)?, "FAIL_CLOSED");
+    let configuration = suite.configuration(role)?;
+    if module == Module::Native {
+        let environment: Vec<(&str, &str)> =
+            suite.node.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let file = native_path().display().to_string();
+        return Ok(native::filter(&file, &format!("{root_id}/{name}"), &environment, &configuration));
+    }
+    let mut filter = config::wasm_filter(&name, root_id, &module_path(), &configuration, "FAIL_CLOSED");
     if !suite.node.environment.is_empty() {
         filter["config"]["vm_config"]["environment_variables"] =
             json!({"key_values": suite.node.environment});
     }
+    Ok(filter)
+}
+
+fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>, module: Module) -> Result<Json> {
+    let name = listener_name(suite, role);
+    let filter = plugin(suite, role, module)?;
     let cookie = json!({
         "header": {"key": "set-cookie", "value": format!("%FILTER_STATE({}:PLAIN)%", names::filter_state(names::COOKIE_STATE))},
         "append_action": "APPEND_IF_EXISTS_OR_ADD",
@@ -110,7 +134,9 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>) -> Result<Js
     let filter = json!({"name": name, "typed_config": filter});
     // Where tokens are sent somebody verifies them, before us, as in Istio.
     let tokens = suite.cases.iter().any(|case| case.token.is_some()) && role == Role::Gateway;
-    let filters = tokens.then(token::filter).into_iter().chain([filter]).collect::<Vec<_>>();
+    let claims = || json!({"name": "graylane.claims", "typed_config": native::claims()});
+    let claims = (tokens && module == Module::Native).then(claims);
+    let filters = tokens.then(token::filter).into_iter().chain(claims).chain([filter]).collect::<Vec<_>>();
     Ok(config::listener(&name, 0, direction, &filters, &manager))
 }
 
@@ -136,7 +162,15 @@ impl Fleet {
     ///
     /// # Errors
     /// When it does not start.
-    pub fn start(suites: &[&Suite]) -> Result<Self> {
+    pub fn start(suites: &[&Suite], module: Module) -> Result<Self> {
+        Self::start_in(&locate()?, suites, module)
+    }
+
+    /// The same with this Envoy.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_in(binary: &Path, suites: &[&Suite], module: Module) -> Result<Self> {
         let runtime = Runtime::new()?;
         let echo = echo::serve()?;
         let first = suites.first().context("no suite")?;
@@ -145,7 +179,7 @@ impl Fleet {
         for suite in suites {
             for role in roles(suite) {
                 let role = Role::named(role.as_bytes()).context("a role")?;
-                let listener = listener(suite, role, &names)?;
+                let listener = listener(suite, role, &names, module)?;
                 if suite.cases.iter().any(|case| case.certificate.is_some()) {
                     listeners.push(listener_with_tls(listener.clone())?);
                 }
@@ -167,9 +201,8 @@ impl Fleet {
             })
             .collect();
         let bootstrap = config::bootstrap(&node(&first.node), &listeners, &upstreams);
-        let binary = locate()?;
         let envoy =
-            runtime.block_on(Envoy::start(&binary, "cases", &bootstrap, Options { concurrency: 2 }))?;
+            runtime.block_on(Envoy::start(binary, "cases", &bootstrap, Options { concurrency: 2 }))?;
         let mut addresses = BTreeMap::new();
         for listener in &listeners {
             let name = listener["name"].as_str().context("a name")?;
