@@ -106,15 +106,7 @@ impl Load {
     /// Ends: no request failed, and every one went where the core says with one of these files, which were in force one
     /// after the other. Prints how many there were.
     pub async fn judge(self, what: &str, documents: &[&str]) -> Result<()> {
-        let seen = self.end().await?;
-        let failed: Vec<_> = seen.iter().filter(|one| one.served.is_err()).collect();
-        ensure!(
-            failed.is_empty(),
-            "{what}: {} of {} failed: {:#?}",
-            failed.len(),
-            seen.len(),
-            &failed[..failed.len().min(SHOWN)]
-        );
+        let seen = self.all_served(what).await?;
         let wrong = misplaced(&seen, documents)?;
         ensure!(
             wrong.is_empty(),
@@ -129,15 +121,7 @@ impl Load {
 
     /// Ends: no request failed, wherever it went.
     pub async fn none_failed(self, what: &str) -> Result<()> {
-        let seen = self.end().await?;
-        let failed: Vec<_> = seen.iter().filter(|one| one.served.is_err()).collect();
-        ensure!(
-            failed.is_empty(),
-            "{what}: {} of {} failed: {:#?}",
-            failed.len(),
-            seen.len(),
-            &failed[..failed.len().min(SHOWN)]
-        );
+        let seen = self.all_served(what).await?;
         println!("   {what}: {} requests, 0 failed", seen.len());
         Ok(())
     }
@@ -151,6 +135,20 @@ impl Load {
         ensure!(wrong.is_empty(), "{what}: {:#?}", &wrong[..wrong.len().min(SHOWN)]);
         println!("   {what}: {} requests, {failed} failed, 0 on a wrong side", seen.len());
         Ok(())
+    }
+
+    /// Ends; an error if a request failed.
+    async fn all_served(self, what: &str) -> Result<Vec<Seen>> {
+        let seen = self.end().await?;
+        let failed: Vec<_> = seen.iter().filter(|one| one.served.is_err()).collect();
+        ensure!(
+            failed.is_empty(),
+            "{what}: {} of {} failed: {:#?}",
+            failed.len(),
+            seen.len(),
+            &failed[..failed.len().min(SHOWN)]
+        );
+        Ok(seen)
     }
 
     async fn end(self) -> Result<Vec<Seen>> {
