@@ -26,6 +26,46 @@ fn what_a_plugin_that_is_gone_held_is_used_again() {
     assert_eq!(header(&send(&mut vm, other, &["tenant= blue"]), "tenant").as_deref(), Some("green"));
 }
 
+/// As Envoy does it: streams end in any order, some without a request, and plugins come and go between them. The crate
+/// proxy-wasm panics at a context that it does not know, so this is what it has to know.
+#[test]
+fn contexts_come_and_go_in_any_order() {
+    let mut vm = vm();
+    let (mut plugins, mut begun) = (Vec::new(), Vec::new());
+    for round in 0..40 {
+        plugins.push(load(&mut vm, PLAIN, if round % 2 == 0 { Role::Inbound } else { Role::Outbound }));
+        for plugin in &plugins {
+            begun.push(vm.begin(*plugin).unwrap());
+        }
+        let newest = plugins[plugins.len() - 1];
+        let seen = send(&mut vm, newest, &[":authority= api", "tenant= gray-v1"]);
+        assert_eq!(header(&seen, "tenant").as_deref(), Some("gray-v1"));
+        while begun.len() > 7 {
+            vm.finish(begun.swap_remove(round % 5)).unwrap();
+        }
+        if plugins.len() > 3 {
+            begun.drain(..).for_each(|stream| vm.finish(stream).unwrap());
+            vm.unload(plugins.remove(round % 3)).unwrap();
+        }
+    }
+}
+
+/// The first request through a new VM finds compiled code, and what was made up for that is seen nowhere.
+#[test]
+fn what_warms_a_plugin_up_is_seen_nowhere() {
+    for role in Role::ALL {
+        let mut vm = vm();
+        let plugin = load(&mut vm, STICKY, role);
+        let keys: Vec<String> =
+            vm.state().shared().keys().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+        assert!(keys.iter().all(|key| key == "graylane/secret"), "{role:?}: {keys:?}");
+        let counted = vm.state().metrics.keys().filter(|name| !name.contains("_config_")).count();
+        assert_eq!(counted, 0, "{role:?}: {:?}", vm.state().metrics);
+        let seen = send(&mut vm, plugin, &[":authority= api", "tenant= green"]);
+        assert_eq!(header(&seen, "tenant").as_deref(), Some("green"));
+    }
+}
+
 #[test]
 fn workers_share_what_came_in_and_one_secret() {
     let shared = Arc::new(Mutex::new(Shared::default()));

@@ -9,11 +9,11 @@ use graylane_decide::why::Rejection;
 use graylane_decide::{Plan, Role};
 use graylane_serve::{Count, Headers, Host, LastGood, Level, Setup};
 
-use crate::bytes::Bytes;
 use crate::counters::{Counters, show_configuration};
 use crate::host::{self, Map};
 use crate::pairs::Pairs;
 use crate::shared::{self, SharedData};
+use crate::warm_up;
 
 /// What a plugin runs with.
 pub type Active = graylane_serve::Active<Counters>;
@@ -27,29 +27,53 @@ thread_local! {
 /// Reads the configuration of the plugin that is being configured. Never refused.
 pub fn load() -> Arc<Active> {
     let configuration = host::configuration().unwrap_or_default();
-    LAST_GOOD.with_borrow_mut(|good| good.load(&configuration, &mut Envoy))
+    let active = LAST_GOOD.with_borrow_mut(|good| good.load(&configuration, &mut Envoy::new()));
+    warm_up::run(&active);
+    active
 }
 
 /// The Envoy that this VM is in, and the request that it is at.
-pub struct Envoy;
+pub struct Envoy {
+    /// Headers of a request that nobody sent, while a plugin is configured. Nothing that it does may be seen.
+    made_up: Option<Vec<u8>>,
+}
 
-impl Headers for Bytes {
+impl Envoy {
+    /// At a request.
+    pub const fn new() -> Self {
+        Self { made_up: None }
+    }
+
+    /// At a request of these header pairs, in the ABI's encoding. There is no stream, so Envoy refuses what would change
+    /// one; what it would not refuse is left out here.
+    pub fn at_made_up(headers: Vec<u8>) -> Self {
+        Self { made_up: Some(headers) }
+    }
+}
+
+/// Header pairs as the host hands them over.
+pub struct Encoded(Vec<u8>);
+
+impl Headers for Encoded {
     fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        Pairs::new(self)
+        Pairs::new(&self.0)
     }
 }
 
 impl Host for Envoy {
-    type Headers = Bytes;
+    type Headers = Encoded;
     type Store = ByCas<SharedData>;
     type Counters = Counters;
 
-    fn headers(&mut self) -> Option<Bytes> {
-        host::pairs(Map::RequestHeaders)
+    fn headers(&mut self) -> Option<Encoded> {
+        match &self.made_up {
+            None => host::pairs(Map::RequestHeaders).map(Encoded),
+            Some(headers) => Some(Encoded(headers.clone())),
+        }
     }
 
-    fn trailers(&mut self) -> Option<Bytes> {
-        host::pairs(Map::RequestTrailers)
+    fn trailers(&mut self) -> Option<Encoded> {
+        host::pairs(Map::RequestTrailers).map(Encoded)
     }
 
     fn set_header(&mut self, name: &[u8], value: &[u8]) {
@@ -65,7 +89,8 @@ impl Host for Envoy {
     }
 
     fn reply(&mut self, rejection: Rejection) -> bool {
-        host::reply(rejection.status(), rejection.reason(), rejection.body(), rejection.grpc_status())
+        self.made_up.is_none()
+            && host::reply(rejection.status(), rejection.reason(), rejection.body(), rejection.grpc_status())
     }
 
     fn set_state(&mut self, name: &'static str, value: &str) {
@@ -73,7 +98,9 @@ impl Host for Envoy {
     }
 
     fn count(&mut self, plan: &Plan, counters: &Counters, count: Count<'_>) {
-        counters.count(plan, count);
+        if self.made_up.is_none() {
+            counters.count(plan, count);
+        }
     }
 
     fn now(&mut self) -> Option<u64> {
@@ -82,7 +109,8 @@ impl Host for Envoy {
 
     fn with_memory<T>(&mut self, use_it: impl FnOnce(&mut Memory, &mut ByCas<SharedData>) -> T) -> T {
         MEMORY.with_borrow_mut(|memory| {
-            use_it(memory.get_or_insert_with(shared::memory), &mut ByCas(SharedData))
+            let slots = SharedData { read_only: self.made_up.is_some() };
+            use_it(memory.get_or_insert_with(shared::memory), &mut ByCas(slots))
         })
     }
 
@@ -105,7 +133,12 @@ impl Setup for Envoy {
     }
 
     fn log(&mut self, level: Level, line: &str) {
-        host::log(level, line);
+        let level = match level {
+            Level::Info => log::Level::Info,
+            Level::Warn => log::Level::Warn,
+            Level::Error => log::Level::Error,
+        };
+        log::log!(level, "{line}");
     }
 
     fn show_configuration(&mut self, role: Role, valid: bool, revision: u64) {

@@ -1,6 +1,8 @@
-//! The host, and nothing but the host: the functions of the proxy-wasm ABI 0.2.1 that graylane needs.
+//! The functions of the proxy-wasm ABI 0.2.1 that graylane calls.
 //!
-//! Every status other than "ok" becomes `None` or `false`: there is no host error that a request could be failed for.
+//! They are declared here because `proxy_wasm::hostcalls` panics on statuses that it does not expect, takes a status that
+//! it does not know for one of an enum, and copies each header into two strings. Here every status other than "ok"
+//! becomes `None` or `false`: there is no host error that a request could be failed for.
 //!
 //! Costs, measured in Envoy: a call 50 to 150 ns; one that returns bytes 440 ns more, whatever their size, because
 //! the host calls back into the VM to allocate.
@@ -8,13 +10,8 @@
 use std::ptr;
 
 use graylane_decide::memory::cas::Write;
-use graylane_serve::Level;
-
-use crate::bytes::Bytes;
-
 /// Of `WasmResult` in proxy-wasm-cpp-host/include/proxy-wasm/wasm_api_impl.h.
 const OK: u32 = 0;
-const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
 
 /// `WasmHeaderMapType`.
@@ -35,7 +32,6 @@ mod sys {
     unsafe extern "C" {
         pub fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
         pub fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
-        pub fn proxy_set_effective_context(id: u32) -> u32;
         pub fn proxy_get_buffer_bytes(
             kind: u32,
             start: usize,
@@ -106,16 +102,17 @@ mod sys;
 #[cfg(test)]
 pub use sys::HEADERS;
 
-/// What the host has put into our memory, at a place that it got from [`crate::bytes::allocate`].
-fn owned(status: u32, data: *mut u8, size: usize) -> Option<Bytes> {
+/// What the host has put into our memory, at a place that it got from `proxy_on_memory_allocate` of the crate proxy-wasm.
+fn owned(status: u32, data: *mut u8, size: usize) -> Option<Vec<u8>> {
     if status != OK {
         return None;
     }
     if data.is_null() || size == 0 {
-        return Some(Bytes::EMPTY);
+        return Some(Vec::new());
     }
-    // SAFETY: as above: asked for exactly `size` bytes, all of them written, and given to us alone.
-    Some(unsafe { Bytes::new(data, size) })
+    // SAFETY: that allocator hands out boxed slices of exactly `size` bytes (its allocator.rs); the host has written all
+    // of them, and gives them to us alone.
+    Some(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
 /// The plugin's configuration, as Envoy has it.
@@ -125,11 +122,11 @@ pub fn configuration() -> Option<Vec<u8>> {
     let status = unsafe {
         sys::proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, usize::MAX, &raw mut data, &raw mut size)
     };
-    owned(status, data, size).map(Bytes::into_vec)
+    owned(status, data, size)
 }
 
 /// All pairs of a map, in the ABI's encoding; see `pairs`.
-pub fn pairs(map: Map) -> Option<Bytes> {
+pub fn pairs(map: Map) -> Option<Vec<u8>> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: both are valid for writes.
     let status = unsafe { sys::proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
@@ -161,7 +158,7 @@ pub fn property(path: &[u8]) -> Option<Vec<u8>> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the path is valid for reads, the others for writes.
     let status = unsafe { sys::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
-    owned(status, data, size).map(Bytes::into_vec)
+    owned(status, data, size)
 }
 
 /// Writes filter state `wasm.<name>` of the stream, as bytes.
@@ -177,7 +174,7 @@ pub fn shared_data(key: &[u8]) -> Option<(Vec<u8>, u32)> {
     let status = unsafe {
         sys::proxy_get_shared_data(key.as_ptr(), key.len(), &raw mut data, &raw mut size, &raw mut cas)
     };
-    owned(status, data, size).map(|value| (value.into_vec(), cas))
+    owned(status, data, size).map(|value| (value, cas))
 }
 
 /// Writes a value of the shared data if its number is still `cas`.
@@ -256,22 +253,7 @@ pub fn reply(status: u32, details: &str, body: &str, grpc_status: u32) -> bool {
 }
 
 /// Writes a line to Envoy's log; levels are those of the ABI's `LogLevel`.
-pub fn log(level: Level, message: &str) {
-    let level = match level {
-        Level::Info => 2,
-        Level::Warn => 3,
-        Level::Error => 4,
-    };
+pub fn log(level: u32, message: &str) {
     // SAFETY: the message is valid for reads.
     let _ = unsafe { sys::proxy_log(level, message.as_ptr(), message.len()) };
-}
-
-/// Is there a context of this id? Envoy says so when asked to act for it; then it is told to act for `own` again.
-pub fn is_alive(id: u32, own: u32) -> bool {
-    // SAFETY: nothing but numbers.
-    unsafe {
-        let status = sys::proxy_set_effective_context(id);
-        let _ = sys::proxy_set_effective_context(own);
-        status != BAD_ARGUMENT
-    }
 }

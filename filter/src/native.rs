@@ -3,9 +3,6 @@
 #![allow(clippy::too_many_arguments)]
 
 use std::cell::Cell;
-use std::ptr;
-
-use crate::bytes;
 
 type Out = *mut *mut u8;
 
@@ -32,7 +29,6 @@ macro_rules! taken {
 refused! {
     proxy_log(u32, *const u8, usize) -> u32;
     proxy_get_current_time_nanoseconds(*mut u64) -> u32;
-    proxy_set_effective_context(u32) -> u32;
     proxy_get_buffer_bytes(u32, usize, usize, Out, *mut usize) -> u32;
     proxy_replace_header_map_value(u32, *const u8, usize, *const u8, usize) -> u32;
     proxy_remove_header_map_value(u32, *const u8, usize) -> u32;
@@ -55,11 +51,10 @@ pub unsafe fn proxy_get_header_map_pairs(_: u32, data: Out, size: *mut usize) ->
     if headers.is_empty() {
         return REFUSED;
     }
-    let place = bytes::allocate(headers.len());
-    // SAFETY: the place was asked for at this size; the caller's pointers are valid for writes.
+    let place = Box::into_raw(headers.to_vec().into_boxed_slice());
+    // SAFETY: the caller's pointers are valid for writes.
     unsafe {
-        ptr::copy_nonoverlapping(headers.as_ptr(), place, headers.len());
-        *data = place;
+        *data = place.cast();
         *size = headers.len();
     }
     0

@@ -40,12 +40,12 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// The encoding, for tests.
-#[cfg(test)]
+/// The encoding, of few and short pairs.
 pub fn encode(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let mut bytes = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
+    let le = |size: usize| u32::try_from(size).unwrap_or_default().to_le_bytes();
+    let mut bytes = le(pairs.len()).to_vec();
     for size in pairs.iter().flat_map(|(name, value)| [name.len(), value.len()]) {
-        bytes.extend(u32::try_from(size).unwrap().to_le_bytes());
+        bytes.extend(le(size));
     }
     for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
         bytes.extend(text.as_bytes());

@@ -6,7 +6,10 @@ use graylane_decide::memory::{Memory, SECRET_KEY};
 use crate::host;
 
 /// The slots, under keys `graylane/0` to `graylane/8191`.
-pub struct SharedData;
+pub struct SharedData {
+    /// Whether nothing may be written.
+    pub read_only: bool,
+}
 
 /// A slot's key, written without allocating.
 struct Key {
@@ -38,6 +41,9 @@ impl cas::SharedData for SharedData {
     }
 
     fn save(&mut self, slot: u32, value: &[u8], cas: u32) -> Write {
+        if self.read_only {
+            return Write::Refused;
+        }
         host::set_shared_data(Key::of(slot).bytes(), value, cas)
     }
 }

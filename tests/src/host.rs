@@ -69,6 +69,10 @@ pub struct Vm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plugin(u32);
 
+/// A stream that has begun: its context.
+#[derive(Debug)]
+pub struct Begun(u32);
+
 impl Vm {
     /// Starts a VM; those with the same shared data belong to one process.
     ///
@@ -184,13 +188,29 @@ impl Vm {
         Ok(Seen { headers: stream.trailers, state: stream.state, reply: stream.reply, calls })
     }
 
+    /// A stream of a plugin begins; its headers have not been seen.
+    ///
+    /// # Errors
+    /// When the module traps.
+    pub fn begin(&mut self, plugin: Plugin) -> Result<Begun> {
+        self.context(plugin.0.cast_signed()).map(Begun)
+    }
+
+    /// A stream that has begun ends: an earlier filter answered it, or its client went.
+    ///
+    /// # Errors
+    /// When the module traps.
+    pub fn finish(&mut self, Begun(id): Begun) -> Result<()> {
+        self.end(id)
+    }
+
     /// An earlier filter answered: a context is made and deleted, and no request is seen in between.
     ///
     /// # Errors
     /// When the module traps.
     pub fn answered_before(&mut self, plugin: Plugin) -> Result<()> {
-        let id = self.context(plugin.0.cast_signed())?;
-        self.end(id)
+        let stream = self.begin(plugin)?;
+        self.finish(stream)
     }
 
     /// A plugin is gone: its last listener has drained.

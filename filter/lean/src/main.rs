@@ -7,15 +7,16 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use walrus::{Module, RawCustomSection};
+use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module, ModuleConfig, RawCustomSection};
 
 /// Everything the host may call, and why.
-const EXPORTS: [(&str, &str); 8] = [
+const EXPORTS: [(&str, &str); 9] = [
     ("memory", "the host reads and writes it"),
     ("_initialize", "constructors"),
     ("proxy_abi_version_0_2_1", "the host looks for it by name"),
     ("proxy_on_memory_allocate", "the host allocates what it returns"),
     ("proxy_on_context_create", "a stream of which plugin"),
+    ("proxy_on_delete", "the crate proxy-wasm keeps an entry for each stream until its end is told"),
     ("proxy_on_configure", "a configuration comes in"),
     ("proxy_on_request_headers", "a request comes in"),
     ("proxy_on_request_trailers", "a gateway removes what is ours from trailers, which few requests have"),
@@ -40,10 +41,13 @@ fn versions() -> serde_json::Value {
 }
 
 fn lean(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut module = Module::from_buffer(bytes).context("this is no WebAssembly module")?;
+    let mut config = ModuleConfig::new();
+    config.generate_name_section(false);
+    let mut module = config.parse(bytes).context("invalid WebAssembly module")?;
     for (name, why) in EXPORTS {
         ensure!(module.exports.iter().any(|export| export.name == name), "export `{name}` is missing: {why}");
     }
+    empty_methods_of_the_crate(&mut module);
     let unneeded: Vec<_> = module
         .exports
         .iter()
@@ -54,10 +58,38 @@ fn lean(bytes: &[u8]) -> Result<Vec<u8>> {
     let customs: Vec<_> = module.customs.iter().map(|(id, _)| id).collect();
     customs.into_iter().for_each(|id| drop(module.customs.delete(id)));
     module.producers.clear();
-    module.name = None;
     walrus::passes::gc::run(&mut module);
     module
         .customs
         .add(RawCustomSection { name: "graylane".to_owned(), data: versions().to_string().into_bytes() });
     Ok(module.emit_wasm())
+}
+
+/// Is this a method by which the crate's traits ask the host for something? Contexts have them all by default, so their
+/// tables of methods hold them, with all that they call; nothing calls those. What begins with these other words the host
+/// calls, by way of the crate.
+fn asks_the_host(name: &str) -> bool {
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    let method = name.strip_prefix("proxy_wasm::traits::").and_then(|path| path.split_once("::"));
+    method.is_some_and(|(_, method)| {
+        !method.starts_with("on_") && !method.starts_with("create_") && method != "get_type"
+    })
+}
+
+/// Takes the bodies of those methods out. To call one would trap, in the first test that does.
+fn empty_methods_of_the_crate(module: &mut Module) {
+    let asking: Vec<FunctionId> = module
+        .funcs
+        .iter_local()
+        .map(|(id, _)| id)
+        .filter(|id| module.funcs.get(*id).name.as_deref().is_some_and(asks_the_host))
+        .collect();
+    for id in asking {
+        let kind = module.types.get(module.funcs.get(id).ty());
+        let (parameters, results) = (kind.params().to_vec(), kind.results().to_vec());
+        let mut builder = FunctionBuilder::new(&mut module.types, &parameters, &results);
+        builder.func_body().unreachable();
+        let arguments = parameters.iter().map(|kind| module.locals.add(*kind)).collect();
+        module.funcs.get_mut(id).kind = FunctionKind::Local(builder.local_func(arguments));
+    }
 }

@@ -3,9 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// How long after its last answer a worker has gone to sleep.
+const SETTLED: Duration = Duration::from_micros(150);
 
 /// One core for Envoy, another for who loads it.
 #[derive(Clone, Copy, Debug)]
@@ -60,13 +64,32 @@ impl Worker {
         anyhow::bail!("process {pid} has no thread `wrk:worker_0`")
     }
 
-    /// CPU time so far, in nanoseconds.
+    /// CPU time so far, in nanoseconds. Asked a little after the last answer: the kernel books the time of a thread when it
+    /// stops or at a tick, so a thread that is about to sleep has not been paid for yet.
     ///
     /// # Errors
     /// When the system does not say.
     pub fn cpu(&self) -> Result<u64> {
+        let begin = Instant::now();
+        while begin.elapsed() < SETTLED {
+            std::hint::spin_loop();
+        }
+        self.field(0)
+    }
+
+    /// How long it waited for its core so far, in nanoseconds.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn waited(&self) -> Result<u64> {
+        self.field(1)
+    }
+
+    /// `/proc/<pid>/task/<tid>/schedstat`: time on a core, time waiting for one, and how often
+    /// (Documentation/scheduler/sched-stats.rst of Linux).
+    fn field(&self, number: usize) -> Result<u64> {
         let text = fs::read_to_string(&self.schedstat)?;
-        text.split(' ').next().and_then(|field| field.parse().ok()).context("no schedstat")
+        text.split_whitespace().nth(number).and_then(|field| field.parse().ok()).context("no schedstat")
     }
 }
 

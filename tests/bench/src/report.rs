@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::life::{Ids, Load, Start};
-use crate::paths::{Effort, RATE, Rounds, median, minimum};
+use crate::paths::{Effort, Latency, RATE, Rounds, minimum, tenth};
 use crate::scenario::{
     BODIES, FEW, INBOUND_DEFAULT, INBOUND_GRAY, MANY, OUTBOUND_LOST, OUTBOUND_RIGHT, OUTBOUND_STICKY,
     SCENARIOS,
@@ -21,8 +21,8 @@ pub struct Measured {
     pub effort: Effort,
     /// CPU time.
     pub rounds: Rounds,
-    /// p50, p99, p99.9 in microseconds.
-    pub latencies: Vec<(Variant, [f64; 3])>,
+    /// At a fixed rate.
+    pub latencies: Vec<(Variant, Latency)>,
     /// Start and memory.
     pub starts: Vec<Start>,
     /// Large configurations.
@@ -142,11 +142,11 @@ pub fn tables(measured: &Measured) -> String {
     for (what, is) in &measured.machine {
         row(&mut text, [(*what).to_owned(), is.clone()]);
     }
-    let rounds = effort.sittings * effort.rounds;
+    let bursts = effort.sittings * effort.rounds * effort.bursts;
     let requests = effort.requests;
     let _ = write!(
         text,
-        "\n## Targets\n\nRatios are of overheads above no filter, minima of {rounds} rounds of {requests} requests in {} Envoys.\n\n",
+        "\n## Targets\n\nRatios are of overheads above no filter, minima of {bursts} bursts of {requests} requests in {} Envoys.\n\n",
         effort.sittings
     );
     head(&mut text, ["", "at most", "is", ""].map(str::to_owned));
@@ -156,15 +156,22 @@ pub fn tables(measured: &Measured) -> String {
         row(&mut text, [target.what.clone(), value(target.limit), value(target.is), met.to_owned()]);
     }
     let _ =
-        write!(text, "\n## Paths: CPU time, minimum of the rounds\n\n{}", paths(&measured.rounds, minimum));
-    let _ = write!(text, "\n## Paths: CPU time, median of the rounds\n\n{}", paths(&measured.rounds, median));
+        write!(text, "\n## Paths: CPU time, minimum of the bursts\n\n{}", paths(&measured.rounds, minimum));
     let _ = write!(
         text,
-        "\n## Latency at {RATE} requests a second\n\nOutbound, right already; a direct response; from the time that a request was due.\n\n"
+        "\n## Paths: CPU time, tenth quantile of the bursts\n\n{}",
+        paths(&measured.rounds, tenth)
     );
-    head(&mut text, ["µs", "p50", "p99", "p99.9"].map(str::to_owned));
-    for (variant, times) in &measured.latencies {
-        row(&mut text, [variant.name().to_owned()].into_iter().chain(times.map(|time| format!("{time:.0}"))));
+    let _ = write!(
+        text,
+        "\n## Latency at {RATE} requests a second\n\nOutbound, right already; a direct response; from the time that a request was due. \
+         Quantiles of a turn, and of the turns the middle one; beside them how long the worker waited for its core in a turn.\n\n"
+    );
+    head(&mut text, ["µs", "p50", "p99", "p99.9", "waited, ms"].map(str::to_owned));
+    for (variant, latency) in &measured.latencies {
+        let times = latency.quantiles.map(|time| format!("{time:.0}"));
+        let waited = format!("{:.1}", latency.waited);
+        row(&mut text, [variant.name().to_owned()].into_iter().chain(times).chain([waited]));
     }
     let _ = write!(
         text,
@@ -266,8 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_and_the_lowest() {
-        assert_eq!((minimum(&[3.0, 1.0, 2.0]), median(&[3.0, 1.0, 2.0])), (1.0, 2.0));
-        assert!(median(&[]).is_nan());
+    fn the_lowest_and_the_lowest_but_for_a_tenth() {
+        let values: Vec<f64> = (0..20).rev().map(f64::from).collect();
+        assert_eq!((minimum(&values), tenth(&values)), (0.0, 2.0));
+        assert!(tenth(&[]).is_nan());
     }
 }
