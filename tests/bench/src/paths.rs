@@ -201,7 +201,7 @@ pub fn latencies(shop: &Workshop, effort: &Effort) -> Result<Vec<(Variant, Laten
     let scenario = SCENARIOS[3];
     let variants: Vec<Variant> = variants(shop).filter(|variant| with_body(*variant)).collect();
     let stage = shop.start(&variants.iter().map(|variant| place(*variant, &scenario)).collect(), 1)?;
-    let mut turns: BTreeMap<Variant, Vec<([f64; 3], f64)>> = BTreeMap::new();
+    let mut turns: BTreeMap<Variant, Vec<Latency>> = BTreeMap::new();
     let mut number = 0;
     for turn in 0..=TURNS {
         for variant in &variants {
@@ -214,18 +214,21 @@ pub fn latencies(shop: &Workshop, effort: &Effort) -> Result<Vec<(Variant, Laten
             // The first one warms up.
             if turn > 0 {
                 let waited = (stage.worker.waited()? - before) as f64 / 1e6;
-                turns.entry(*variant).or_default().push((quantiles(taken), waited));
+                turns.entry(*variant).or_default().push(Latency { quantiles: quantiles(taken), waited });
             }
         }
     }
-    let latency = |turns: &[([f64; 3], f64)]| {
-        let middle = |of: &dyn Fn(&([f64; 3], f64)) -> f64| median(&turns.iter().map(of).collect::<Vec<_>>());
-        Latency {
-            quantiles: std::array::from_fn(|place| middle(&|turn| turn.0[place])),
-            waited: middle(&|turn| turn.1),
-        }
-    };
-    Ok(turns.into_iter().map(|(variant, turns)| (variant, latency(&turns))).collect())
+    Ok(turns.into_iter().map(|(variant, turns)| (variant, middle(&turns))).collect())
+}
+
+fn middle(turns: &[Latency]) -> Latency {
+    let middle = |values: Vec<f64>| median(&values);
+    Latency {
+        quantiles: std::array::from_fn(|place| {
+            middle(turns.iter().filter_map(|turn| turn.quantiles.get(place)).copied().collect())
+        }),
+        waited: middle(turns.iter().map(|turn| turn.waited).collect()),
+    }
 }
 
 fn quantiles(mut times: Vec<Duration>) -> [f64; 3] {

@@ -95,7 +95,7 @@ async fn traffic(program: &Path) -> Result<()> {
     mesh.document.telemetry.debug_header = true;
     let path = ["api", "ledger", "orders"].map(ToOwned::to_owned);
     let client = graylane::http::direct().timeout(Duration::from_secs(20)).build()?;
-    let cast = Cast::of(&mesh, &path, &client).context("nobody to send")?;
+    let cast = Cast::of(&mesh, &path, &client);
     let setup = Setup {
         envoy: envoy::locate()?,
         module: wasm::module()?,
