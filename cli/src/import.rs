@@ -10,6 +10,7 @@
 //! | `services` | a service of the file, from all of it |
 //! | `edge` | the gateway and its tokens |
 //! | `prove` | requests through the original and through what would be rendered |
+//! | `names` | which resources keep their names |
 //! | `plan` | which resources go, which stay, and in what order |
 //! | `said` | what is not carried over, and what is good to know |
 //! | `workloads` | a first file, from Services and from what makes their pods |
@@ -22,6 +23,7 @@ mod drafts;
 mod edge;
 mod fields;
 mod file;
+mod names;
 mod plan;
 mod ports;
 mod prove;
@@ -60,6 +62,8 @@ pub struct Choices {
     pub default_tenant: String,
     /// The mesh's name; none: the namespace's.
     pub mesh: Option<String>,
+    /// Do resources keep their names where one of the file stands for one of them?
+    pub keep_names: bool,
 }
 
 /// A file, and what is to be said of it.
@@ -104,6 +108,12 @@ pub fn import(found: &Found, choices: &Choices, sources: &Sources) -> Result<Imp
     if !hosts.is_empty() {
         importer.simple.retain(|host| !hosts.contains(host));
         made = importer.file();
+        proof = prove::compare(&made, &world, found, &drafts)?;
+    }
+    if choices.keep_names {
+        let why =
+            names::keep(&mut made, found, &world, &drafts, proof.rendered.as_deref().unwrap_or_default());
+        why.into_iter().for_each(|(place, text)| said.hint(place, text, ""));
         proof = prove::compare(&made, &world, found, &drafts)?;
     }
     importer.say(&made, &mut said);

@@ -62,6 +62,8 @@ pub struct Service {
     pub falls_back: bool,
     /// What single versions have of their own, by subset.
     pub versions: BTreeMap<String, Version>,
+    /// Names of its resources, where they are not made of the mesh's and its own.
+    pub names: model::Names,
     /// Requests of the outside, if they do not simply go the service's way.
     pub outside: Vec<Outside>,
 }
@@ -333,6 +335,7 @@ fn resolve(document: &Document, default: &str, name: &str, service: &model::Serv
         routes: routes.into_iter().chain([rest]).collect(),
         traffic_policy: service.traffic_policy.clone(),
         falls_back: service.fallback.is_some(),
+        names: service.names.clone(),
         host,
     }
 }

@@ -266,6 +266,14 @@ impl Resource {
         }
     }
 
+    /// The same with this name, if there is one.
+    fn named(mut self, name: Option<&str>) -> Self {
+        if let Some(name) = name {
+            name.clone_into(&mut self.metadata.name);
+        }
+        self
+    }
+
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {

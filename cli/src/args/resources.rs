@@ -138,6 +138,10 @@ pub struct Import {
     /// Print how the file takes over, instead of the file: what is applied, deleted and kept, in which order.
     #[arg(long)]
     pub plan: bool,
+    /// Keep the names of VirtualServices and DestinationRules where one of the file stands for one of these, so that it is
+    /// replaced in place.
+    #[arg(long)]
+    pub keep_names: bool,
     /// The tenant header; default: `tenant`, or the header that most rules match of those called after tenants or lanes.
     #[arg(long, value_name = "NAME")]
     pub header: Option<String>,

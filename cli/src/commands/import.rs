@@ -30,6 +30,7 @@ pub fn run(args: &Import, printer: Printer) -> Result<Outcome> {
         header: args.header.clone(),
         default_tenant: args.default.clone(),
         mesh: args.mesh.clone(),
+        keep_names: args.keep_names,
     };
     let imported = import::import(&found, &choices, &sources)?;
     printer.findings(&imported.findings, &sources);

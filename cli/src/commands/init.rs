@@ -17,7 +17,8 @@ pub fn run(args: &Init, printer: Printer) -> Result<Outcome> {
         printer.say(&summary(&findings));
         return Ok(Outcome::Failure);
     }
-    let choices = Choices { header: None, default_tenant: args.default.clone(), mesh: args.mesh.clone() };
+    let choices =
+        Choices { default_tenant: args.default.clone(), mesh: args.mesh.clone(), ..Choices::default() };
     let (file, notes) = import::init(&found, &choices);
     if file.is_empty() {
         printer.say("error: no Service whose pods something here makes, and that speaks HTTP\nhelp: pipe in what there is, as in `kubectl get deploy,sts,ds,svc -n shop -o yaml | graylane init`");

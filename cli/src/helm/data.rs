@@ -72,6 +72,7 @@ fn service(service: &Service, mesh: &Mesh, exposed: &[Json]) -> Json {
         "from": top.collect::<Map<_, _>>(),
         "routes": own_choices(service, mesh),
         "exposed": exposed,
+        "names": service.names.hosts,
     })
 }
 

@@ -193,6 +193,24 @@ pub struct VersionOut {
     pub traffic_policy: Map<String, Json>,
 }
 
+/// Names that resources keep.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamesOut {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_rule: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, String>,
+}
+
+impl NamesOut {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A service.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -222,6 +240,8 @@ pub struct ServiceOut {
     pub fallback: Option<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, VersionOut>,
+    #[serde(skip_serializing_if = "NamesOut::is_empty")]
+    pub names: NamesOut,
     /// All tenants that it knows of.
     #[serde(skip)]
     pub declared: BTreeSet<String>,
@@ -235,6 +255,14 @@ impl ServiceOut {
         let outside = outside.filter_map(|route| route.rollout.as_mut());
         let all = routes.chain(outside).chain(self.rollout.as_mut());
         all.for_each(|rollout| rollout.let_take_part(tenants, default));
+    }
+
+    /// Is it shown at a public host?
+    pub fn is_shown_at(&self, host: &str) -> bool {
+        self.expose.as_ref().is_some_and(|expose| {
+            expose.hosts.contains(host)
+                || expose.routes.iter().any(|route| route.hosts.iter().any(|own| own == host))
+        })
     }
 
     /// Texts of the cluster are texts: what looks like a variable of the file is none.

@@ -16,6 +16,8 @@ use super::read::Found;
 pub enum Step {
     /// Rendered from the file, and applied first.
     Apply,
+    /// The same, in the place of one of its name.
+    Replace,
     /// Replaced by what was applied: deleted afterwards.
     Delete,
     /// Left as it is.
@@ -42,7 +44,9 @@ pub fn of(found: &Found, drafts: &Drafts, made: &Made, rendered: &[Json]) -> Pla
     };
     let applied: BTreeSet<String> = rendered.iter().map(title).collect();
     let mut plan = Plan::default();
-    plan.steps.extend(rendered.iter().map(|json| (Step::Apply, title(json))));
+    let there: BTreeSet<String> = found.istio.iter().map(super::read::Resource::title).collect();
+    let step = |own: &String| if there.contains(own) { Step::Replace } else { Step::Apply };
+    plan.steps.extend(rendered.iter().map(title).map(|own| (step(&own), own)));
     for (place, resource) in found.istio.iter().enumerate() {
         let own = resource.title();
         let step = if stays(place, resource, made, drafts) { Step::Keep } else { Step::Delete };
@@ -66,6 +70,11 @@ impl Plan {
         );
         text.push_str("#    gateway it heeds both, the older first; DestinationRules are merged. So nothing changes yet.\n");
         text.push_str(&list(Step::Apply));
+        let replaced = list(Step::Replace);
+        if !replaced.is_empty() {
+            text.push_str("#    These are there already, and are replaced in place: DestinationRules first, each with all subsets that it has.\n");
+            text.push_str(&replaced);
+        }
         text.push_str("graylane render -f graylane.yaml --without-filter | kubectl apply -f -\n");
         let mut gone = of(Step::Delete).peekable();
         if gone.peek().is_some() {

@@ -1,5 +1,6 @@
 //! What a file says in Istio's own words, and what becomes of it in Istio.
 
+mod names;
 mod outside;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ pub fn check(checker: &mut Checker<'_>) {
     }
     shared_hosts(checker);
     same_name(checker);
+    names::check(checker);
 }
 
 /// Compares a part of the file with a part of a CRD.
@@ -144,7 +146,7 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
             checker
                 .warning(
                     &at("host"),
-                    format!("`{subset}` has a host of its own: who comes in at a gateway does not stay on one version of `{name}`"),
+                    format!("`{subset}` has a host of its own: users at a gateway do not stay on one version of `{name}`"),
                 )
                 .help(format!(
                     "a gateway's filter knows a service by the host that the weights have drawn, which for `{subset}` is another one than `{name}`'s; inside the mesh users stay. For users at the gateway, tell the versions apart by labels of one Kubernetes service"

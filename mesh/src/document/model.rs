@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
 pub use edge::{Edge, Gateway, Jwt, Rule, TraceContext};
 pub use service::{
-    ANSWERS, Expose, Fallback, Guard, Outside, Placed, Rollout, Route, Service, Share, Version,
+    ANSWERS, Expose, Fallback, Guard, Names, Outside, Placed, Rollout, Route, Service, Share, Version,
 };
 pub use sticky::{At, Key, Mint, SameSite, Sticky};
 pub use worker::{FullTopic, Kafka, Topic, Worker};

@@ -33,6 +33,8 @@ struct Subset {
 struct Pods<'a> {
     namespace: &'a str,
     title: &'a str,
+    /// The name that it has in any case.
+    name: Option<&'a str>,
     policy: Fields,
     subsets: BTreeMap<String, Subset>,
 }
@@ -56,6 +58,7 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
         let own = Pods {
             namespace: host.namespace(),
             title: host.title(),
+            name: host.destination_rule(),
             policy: policy.cloned().unwrap_or_default(),
             subsets: BTreeMap::new(),
         };
@@ -71,6 +74,7 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
             let pods = all.entry(host).or_insert_with(|| Pods {
                 namespace: if host.contains(".svc.") { home } else { &service.namespace },
                 title: short,
+                name: None,
                 policy: Fields::new(),
                 subsets: BTreeMap::new(),
             });
@@ -94,6 +98,7 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
             };
             let spec = super::Spec::DestinationRule(spec);
             Resource::new(mesh, Kind::DestinationRule, Stage::Subsets, pods.namespace, pods.title, spec)
+                .named(pods.name)
         })
         .collect()
 }

@@ -22,6 +22,16 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// The name that its VirtualService has in any case.
+    pub fn virtual_service(&self) -> Option<&'a str> {
+        self.services.iter().find_map(|service| service.names.virtual_service.as_deref())
+    }
+
+    /// The name that its DestinationRule has in any case.
+    pub fn destination_rule(&self) -> Option<&'a str> {
+        self.services.iter().find_map(|service| service.names.destination_rule.as_deref())
+    }
+
     /// Its namespace.
     pub fn namespace(&self) -> &'a str {
         &self.services[0].namespace

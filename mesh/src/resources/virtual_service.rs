@@ -65,6 +65,7 @@ pub fn frame(mesh: &Mesh) -> anyhow::Result<Json> {
         place: Place::Mesh,
         namespace: &mesh.document.mesh.namespace,
         title: String::new(),
+        name: None,
         blocks: Vec::new(),
     };
     resource(mesh, &host, Vec::new()).json()
@@ -77,6 +78,7 @@ fn resource(mesh: &Mesh, host: &HostRoutes<'_>, http: Vec<HttpRoute>) -> Resourc
     };
     let spec = super::Spec::VirtualService(Spec { hosts: vec![host.host.clone()], gateways, http });
     Resource::new(mesh, Kind::VirtualService, Stage::Routes, host.namespace, &host.title, spec)
+        .named(host.name.as_deref())
 }
 
 fn http_route(rule: Rule) -> HttpRoute {

@@ -29,6 +29,8 @@ pub struct HostRoutes<'a> {
     pub namespace: &'a str,
     /// What a resource of them is called, after the mesh.
     pub title: String,
+    /// What a resource of them is called in any case.
+    pub name: Option<String>,
     /// In order.
     pub blocks: Vec<Block<'a>>,
 }
@@ -85,6 +87,7 @@ pub fn inside(mesh: &Mesh) -> Vec<HostRoutes<'_>> {
             place: Place::Mesh,
             namespace: host.namespace(),
             title: host.title().to_owned(),
+            name: host.virtual_service().map(ToOwned::to_owned),
             // A port that no rule is about is as if there were no routes: Istio makes them port by port.
             blocks: host.services.iter().flat_map(|service| at_home(service, host.is_shared())).collect(),
         })
@@ -166,20 +169,22 @@ fn outside(mesh: &Mesh) -> Vec<HostRoutes<'_>> {
         .map(|((host, gateways), mut places)| {
             places.sort_by(|a, b| a.order().cmp(&b.order()));
             let several = counts.get(host).is_some_and(|count| *count > 1);
+            let kept = places.iter().find_map(|shown| shown.service.names.hosts.get(host));
             HostRoutes {
                 host: host.to_owned(),
                 place: Place::Gateways(gateways),
                 namespace: &mesh.document.mesh.namespace,
-                title: title(host, gateways, several),
+                title: title(&format!("host-{}", host.replace('*', "any")), gateways, several),
+                name: kept.map(|name| title(name, gateways, several)),
                 blocks: places.into_iter().flat_map(|shown| shown.blocks.clone()).collect(),
             }
         })
         .collect()
 }
 
-/// What a public host is called; with its gateways where they differ in their routes.
-fn title(host: &str, gateways: &[String], several: bool) -> String {
-    let mut title = format!("host-{}", host.replace('*', "any"));
+/// What the routes of a public host are called; with their gateways where these differ in their routes.
+fn title(name: &str, gateways: &[String], several: bool) -> String {
+    let mut title = name.to_owned();
     if several {
         title.extend(gateways.iter().map(|name| format!("-{}", name.replace('/', "-"))));
     }

@@ -61,11 +61,15 @@ fn virtual_service(
     };
     VirtualService {
         resource,
-        title: format!("{}/{}", host.namespace, crate::resources::resource_name(mesh, &host.title)),
+        title: format!("{}/{}", host.namespace, name(mesh, host)),
         namespace: host.namespace.to_owned(),
         hosts: vec![host.host.clone()],
         gateways,
         rules: rules.enumerate().map(rule).collect(),
         lost: Vec::new(),
     }
+}
+
+fn name(mesh: &Mesh, host: &HostRoutes<'_>) -> String {
+    host.name.clone().unwrap_or_else(|| crate::resources::resource_name(mesh, &host.title))
 }

@@ -10,10 +10,6 @@ fn versions_with_hosts_of_their_own_are_not_sticky_at_a_gateway() {
     let shown = weighed
         .replace("\nservices:", "\nedge: {gateway: {selector: {istio: ingressgateway}, name: a/b}, accept: never, traceContext: keep}\nservices:")
         + "    expose: {hosts: [api.example.com]}\n";
-    assert!(
-        findings(&shown)[0].contains("who comes in at a gateway does not stay"),
-        "{:?}",
-        findings(&shown)
-    );
+    assert!(findings(&shown)[0].contains("users at a gateway do not stay"), "{:?}", findings(&shown));
     assert_eq!(findings(&shown.replace("canary: 5", "canary: 0")), [""; 0]);
 }

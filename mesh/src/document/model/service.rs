@@ -45,6 +45,21 @@ pub struct Service {
     /// What one version has of its own, by subset.
     #[serde(default)]
     pub versions: BTreeMap<String, Version>,
+    /// Names of its resources, where they replace some that exist.
+    #[serde(default)]
+    pub names: Names,
+}
+
+/// Names of resources. Default: the mesh's name and the service's, or the host's.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Names {
+    /// The VirtualService of its host inside the mesh.
+    pub virtual_service: Option<String>,
+    /// The DestinationRule of its host.
+    pub destination_rule: Option<String>,
+    /// The VirtualServices of public hosts, by host.
+    pub hosts: BTreeMap<String, String>,
 }
 
 /// What one version has of its own.
