@@ -72,7 +72,7 @@ impl Plan {
         text.push_str(&list(Step::Apply));
         let replaced = list(Step::Replace);
         if !replaced.is_empty() {
-            text.push_str("#    These are there already, and are replaced in place: DestinationRules first, each with all subsets that it has.\n");
+            text.push_str("#    These exist and are replaced in place, so they take effect at once: DestinationRules first, with all their subsets.\n");
             text.push_str(&replaced);
         }
         text.push_str("graylane render -f graylane.yaml --without-filter | kubectl apply -f -\n");
