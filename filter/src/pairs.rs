@@ -21,6 +21,8 @@ impl<'a> Pairs<'a> {
         Self { sizes: sizes.as_chunks::<8>().0.iter(), text }
     }
 
+    // Called for each header; at the levels that keep the module small it would stay a call.
+    #[inline(always)]
     fn take(&mut self, size: [u8; 4]) -> Option<&'a [u8]> {
         let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
         let (text, rest) = self.text.split_at_checked(size)?;
@@ -32,6 +34,8 @@ impl<'a> Pairs<'a> {
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
+    // Called for each header; at the levels that keep the module small it would stay a call.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let [a, b, c, d, e, f, g, h] = *self.sizes.next()?;
         let name = self.take([a, b, c, d])?;
