@@ -98,7 +98,8 @@ pub struct Check {
     #[arg(long, value_name = "PATH")]
     pub workloads: Option<PathBuf>,
     /// What is there, a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane check --against -`: what
-    /// others say of the same hosts is a warning.
+    /// others say of the same hosts is a warning. Where routes are somebody else's: each request that the filter would send
+    /// elsewhere is one too.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
     /// The file or folder as it was: whoever leaves a canary whose weight does not fall is a finding. As in

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod about;
+mod adopted;
 mod check;
 mod config;
 mod demo;

@@ -10,7 +10,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::mesh::Mesh;
@@ -25,8 +25,14 @@ const TEMPLATES: [(&str, &str); 2] = [
 /// All files of the chart: path and text.
 ///
 /// # Errors
-/// Never in practice: all of it is text, numbers, lists and maps.
+/// When the file lists a service whose routes are somebody else's, for which the chart's templates have no words.
 pub fn files(mesh: &Mesh, options: &Options) -> Result<BTreeMap<String, String>> {
+    if let Some(service) = mesh.services.iter().find(|service| service.external) {
+        let name = &service.name;
+        bail!(
+            "services.{name}: a chart cannot have a service whose routes are somebody else's: write --format yaml"
+        );
+    }
     let name = &mesh.document.mesh.name;
     let chart = json!({
         "apiVersion": "v2",

@@ -21,5 +21,6 @@ pub mod wasm;
 
 // What needs no I/O is a library of its own; see there.
 pub use graylane_mesh::{
-    check, explain, istio, lower, manifest, mesh, plain, queries, regex, routes, routing, traffic, workers,
+    adopt, check, explain, istio, lower, manifest, mesh, plain, queries, regex, routes, routing, traffic,
+    workers,
 };

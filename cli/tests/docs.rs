@@ -74,6 +74,17 @@ fn meant(schema: &Json) -> &Json {
     }
 }
 
+/// The map of what is a map or a word.
+fn structured(schema: &Json) -> &Json {
+    let inner = meant(schema);
+    let branches = inner.get("anyOf").and_then(Json::as_array).into_iter().flatten().map(resolve);
+    let is_map = |branch: &&Json| {
+        branch.get("properties").is_some() || branch.get("additionalProperties").is_some_and(Json::is_object)
+    };
+    let words = branches.clone().any(|branch| words(branch).is_some());
+    branches.filter(|_| words).find(is_map).unwrap_or(inner)
+}
+
 fn words(schema: &Json) -> Option<Vec<String>> {
     let branches = schema.get("oneOf").and_then(Json::as_array);
     let constants =
@@ -142,7 +153,7 @@ fn section(text: &mut String, path: &str, schema: &Json, seen: &mut Vec<String>)
         let _ = writeln!(text, "| `{key}` | {} | {about} | {default} |", kind(property));
     }
     for (key, property) in properties {
-        let inner = meant(property);
+        let inner = structured(property);
         let (path, inner) =
             match (inner.get("additionalProperties").filter(|inner| inner.is_object()), inner.get("items")) {
                 (Some(inner), _) => (format!("{path}.{key}.&lt;name&gt;"), meant(inner)),

@@ -107,7 +107,9 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
     let (mut count, mut paths) = (0, Vec::new());
     for entry in std::fs::read_dir(example("")).unwrap() {
         let path = entry.unwrap().path();
-        if !path.is_dir() || path.ends_with("mistakes") {
+        // A chart has no words for routes that are somebody else's.
+        let theirs = ["argo-rollouts", "flagger"].iter().any(|name| path.ends_with(name));
+        if !path.is_dir() || path.ends_with("mistakes") || theirs {
             continue;
         }
         paths.push(path);
@@ -123,6 +125,10 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
             &[],
         ];
         for options in with {
+            if options.contains(&"ambient") && path.ends_with("header-only") {
+                // Waypoints stand before services, and it has none.
+                continue;
+            }
             let chart = Chart::of(&[&path], options);
             let lint = helm(&["lint", "--strict", chart.path()]);
             assert!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));

@@ -22,8 +22,9 @@ pub use id::{Id, IdKind};
 pub use policy::{Carrier, Conflict, Missing, Policy, Restore, Unknown};
 pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubset};
 
-/// The newest version of the document that this crate reads. 2 has `policy.carriers` and `policy.ids`; a document without
-/// them is written as version 1, which filters of graylane 0.1 read too.
+/// The newest version of the document that this crate reads. 2 has `policy.carriers`, `policy.ids`, `policy.missing: pass`
+/// and services whose routes are not ours; a document without them is written as version 1, which filters of graylane 0.1
+/// read too.
 pub const VERSION: u32 = 2;
 /// The oldest version that this crate reads.
 pub const OLDEST_VERSION: u32 = 1;
@@ -249,7 +250,11 @@ pub fn parse(json: &[u8]) -> Result<Config, Vec<Mistake>> {
     }
     let document: Value = match serde_json::from_slice(json) {
         Ok(document) => document,
-        Err(error) => return whole(format!("it is no JSON: {error}")),
+        // Where, but not serde's own words: these are two kilobytes of the module.
+        Err(error) => {
+            let what = if error.is_eof() { "it ends too early" } else { "it is no JSON" };
+            return whole(format!("{what}: line {} column {}", error.line(), error.column()));
+        }
     };
     // The version first: a newer document may well have fields that this one does not know.
     let mut reader = Reader::default();

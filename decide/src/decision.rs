@@ -78,6 +78,12 @@ impl<'p> Decision<'p> {
         self
     }
 
+    /// The point of the user's unit, where the destination's weights are somebody else's and he takes part.
+    #[must_use]
+    pub fn point(&self) -> Option<u64> {
+        self.service?.point(self.tenant, self.unit)
+    }
+
     /// The place of the subset among those of the service.
     #[must_use]
     pub fn subset_index(&self) -> Option<usize> {

@@ -3,6 +3,10 @@
 /// Request header that carries the choice of a subset from the filter to the route: `<full host>/<subset>`.
 pub const SUBSET_HEADER: &str = "x-graylane-subset";
 
+/// Request header that carries the point of a user's unit to Envoy, which chooses by it among the clusters of a weighted
+/// route: a decimal number of 64 bits.
+pub const POINT_HEADER: &str = "x-graylane-point";
+
 /// Every header of graylane's own starts so; a stranger may send none of them.
 pub const OWN_PREFIX: &str = "x-graylane-";
 

@@ -10,8 +10,8 @@ use crate::edge::Rules;
 use crate::edge::facts::Properties;
 use crate::exempt::Exempt;
 use crate::ids::Kinds;
-use crate::names::TENANT_LABEL;
-use crate::request::headers::Interest;
+use crate::names::{POINT_HEADER, TENANT_LABEL};
+use crate::request::headers::{Asked, Interest};
 use crate::sanitise::Sanitiser;
 use crate::tenants::{TenantId, Tenants};
 use crate::workload::{self, Labels};
@@ -62,6 +62,8 @@ pub struct Plan {
     /// Inbound: the subset that the pod is.
     pub(crate) subset: Option<Box<str>>,
     pub(crate) exempt: Exempt,
+    /// Where the point header is found; asked for where any destination needs one.
+    pub(crate) point: Option<Asked>,
     /// A plugin for outbound at a gateway, where it does nothing.
     pub(crate) inert: bool,
     mode: Mode,
@@ -105,6 +107,9 @@ impl Plan {
         if !mistakes.list.is_empty() {
             return Err(mistakes.list);
         }
+        let points =
+            config.services.iter().any(|service| service.baseline.is_empty() && service.rollout.is_some());
+        let point = points.then(|| interest.ask(POINT_HEADER));
         let mut policy = config.policy.clone();
         let remembers = policy.restore.contains(&Restore::Memory);
         if config.role != Role::Outbound {
@@ -130,6 +135,7 @@ impl Plan {
             properties,
             keys,
             exempt: Exempt::new(&config.exempt),
+            point,
             mode: config.mode,
             inert: config.role == Role::Outbound && node.is_router,
         })

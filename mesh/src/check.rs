@@ -3,6 +3,7 @@
 mod alerts;
 mod carriers;
 mod edge;
+mod external;
 mod guards;
 mod istio;
 mod names;
@@ -65,6 +66,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
     services::check(&mut checker);
     sticky::check(&mut checker);
     edge::check(&mut checker);
+    external::check(&mut checker);
     rules::check(&mut checker);
     istio::check(&mut checker);
     workers::check(&mut checker);

@@ -7,11 +7,13 @@
 //! | `proxy` | one proxy: its plans and its memory |
 //! | `place` | which line of the file decided |
 //! | `table` | what is printed |
+//! | `theirs` | where routes that are somebody else's lead |
 
 mod place;
 mod proxy;
 mod request;
 mod table;
+mod theirs;
 
 use anyhow::{Result, bail, ensure};
 use graylane_decide::names::route_name;
@@ -24,9 +26,11 @@ use crate::document::source::{Sources, Span};
 use crate::mesh::{Mesh, Service};
 use crate::workers::{in_kubernetes, topic_of};
 
-use proxy::{Outcome, Proxy, Target};
+use proxy::Outcome;
+pub use proxy::{Proxy, Target};
 pub use request::{Drops, GATEWAY, Headers, Request, header, unknown};
 pub use table::render;
+pub use theirs::Against;
 
 /// One outbound call, and what was decided about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -50,6 +54,9 @@ pub struct Hop {
     pub subset: Option<String>,
     /// Why it goes there.
     pub reason: Option<&'static str>,
+    /// The routes are somebody else's: without them it is not known where the request goes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_external: bool,
     /// It goes no further.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
@@ -84,7 +91,13 @@ pub struct Rejected {
 ///
 /// # Errors
 /// When it asks for what the file does not have.
-pub fn explain(project: &Project, sources: &Sources, mesh: &Mesh, request: &Request) -> Result<Vec<Hop>> {
+pub fn explain(
+    project: &Project,
+    sources: &Sources,
+    mesh: &Mesh,
+    request: &Request,
+    against: Option<&Against<'_>>,
+) -> Result<Vec<Hop>> {
     let (from_outside, services) = request.check(mesh)?;
     let mut headers = request.headers.clone();
     let mut hops: Vec<Hop> = Vec::new();
@@ -99,13 +112,23 @@ pub fn explain(project: &Project, sources: &Sources, mesh: &Mesh, request: &Requ
     for to in services {
         let service = mesh.service(to);
         let route = request.routes.get(to).map(String::as_str);
-        let outcome = caller.send(&target(to, service, route), &mut headers);
+        let mut target = target(to, service, route);
+        if let (Some(against), Some(service)) = (against, service.filter(|one| one.external))
+            && let Some((_, host)) = against.public(mesh, service)
+        {
+            target.public = Some(host);
+        }
+        let outcome = caller.send(&target, &mut headers);
         let place = outcome.as_ref().and_then(|outcome| place::of(project, service, route, outcome));
         let rejection = outcome.as_ref().and_then(|outcome| outcome.rejection);
         let rule = outcome.as_ref().and_then(|outcome| place::rule(project, outcome.rule?));
         let rule = rule.map(|span| Line { file: sources.name(span.file).to_owned(), line: span.line });
-        hops.push(Hop { rule, ..hop(to, &by, outcome, place, sources) });
+        let is_external = service.is_some_and(|service| service.external);
+        hops.push(Hop { rule, is_external, ..hop(to, &by, outcome, place, sources) });
         let (Some(service), None) = (service, rejection) else { break };
+        if let (Some(against), Some(last)) = (against.filter(|_| service.external), hops.last_mut()) {
+            against.fill(mesh, service, &headers, last);
+        }
         let mut pod = Proxy::sidecar(mesh, Some(&service.namespace), hops.len())?;
         if let Some(rejection) = pod.receive(&mut headers)
             && let Some(last) = hops.last_mut()
@@ -197,6 +220,7 @@ fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, source
             file,
             line,
             rule: None,
+            is_external: false,
         },
     }
 }

@@ -3,6 +3,7 @@
 //! No I/O, no threads, no clock, no environment: texts and variables come in as values. So it runs in a browser as well
 //! (`make wasm32` builds it for `wasm32-unknown-unknown`).
 
+pub mod adopt;
 pub mod check;
 pub mod conditions;
 pub mod document;

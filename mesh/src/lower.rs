@@ -44,14 +44,15 @@ pub fn without_choices(mesh: &Mesh, role: Role) -> Config {
 /// The version of the configuration that says all that a mesh needs: the oldest filters that read it know it.
 #[must_use]
 pub fn version(mesh: &Mesh) -> u32 {
-    if policy(mesh).needs_version_2() { VERSION } else { OLDEST_VERSION }
+    let newer = policy(mesh).needs_version_2() || services(mesh).iter().any(Service::needs_version_2);
+    if newer { VERSION } else { OLDEST_VERSION }
 }
 
 fn policy(mesh: &Mesh) -> Policy {
     let said = &mesh.document.policy;
     Policy {
-        missing: said.missing,
-        unknown: said.unknown,
+        missing: mesh.missing,
+        unknown: mesh.unknown,
         conflict: said.conflict,
         restore: said.restore.clone(),
         carriers: said.carriers.clone(),
@@ -146,17 +147,33 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
         let route = within(mesh, service, route);
         Some(Route { name: route.name.clone()?, pins: pins(&route), rollout: rollout(&route) })
     };
+    let external = |service: &mesh::Service| Service {
+        name: service.name.clone(),
+        host: service.host.clone(),
+        port: service.port,
+        subsets: Vec::new(),
+        baseline: String::new(),
+        pins: Vec::new(),
+        rollout: rollout(service.rest()),
+        routes: Vec::new(),
+    };
     mesh.services
         .iter()
-        .map(|service| Service {
-            name: service.name.clone(),
-            host: service.host.clone(),
-            port: service.port,
-            subsets: service.subsets.keys().cloned().collect(),
-            baseline: service.baseline.clone(),
-            pins: pins(service.rest()),
-            rollout: rollout(service.rest()),
-            routes: service.all_routes().filter_map(|route| named(service, route)).collect(),
+        .map(|service| {
+            if service.external {
+                external(service)
+            } else {
+                Service {
+                    name: service.name.clone(),
+                    host: service.host.clone(),
+                    port: service.port,
+                    subsets: service.subsets.keys().cloned().collect(),
+                    baseline: service.baseline.clone(),
+                    pins: pins(service.rest()),
+                    rollout: rollout(service.rest()),
+                    routes: service.all_routes().filter_map(|route| named(service, route)).collect(),
+                }
+            }
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graylane_decide::config::{Mode, Weight};
+use graylane_decide::config::{Missing, Mode, Unknown, Weight};
 
 use crate::document::model::{self, At, Document};
 use crate::document::{Checked, duration};
@@ -24,6 +24,10 @@ pub struct Mesh {
     pub default: String,
     /// How long sidecars remember, in seconds.
     pub remember: u32,
+    /// What becomes of a request without a tenant.
+    pub missing: Missing,
+    /// What becomes of a request with an unknown tenant.
+    pub unknown: Unknown,
     /// The salt of all units.
     pub salt: String,
     /// Do sidecars make units of keys, too?
@@ -66,6 +70,8 @@ pub struct Service {
     pub names: model::Names,
     /// Requests of the outside, if they do not simply go the service's way.
     pub outside: Vec<Outside>,
+    /// Are its routes somebody else's? Then nothing is rendered for it.
+    pub external: bool,
 }
 
 /// What one version has of its own.
@@ -185,6 +191,31 @@ pub fn baseline(service: &model::Service) -> Option<&str> {
         .or_else(|| service.subsets.keys().next().map(String::as_str).filter(|_| service.subsets.len() == 1))
 }
 
+/// Are a service's routes somebody else's?
+#[must_use]
+pub fn is_external(mesh: &model::Mesh, service: &model::Service) -> bool {
+    service.subsets.is_empty() || service.routing.unwrap_or(mesh.routing) == model::Routing::External
+}
+
+/// Are routes in the mesh somebody else's, so that a header that nobody sent would be news to them?
+#[must_use]
+pub fn adopts(document: &Document) -> bool {
+    document.services.is_empty()
+        || document.services.values().any(|service| is_external(&document.mesh, service))
+}
+
+/// The namespaces whose pods have the filter, in byte order; the gateway's is another matter.
+#[must_use]
+pub fn namespaces(document: &Document) -> BTreeSet<&str> {
+    let said = &document.mesh;
+    let mut all: BTreeSet<&str> = said.namespaces.iter().map(String::as_str).collect();
+    all.extend(document.services.values().map(|service| namespace(said, service)));
+    if all.is_empty() {
+        all.insert(&said.namespace);
+    }
+    all
+}
+
 /// A service's namespace.
 #[must_use]
 pub fn namespace<'a>(mesh: &'a model::Mesh, service: &'a model::Service) -> &'a str {
@@ -232,6 +263,16 @@ impl Mesh {
         Self {
             mode: document.mode,
             header: document.header.to_ascii_lowercase(),
+            missing: document.policy.missing.unwrap_or(if adopts(&document) {
+                Missing::Pass
+            } else {
+                Missing::Default
+            }),
+            unknown: document.policy.unknown.unwrap_or(if adopts(&document) {
+                Unknown::Pass
+            } else {
+                Unknown::Default
+            }),
             tenants: document.tenants.keys().cloned().collect(),
             remember: duration::parse(&document.policy.remember).map_or(30, |life| life.as_secs() as u32),
             salt: document.sticky.salt.clone().unwrap_or_else(|| document.mesh.name.clone()),
@@ -256,6 +297,17 @@ impl Mesh {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()
+    }
+
+    /// The namespaces whose pods have the filter, in byte order; the gateway's is another matter.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<&str> {
+        namespaces(&self.document)
+    }
+
+    /// The services whose routes are rendered.
+    pub fn routed(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().filter(|service| !service.external)
     }
 
     /// A service by its name in the file.
@@ -330,6 +382,7 @@ fn resolve(document: &Document, default: &str, name: &str, service: &model::Serv
         expose: model::Expose { gateways, ..expose },
         versions: service.versions.iter().map(version).collect(),
         outside,
+        external: is_external(mesh, service),
         subsets: service.subsets.clone(),
         baseline: baseline(service).unwrap_or_default().to_owned(),
         routes: routes.into_iter().chain([rest]).collect(),

@@ -12,6 +12,7 @@ pub(crate) mod hosts;
 mod mesh_config;
 mod overlay;
 mod plugin;
+mod point;
 mod prometheus_rule;
 mod request_authentication;
 mod telemetry;
@@ -55,7 +56,7 @@ pub enum Kind {
     Telemetry,
     /// Which tokens are verified.
     RequestAuthentication,
-    /// What no Istio type can say: which trace headers a gateway takes off.
+    /// What no Istio type can say: which trace headers a gateway takes off, and by which header Envoy chooses among weights.
     EnvoyFilter,
     /// Alerts.
     PrometheusRule,
@@ -322,8 +323,22 @@ pub fn check_filter(mesh: &Mesh, options: &Options) -> Result<()> {
     let needs = lower::version(mesh);
     if let Some(reads) = options.reads.filter(|reads| *reads < needs) {
         bail!(
-            "this filter reads version {reads} of its configuration, and `policy.carriers` or `policy.ids` need version {needs}: push \
-             the filter of this program"
+            "this filter reads version {reads} of its configuration, and this file needs version {needs} (`policy.carriers`, `policy.ids`, \
+             `policy.missing: pass`, or routes that are somebody else's): push the filter of this program"
+        );
+    }
+    Ok(())
+}
+
+/// Can plugins be placed?
+///
+/// # Errors
+/// When a waypoint's would have no service to stand before.
+pub fn check_data_plane(mesh: &Mesh, options: &Options) -> Result<()> {
+    if options.data_plane == DataPlane::Ambient && mesh.services.is_empty() {
+        bail!(
+            "--data-plane ambient: the plugin of a waypoint names the services that it stands before, and the file has none: list them \
+             under `services`, each with `routing: external`"
         );
     }
     Ok(())
@@ -341,6 +356,7 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     if !options.without_filter {
         all.extend(request_authentication::all(mesh));
         all.extend(trace_context::all(mesh));
+        all.extend(point::all(mesh));
     }
     all.extend(telemetry::all(mesh, options));
     if !options.without_filter {

@@ -30,6 +30,10 @@ pub use users::{Users, made, read};
 /// When the file has no such service, or it has no rollout.
 pub fn rollout<'a>(mesh: &'a Mesh, name: &str) -> Result<(&'a Service, &'a Rollout)> {
     let Some(service) = mesh.service(name) else { anyhow::bail!(unknown(mesh, name)) };
+    ensure!(
+        !service.external,
+        "the weights of `{name}` are in routes that are somebody else's: Argo Rollouts, Flagger or whoever writes them moves them"
+    );
     let Some(rollout) = &service.rest().rollout else {
         ensure!(
             service.rollouts().next().is_none(),
@@ -38,6 +42,13 @@ pub fn rollout<'a>(mesh: &'a Mesh, name: &str) -> Result<(&'a Service, &'a Rollo
         anyhow::bail!("`{name}` has no rollout: add one, as in `rollout: {{weights: {{canary: 1}}}}`");
     };
     Ok((service, rollout))
+}
+
+/// A service whose weights somebody else moves, and the salt of its points.
+#[must_use]
+pub fn of_others<'a>(mesh: &'a Mesh, name: &str) -> Option<(&'a Service, &'a str)> {
+    let (service, _) = crate::adopt::weights::services(mesh).find(|(service, _)| service.name == name)?;
+    Some((service, &service.rest().rollout.as_ref()?.salt))
 }
 
 /// Weights with some of them set anew.

@@ -40,6 +40,7 @@ pub use pods::Subsets;
 pub use request::{MESH, Request};
 pub use rivals::{Rival, applied, rivals, together};
 pub use rule::{At, Destination, Rule};
+pub use samples::requests;
 pub use text::Text;
 pub use world::{Rules, VirtualService, World, full_host, group_is_istio, without_ours};
 

@@ -37,6 +37,10 @@ pub struct Explain {
     /// Which of a service's own routes the request is of.
     #[arg(long, value_name = "SERVICE=ROUTE")]
     pub route: Vec<String>,
+    /// The routes that are there, a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane explain … --against -`:
+    /// where a request goes to a service with `routing: external`.
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -53,6 +57,9 @@ pub struct Simulate {
     /// The weights after: a canary and percent, with `@top` or `@bottom` for an end of its own.
     #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings, required = true)]
     pub to: Vec<Setting>,
+    /// The routes that are there, a file, a folder, or `-`: weights of a service with `weights: external`.
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
     /// The weights before; default: the file's.
     #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings)]
     pub from: Vec<Setting>,

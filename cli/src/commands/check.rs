@@ -18,7 +18,10 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     }
     let Opened { mut sources, mut findings, file } = crate::check::open(loaded);
     if let (Some(path), Some(file)) = (&args.against, &file) {
-        super::rivals::find(path, &Mesh::of(file), &mut sources, &mut findings)?;
+        let mesh = Mesh::of(file);
+        let current = super::rivals::find(path, &mesh, &mut sources, &mut findings)?;
+        super::adopted::differences(&current, &mesh, &mut findings)?;
+        super::adopted::weights(&current, &mesh, &mut findings);
     }
     if let (Some(file), Some(was)) = (&file, &args.was) {
         let before = document::open(std::slice::from_ref(was))?;

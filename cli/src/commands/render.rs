@@ -35,6 +35,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     }
     resources::check_merge(&mesh, &options)?;
     resources::check_filter(&mesh, &options)?;
+    resources::check_data_plane(&mesh, &options)?;
     let needs = lower::version(&mesh);
     if needs > OLDEST_VERSION {
         printer.say(&format!(
@@ -44,8 +45,10 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
     }
-    if let Some(path) = &args.against {
-        super::rivals::warn(path, &mesh, printer)?;
+    match &args.against {
+        Some(path) => super::rivals::warn(path, &mesh, printer)?,
+        None if !options.without_filter => super::adopted::refuse_unseen(&mesh)?,
+        None => {}
     }
     let all = resources::resources(&mesh, &options);
     if args.format == args::Output::Helm {

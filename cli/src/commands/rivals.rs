@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value as Json;
 
 use crate::document::finding::Findings;
@@ -13,21 +13,28 @@ use crate::printer::Printer;
 use crate::resources::{self, Options};
 use crate::traffic;
 
-/// Warns of them, in these sources and findings.
-pub fn find(path: &Path, mesh: &Mesh, sources: &mut Sources, findings: &mut Findings) -> Result<()> {
+/// Warns of them, in these sources and findings; returns what is there.
+pub fn find(
+    path: &Path,
+    mesh: &Mesh,
+    sources: &mut Sources,
+    findings: &mut Findings,
+) -> Result<Vec<Resource>> {
     let current = import::read(&[path.to_owned()], sources, findings)?;
     let options = Options { without_filter: true, ..Options::default() };
     let rendered = resources::resources(mesh, &options);
     let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
     of(&current, &rendered, findings);
-    Ok(())
+    Ok(current)
 }
 
-/// Warns of them, for a command that renders anyway.
+/// Warns of them, for a command that renders anyway, unless what is there is not fit for what is rendered.
 pub fn warn(path: &Path, mesh: &Mesh, printer: Printer) -> Result<()> {
     let (mut sources, mut findings) = (Sources::default(), Findings::default());
-    find(path, mesh, &mut sources, &mut findings)?;
+    let current = find(path, mesh, &mut sources, &mut findings)?;
+    super::adopted::weights(&current, mesh, &mut findings);
     printer.findings(&findings, &sources);
+    ensure!(!findings.has_errors(), "nothing is written: Envoy would refuse it");
     Ok(())
 }
 

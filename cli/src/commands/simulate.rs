@@ -1,12 +1,20 @@
 //! `graylane simulate`: who moves when weights change.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use graylane_decide::choice::sticky::BUCKETS;
+
+use crate::adopt::weights;
 use crate::args::{Format, Simulate};
+use crate::document::finding::Findings;
+use crate::document::source::Sources;
+use crate::import;
+use crate::mesh::{Mesh, Service};
 use crate::printer::{Outcome, Printer};
-use crate::simulate::{self, Layout, Moves, Users};
+use crate::simulate::{self, Layout, Moves, Setting, Users};
+use crate::traffic::World;
 
 /// What machines get.
 #[derive(Serialize)]
@@ -21,11 +29,84 @@ struct Report<'a> {
 /// Runs it.
 pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
+    if let Some((service, salt)) = simulate::of_others(&mesh, &args.service) {
+        let list = standing(args, &mesh, service)?;
+        let from = moved(service, list, &args.from)?;
+        let to = moved(service, from.clone(), &args.to)?;
+        let sum: u64 = from.iter().map(|(_, weight)| weight).sum();
+        ensure!(
+            (1..=u64::from(BUCKETS)).contains(&sum),
+            "the weights of `{}` add up to {sum}: simulate takes 1 to {BUCKETS}",
+            service.name
+        );
+        let none = Users::none(&mesh.salt, salt).modulo(sum);
+        return show(args, service, none, [Layout::listed(&from), Layout::listed(&to)], printer);
+    }
     let (service, rollout) = simulate::rollout(&mesh, &args.service)?;
     let from = simulate::changed(service, &rollout.weights, &args.from)?;
     let to = simulate::changed(service, &from, &args.to)?;
-    let (before, after) = (Layout::of(&service.baseline, &from), Layout::of(&service.baseline, &to));
-    let none = Users::none(&mesh.salt, &rollout.salt);
+    let layouts = [Layout::of(&service.baseline, &from), Layout::of(&service.baseline, &to)];
+    show(args, service, Users::none(&mesh.salt, &rollout.salt), layouts, printer)
+}
+
+/// The weights that somebody else's route has.
+fn standing(args: &Simulate, mesh: &Mesh, service: &Service) -> Result<Vec<(String, u64)>> {
+    let name = &service.name;
+    let Some(path) = &args.against else {
+        bail!(
+            "the weights of `{name}` are in routes that are somebody else's: pass them, as in \
+             `kubectl get vs,dr -A -o yaml | graylane simulate {name} --against - …`"
+        )
+    };
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let resources = import::read(std::slice::from_ref(path), &mut sources, &mut findings)?;
+    ensure!(!findings.has_errors(), "`{}` cannot be read", path.display());
+    let whole: Vec<_> = resources.iter().map(|resource| &resource.whole).collect();
+    let world = World::of(&whole, &mesh.header);
+    let route = weights::services(mesh).find(|(own, _)| own.name == *name).and_then(|(_, route)| route);
+    weights::standing(&world, service, route).with_context(|| {
+        format!(
+            "`{}` has no single rule that weighs `{name}`: `graylane check --against` says more",
+            path.display()
+        )
+    })
+}
+
+/// Weights with one of them set anew; of two, the other has what is left.
+fn moved(
+    service: &Service,
+    mut list: Vec<(String, u64)>,
+    settings: &[Setting],
+) -> Result<Vec<(String, u64)>> {
+    let sum: u64 = list.iter().map(|(_, weight)| weight).sum();
+    for setting in settings {
+        let names = list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join(", ");
+        let Some(wanted) = &setting.subset else {
+            bail!("say whose weight it is, as in `canary=50`: the route has {names}")
+        };
+        let Some(place) = list.iter().position(|(name, _)| name == wanted) else {
+            bail!("the route of `{}` has no destination `{wanted}`: write one of {names}", service.name)
+        };
+        let weight = u64::from(setting.buckets) * sum / 10_000;
+        list[place].1 = weight;
+        if let [first, second] = &mut list[..] {
+            let other = if place == 0 { second } else { first };
+            other.1 = sum.saturating_sub(weight);
+        }
+    }
+    let is: u64 = list.iter().map(|(_, weight)| weight).sum();
+    ensure!(is == sum, "the weights would add up to {is} instead of {sum}, and then anybody may move");
+    Ok(list)
+}
+
+/// Counts the users, and says who moves.
+fn show(
+    args: &Simulate,
+    service: &Service,
+    none: Users,
+    [before, after]: [Layout; 2],
+    printer: Printer,
+) -> Result<Outcome> {
     let users = match &args.users_file {
         Some(path) => {
             // Drawn on stderr, and only if that is a terminal.

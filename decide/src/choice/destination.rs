@@ -23,7 +23,8 @@ pub struct Destination {
     pub name: Box<str>,
     port: Option<u16>,
     subsets: Vec<Subset>,
-    baseline: usize,
+    /// None where somebody else's routes choose.
+    baseline: Option<usize>,
     /// What holds for all requests that are not of a route.
     rest: Choices,
     /// Routes by name, and what holds for their requests.
@@ -95,7 +96,7 @@ impl Destination {
                     header: format!("{}/{name}", service.host).into(),
                 })
                 .collect(),
-            baseline: subset(&service.baseline).unwrap_or(0),
+            baseline: subset(&service.baseline),
             rest: choices(&service.pins, service.rollout.as_ref()),
             routes: service
                 .routes
@@ -127,14 +128,17 @@ impl Destination {
         match &choices.rollout {
             Some(rollout) if rollout.tenants.contains(&tenant) => {
                 let bucket = unit?.bucket(rollout.seed);
-                choice(
-                    rollout.placement.canary(bucket).unwrap_or(self.baseline),
-                    Reason::Rollout,
-                    Some(bucket),
-                )
+                choice(rollout.placement.canary(bucket).or(self.baseline)?, Reason::Rollout, Some(bucket))
             }
-            _ => choice(self.baseline, Reason::Baseline, None),
+            _ => choice(self.baseline?, Reason::Baseline, None),
         }
+    }
+
+    /// The point of a participant's unit, where somebody else moves the weights.
+    #[must_use]
+    pub fn point(&self, tenant: TenantId, unit: Option<Unit>) -> Option<u64> {
+        let rollout = self.rest.rollout.as_ref().filter(|_| self.baseline.is_none())?;
+        Some(unit.filter(|_| rollout.tenants.contains(&tenant))?.point(rollout.seed))
     }
 
     fn choices(&self, route: Option<&[u8]>) -> &Choices {

@@ -70,10 +70,16 @@ impl Unit {
         digits
     }
 
+    /// The point of this unit in the rollout of that seed.
+    #[must_use]
+    pub fn point(self, rollout: Seed) -> u64 {
+        xxh64(&self.0.to_be_bytes(), rollout.0)
+    }
+
     /// The bucket of this unit in the rollout of that seed, 0 to 9999.
     #[must_use]
     pub fn bucket(self, rollout: Seed) -> u16 {
-        let point = xxh64(&self.0.to_be_bytes(), rollout.0);
+        let point = self.point(rollout);
         // 64 bits times 10,000, shifted back by 64: always below 10,000, so the cast loses nothing.
         ((u128::from(point) * u128::from(BUCKETS)) >> 64) as u16
     }

@@ -34,7 +34,7 @@ impl Policy {
     /// Does it say anything that filters before version 2 of the document do not know?
     #[must_use]
     pub fn needs_version_2(&self) -> bool {
-        !self.carriers.is_empty() || !is_default(&self.ids)
+        !self.carriers.is_empty() || !is_default(&self.ids) || self.missing == Missing::Pass
     }
 }
 
@@ -62,6 +62,8 @@ pub enum Missing {
     /// It gets the default tenant.
     #[default]
     Default,
+    /// It is treated as the default tenant's, and nothing is written.
+    Pass,
     /// 400.
     Reject,
 }
@@ -152,7 +154,7 @@ impl Carrier {
     }
 }
 
-words!(Missing { Default: "default", Reject: "reject" });
+words!(Missing { Default: "default", Pass: "pass", Reject: "reject" });
 words!(Unknown { Default: "default", Pass: "pass", Reject: "reject" });
 words!(Conflict { Header: "header", Memory: "memory", Reject: "reject" });
 words!(Restore { Baggage: "baggage", Memory: "memory", Workload: "workload" });

@@ -15,19 +15,29 @@ pub struct Service {
     /// The port that is meant; absent: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Names of its subsets.
+    /// Names of its subsets; none where somebody else's routes choose.
     pub subsets: Vec<String>,
-    /// The subset of everybody who is not placed otherwise.
+    /// The subset of everybody who is not placed otherwise; empty where somebody else's routes choose.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub baseline: String,
     /// Tenants with a subset of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pins: Vec<Pin>,
-    /// Weights over the subsets.
+    /// Weights over the subsets. Without a baseline: somebody else moves the weights, this has none, and Envoy is told the
+    /// points of those who take part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
     /// Requests of its own kind that go their own way; which are meant says the name of Envoy's route.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+}
+
+impl Service {
+    /// Does it say anything that filters before version 2 of the document do not know?
+    #[must_use]
+    pub fn needs_version_2(&self) -> bool {
+        self.baseline.is_empty()
+    }
 }
 
 /// Requests of a service that go their own way.
@@ -116,7 +126,7 @@ fields!(Service {
     host: "host",
     port: "port" = || None,
     subsets: "subsets",
-    baseline: "baseline",
+    baseline: "baseline" = String::new,
     pins: "pins" = Vec::new,
     rollout: "rollout" = || None,
     routes: "routes" = Vec::new,

@@ -65,7 +65,9 @@ impl Mistakes {
     }
 
     fn check_service(&mut self, config: &Config, path: &str, service: &config::Service) {
-        self.check_subset(service, &format!("{path}.baseline"), &service.baseline);
+        if !service.baseline.is_empty() || !service.subsets.is_empty() {
+            self.check_subset(service, &format!("{path}.baseline"), &service.baseline);
+        }
         for (index, subset) in service.subsets.iter().enumerate() {
             self.check_name(&format!("{path}.subsets[{index}]"), subset);
         }

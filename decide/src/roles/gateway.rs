@@ -3,14 +3,14 @@
 //! Tenant and unit never come from carriers, memory or a label, and the memory is neither read nor written.
 
 use super::resolve;
-use super::units::{choose, from_ids};
+use super::units::{choose, decimal, from_ids};
 use crate::carriers::{Member, Write};
 use crate::choice::destination::Place;
 use crate::choice::sticky::Unit;
-use crate::config::Accept;
+use crate::config::{Accept, Missing};
 use crate::decision::Decision;
 use crate::edits::Edits;
-use crate::names::SUBSET_HEADER;
+use crate::names::{POINT_HEADER, SUBSET_HEADER};
 use crate::plan::Plan;
 use crate::request::gathered::Gathered;
 use crate::sanitise::Scope;
@@ -49,6 +49,10 @@ pub fn decide<'p, 'h, W: World>(
     let found = plan.sanitiser.find(Scope::Entering, headers);
     let write = Write { tenant: Member::Remove, unit };
     plan.sanitiser.clean(Scope::Entering, found, write, &mut decision.edits);
+    // After whatever a stranger sent under that name is gone.
+    if let Some(point) = decision.point() {
+        decision.edits.set(POINT_HEADER.as_bytes(), decimal(point));
+    }
     decision
 }
 
@@ -84,7 +88,7 @@ fn unit<W: World>(plan: &Plan, request: &mut Gathered<'_, W>, decision: &mut Dec
 }
 
 /// Whose request it is: by the header where anybody may send it, else by the first rule that matches. The gateway
-/// always writes the tenant header.
+/// writes the tenant header, or takes it off where `policy.missing` is `pass` and nothing says whose request it is.
 fn tenant<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Decision<'p> {
     let accepted = match plan.accept {
         Accept::Always => resolve::from_header(plan, request.seen),
@@ -104,7 +108,10 @@ fn tenant<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Decisi
     let mut decision = Decision::new(tenant, source, plan.enforces());
     decision.rule = verdict.map(|verdict| verdict.rule);
     let (name, seen) = (plan.tenants.name(tenant).as_bytes(), &request.seen.tenant);
-    if !(seen.tidy() && seen.one() == Some(name)) {
+    // Where nothing is written that nobody said, the default tenant has no header.
+    if verdict.is_none() && plan.policy.missing == Missing::Pass {
+        decision.edits.remove_if(seen.present(), plan.header());
+    } else if !(seen.tidy() && seen.one() == Some(name)) {
         decision.edits.set(plan.header(), name);
     }
     decision

@@ -2,7 +2,7 @@
 
 use super::leaving;
 use super::resolve::{self, Resolved};
-use super::units::{choose, from_ids};
+use super::units::{choose, from_ids, point};
 use crate::carriers::{Member, Write};
 use crate::choice::destination::Place;
 use crate::choice::sticky::Unit;
@@ -43,6 +43,7 @@ pub fn decide<'p, 'h, W: World>(
         (decision.unit, decision.unit_source) = unit(plan, request);
     }
     choose(&mut decision, request);
+    point(plan, request, &mut decision);
     carry(plan, request, &resolved, &mut decision);
     decision
 }

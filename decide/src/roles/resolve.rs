@@ -60,5 +60,6 @@ pub fn restore<W: World>(plan: &Plan, request: &mut Gathered<'_, W>, looks_back:
     let (tenant, source) = restored.unwrap_or((plan.tenants.default_id(), Source::Default));
     let rejection =
         (restored.is_none() && plan.policy.missing == Missing::Reject).then_some(Rejection::Missing);
-    Resolved { tenant, source, writes: true, rejection, passed: false }
+    let writes = restored.is_some() || plan.policy.missing != Missing::Pass;
+    Resolved { tenant, source, writes, rejection, passed: false }
 }

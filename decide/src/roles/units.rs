@@ -2,7 +2,7 @@
 
 use crate::choice::sticky::Unit;
 use crate::decision::Decision;
-use crate::names::SUBSET_HEADER;
+use crate::names::{POINT_HEADER, SUBSET_HEADER};
 use crate::plan::Plan;
 use crate::request::gathered::Gathered;
 use crate::why::UnitSource;
@@ -36,4 +36,29 @@ pub fn choose<W: World>(decision: &mut Decision<'_>, request: &mut Gathered<'_, 
         Some(value) => decision.edits.set(name, value.as_bytes()),
         None => decision.edits.remove_if(seen.present(), name),
     }
+}
+
+/// Tells Envoy the point of the user's unit where somebody else moves the weights; one that came along for another
+/// destination goes.
+pub fn point<W: World>(plan: &Plan, request: &Gathered<'_, W>, decision: &mut Decision<'_>) {
+    let Some(asked) = plan.point else { return };
+    let seen = request.seen.asked(asked);
+    match decision.point() {
+        Some(point) => decision.edits.set(POINT_HEADER.as_bytes(), decimal(point)),
+        None => decision.edits.remove_if(seen.present(), POINT_HEADER.as_bytes()),
+    }
+}
+
+/// A number as Envoy reads it. By hand: what formats 64 bits is two kilobytes of the module.
+pub fn decimal(mut number: u64) -> Vec<u8> {
+    let mut digits = Vec::with_capacity(20);
+    loop {
+        digits.push(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.reverse();
+    digits
 }

@@ -44,10 +44,7 @@ pub fn check(checker: &mut Checker<'_>) {
             .error(&["edge", "gateway", "name"], format!("`{name}` names no Gateway"))
             .help("write `<namespace>/<name>` of the Gateway resource, as in `istio-ingress/public`");
     }
-    let shared = document
-        .services
-        .values()
-        .any(|service| mesh::namespace(&document.mesh, service) == gateway.namespace);
+    let shared = mesh::namespaces(document).contains(gateway.namespace.as_str());
     if gateway.selector.is_empty() && (shared || gateway.namespace == "istio-system") {
         let why = if shared {
             "sidecars of this namespace would take the gateway's plugin too"

@@ -13,11 +13,6 @@ use crate::mesh;
 
 pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
-    if document.services.is_empty() {
-        checker
-            .error_at_key(&["services"], "there is no service")
-            .help("write at least one, as in `orders: {subsets: {stable: {version: v1}}}`");
-    }
     for (name, service) in &document.services {
         names(checker, name, service);
         subsets(checker, name, service);
@@ -91,13 +86,6 @@ fn names(checker: &mut Checker<'_>, name: &str, service: &Service) {
 }
 
 fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
-    let path = ["services", name, "subsets"];
-    if service.subsets.is_empty() {
-        checker
-            .error_at_key(&path, format!("`{name}` has no subset"))
-            .help("write at least the one that live users get, as in `subsets: {stable: {version: v1}}`");
-        return;
-    }
     for (subset, labels) in &service.subsets {
         let path = ["services", name, "subsets", subset];
         checker.check_name("subset", subset, &path);
@@ -178,6 +166,7 @@ fn baseline(checker: &mut Checker<'_>, name: &str, service: &Service) {
         }
         // One that could not be read was complained about already.
         None if service.subsets.len() > 1
+            && !mesh::is_external(&checker.document().mesh, service)
             && checker.project.tree.at(&["services", name, "baseline"]).is_none() =>
         {
             checker
@@ -224,7 +213,10 @@ fn choices(
     }
     if let Some(rollout) = rollout {
         let path = [path, &["rollout"]].concat();
-        weights(checker, &path, service, rollout, own_baseline.or(mesh::baseline(service)));
+        // Weights of somebody else are another check's matter.
+        if !rollout.weights.external {
+            weights(checker, &path, service, rollout, own_baseline.or(mesh::baseline(service)));
+        }
         participants(checker, &path, pins, rollout);
         if let Some(salt) = &rollout.salt
             && !is_name(salt)
@@ -233,7 +225,9 @@ fn choices(
             checker.error(&at, format!("`{salt}` cannot be a salt")).help(format!("a salt has {NAME_RULE}"));
         }
         steps(checker, &path, rollout);
-        super::guards::check(checker, &path, pins, rollout);
+        if !rollout.weights.external {
+            super::guards::check(checker, &path, pins, rollout);
+        }
     }
 }
 

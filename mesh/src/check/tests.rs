@@ -2,6 +2,7 @@
 
 mod carriers;
 mod edge;
+mod external;
 mod many;
 mod versions;
 

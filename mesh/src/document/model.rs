@@ -3,6 +3,7 @@
 
 mod alerts;
 mod edge;
+mod external;
 mod service;
 mod sticky;
 mod worker;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
 pub use edge::{Edge, Gateway, Jwt, Rule, TraceContext};
+pub use external::{Routing, Weights};
 pub use service::{
     ANSWERS, Expose, Fallback, Guard, Names, Outside, Placed, Rollout, Route, Service, Share, Version,
 };
@@ -41,8 +43,10 @@ pub struct Document {
     /// What a sidecar does.
     #[serde(default)]
     pub policy: Policy,
-    /// Who may choose a tenant, where the outside comes in.
-    #[serde(default)]
+    /// Who may choose a tenant, where the outside comes in. `none`: nothing comes in from outside, or only through something
+    /// that removes the tenant header itself.
+    #[serde(default, deserialize_with = "external::edge")]
+    #[schemars(schema_with = "external::edge_schema")]
     pub edge: Edge,
     /// Where traffic leaves.
     #[serde(default)]
@@ -50,7 +54,9 @@ pub struct Document {
     /// How users become sticky.
     #[serde(default)]
     pub sticky: Sticky,
-    /// The services that have more than one version, or may have, by name.
+    /// The services that have more than one version, or may have, by name. Default: none, and the tenant header is restored
+    /// for whatever routes are there.
+    #[serde(default)]
     pub services: BTreeMap<String, Service>,
     /// Workloads that have no request to copy a tenant from, by name.
     #[serde(default)]
@@ -80,6 +86,12 @@ pub struct Mesh {
     /// Domain of the cluster's services.
     #[serde(default = "default_cluster_domain")]
     pub cluster_domain: String,
+    /// Namespaces whose pods get the filter, besides those of services. Default where there is no service: `namespace`.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// Who writes VirtualServices and DestinationRules of services that do not say it themselves.
+    #[serde(default)]
+    pub routing: Routing,
 }
 
 fn default_cluster_domain() -> String {
@@ -98,12 +110,14 @@ pub struct Tenant {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// A request without a tenant, after everything in `restore` was tried: `default` gives it the default tenant,
-    /// `reject` answers 400.
-    pub missing: Missing,
+    /// A request without a tenant, after everything in `restore` was tried: `default` gives it the default tenant, `pass`
+    /// treats it as the default tenant's and writes nothing, `reject` answers 400. Default: `default`, and `pass` where
+    /// routes are somebody else's (no services, or one with `routing: external`).
+    pub missing: Option<Missing>,
     /// A request with a tenant that is not declared, or with several: `default` overwrites it with the default
-    /// tenant, `pass` leaves it and treats it as the default, `reject` answers 400.
-    pub unknown: Unknown,
+    /// tenant, `pass` leaves it and treats it as the default, `reject` answers 400. Default: `default`, and `pass` where
+    /// routes are somebody else's.
+    pub unknown: Option<Unknown>,
     /// The header says one tenant, the memory another: `header` trusts the header (and looks nothing up), `memory`
     /// the memory, `reject` answers 403.
     pub conflict: Conflict,
@@ -126,8 +140,8 @@ impl Default for Policy {
     fn default() -> Self {
         let policy = graylane_decide::config::Policy::default();
         Self {
-            missing: policy.missing,
-            unknown: policy.unknown,
+            missing: None,
+            unknown: None,
             conflict: policy.conflict,
             restore: policy.restore,
             carriers: policy.carriers,

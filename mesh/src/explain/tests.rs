@@ -14,7 +14,7 @@ fn hops(text: &str, path: &str, headers: &[&str], drops: &[&str]) -> Vec<Hop> {
         ..Request::default()
     };
     drops.iter().for_each(|text| request.drop(text).unwrap());
-    explain(&project, &loaded.sources, &Mesh::of(&project), &request).unwrap()
+    explain(&project, &loaded.sources, &Mesh::of(&project), &request, None).unwrap()
 }
 
 fn lanes(hops: &[Hop]) -> Vec<String> {
@@ -89,7 +89,7 @@ fn what_is_not_in_the_file_is_an_error_with_the_nearest_word() {
             Request { path: path.iter().map(|name| (*name).to_owned()).collect(), ..Request::default() };
         request
             .drop(drops)
-            .and_then(|()| explain(&project, &loaded.sources, &Mesh::of(&project), &request))
+            .and_then(|()| explain(&project, &loaded.sources, &Mesh::of(&project), &request, None))
             .unwrap_err()
             .to_string()
     };
@@ -122,7 +122,7 @@ fn a_claim_of_a_verified_token_gives_a_tenant_and_the_rules_line_is_said() {
         let path = ["gateway", "api"].map(ToOwned::to_owned).to_vec();
         let mut request = Request { path, ..Request::default() };
         claims.iter().for_each(|claim| request.claim(claim).unwrap());
-        let hops = explain(&project, &loaded.sources, &Mesh::of(&project), &request).unwrap();
+        let hops = explain(&project, &loaded.sources, &Mesh::of(&project), &request, None).unwrap();
         (hops[0].tenant.clone().unwrap(), hops[0].rule.as_ref().map(|rule| rule.line))
     };
     let line = text.lines().position(|line| line.contains("role")).unwrap() + 1;

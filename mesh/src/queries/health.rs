@@ -11,8 +11,7 @@ const INBOUND: &str = "inbound.*";
 impl Queries<'_> {
     /// Matches the namespaces that have plugins.
     pub(super) fn namespaces(&self) -> String {
-        let mut namespaces: Vec<&str> =
-            self.mesh.services.iter().map(|service| service.namespace.as_str()).collect();
+        let mut namespaces: Vec<&str> = self.mesh.namespaces().into_iter().collect();
         namespaces.extend(self.mesh.document.edge.gateway.as_ref().map(|gateway| gateway.namespace.as_str()));
         namespaces.sort_unstable();
         namespaces.dedup();
@@ -75,8 +74,7 @@ impl Queries<'_> {
     /// Pods of the mesh's services whose proxy is scraped and has no plugin; and the gateway, if no pod of it has one.
     #[must_use]
     pub fn proxies_without_filter(&self) -> String {
-        let of: std::collections::BTreeSet<&str> =
-            self.mesh.services.iter().map(|service| service.namespace.as_str()).collect();
+        let of = self.mesh.namespaces();
         let gateway = self.mesh.document.edge.gateway.as_ref().map(|gateway| {
             let namespace = &gateway.namespace;
             format!(r#" or absent(graylane_config_revision{{direction="gateway",namespace="{namespace}"}})"#)

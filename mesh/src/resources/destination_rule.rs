@@ -64,7 +64,7 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
         };
         all.insert(host.name, own);
     }
-    for service in &mesh.services {
+    for service in mesh.routed() {
         for (name, labels) in service.subsets.iter().filter(|(name, _)| !service.is_plain(name)) {
             let version = service.version(name);
             let host = version.and_then(|version| version.host.as_deref()).unwrap_or(&service.host);

@@ -43,10 +43,10 @@ impl<'a> Host<'a> {
     }
 }
 
-/// All hosts, in byte order.
+/// All hosts whose routes are ours, in byte order.
 pub fn all(mesh: &Mesh) -> Vec<Host<'_>> {
     let mut hosts: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
-    for service in &mesh.services {
+    for service in mesh.routed() {
         hosts.entry(&service.host).or_default().push(service);
     }
     hosts.values_mut().for_each(|services| services.sort_by_key(|service| service.port));

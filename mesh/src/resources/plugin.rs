@@ -89,7 +89,7 @@ struct Variable {
 /// All of them.
 pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
     let mut all = Vec::new();
-    let namespaces: BTreeSet<&str> = mesh.services.iter().map(|service| service.namespace.as_str()).collect();
+    let namespaces = mesh.namespaces();
     for namespace in namespaces {
         match options.data_plane {
             DataPlane::Sidecar => {

@@ -69,7 +69,7 @@ pub fn all(mesh: &Mesh, options: &Options) -> Option<Resource> {
 
 /// Weights are known here and nowhere else: Prometheus cannot read routes.
 fn weights(mesh: &Mesh) -> Vec<Rule> {
-    let several = mesh.services.iter().filter(|service| service.subsets.len() > 1);
+    let several = mesh.routed().filter(|service| service.subsets.len() > 1);
     several
         .flat_map(|service| {
             service.subsets.keys().map(move |subset| {
@@ -129,7 +129,7 @@ fn alert(
 
 fn canaries(mesh: &Mesh, alerts: &Alerts, queries: &Queries<'_>) -> Vec<Rule> {
     let mut rules = Vec::new();
-    for service in &mesh.services {
+    for service in mesh.routed() {
         for canary in service.subsets.keys().filter(|subset| **subset != service.baseline) {
             let of = |mut rule: Rule| {
                 rule.labels.insert("service", service.name.clone());

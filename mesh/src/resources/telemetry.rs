@@ -1,8 +1,6 @@
 //! Telemetry: tenant and subset as tags of Istio's own metrics and spans, read from what the filter writes into the
 //! state of a request. No application has a part in it.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Result, bail};
 use graylane_decide::names::{self, filter_state};
 use serde_json::{Value as Json, json};
@@ -19,7 +17,7 @@ pub fn all(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     if !mesh.document.telemetry.tracing || options.without_filter || options.url.is_none() {
         return Vec::new();
     }
-    let namespaces: BTreeSet<&str> = mesh.services.iter().map(|service| service.namespace.as_str()).collect();
+    let namespaces = mesh.namespaces();
     let mut all = Vec::new();
     for namespace in &namespaces {
         let existing = options.telemetries.iter().find(|existing| covers(existing, namespace));

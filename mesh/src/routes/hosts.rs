@@ -110,7 +110,7 @@ fn at_home(service: &Service, is_shared: bool) -> Vec<Block<'_>> {
 /// What every service shows at gateways.
 #[must_use]
 pub fn shown(mesh: &Mesh) -> Vec<Shown<'_>> {
-    mesh.services.iter().flat_map(of_service).collect()
+    mesh.routed().flat_map(of_service).collect()
 }
 
 fn of_service(service: &Service) -> Vec<Shown<'_>> {

@@ -7,6 +7,8 @@ use graylane_decide::choice::sticky::BUCKETS;
 use graylane_decide::config::Weight;
 use serde::Serialize;
 
+use crate::adopt::weights::choose;
+
 /// The owner of each bucket: the filter's own placement, written out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -26,6 +28,22 @@ impl Layout {
         subsets.extend(weights.iter().map(|weight| weight.subset.clone()));
         let placement = Placement::of(weights, |name| subsets.iter().position(|subset| subset == name));
         let owners: Vec<usize> = (0..BUCKETS).map(|bucket| placement.canary(bucket).unwrap_or(0)).collect();
+        let mut shares = vec![0; subsets.len()];
+        owners.iter().for_each(|owner| shares[*owner] += 1);
+        Self { subsets, owners, shares }
+    }
+
+    /// Lays out weights as Envoy does, in the order of their list; the first one is the baseline.
+    #[must_use]
+    pub fn listed(list: &[(String, u64)]) -> Self {
+        let sum: u64 = list.iter().map(|(_, weight)| weight).sum();
+        let subsets: Vec<String> = list.iter().map(|(name, _)| name.clone()).collect();
+        let owner = |bucket: u16| {
+            let point = u128::from(bucket) * u128::from(sum) / u128::from(BUCKETS);
+            let places: Vec<usize> = (0..list.len()).collect();
+            choose(&places, |place| list[*place].1, point as u64).copied().unwrap_or(0)
+        };
+        let owners: Vec<usize> = (0..BUCKETS).map(owner).collect();
         let mut shares = vec![0; subsets.len()];
         owners.iter().for_each(|owner| shares[*owner] += 1);
         Self { subsets, owners, shares }

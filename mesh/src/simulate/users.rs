@@ -19,6 +19,8 @@ pub struct Users {
     pub empty_lines: u64,
     units: Seed,
     rollout: Seed,
+    /// The sum of weights that somebody else moves: Envoy takes the point modulo it.
+    sum: Option<u64>,
 }
 
 impl Users {
@@ -26,12 +28,28 @@ impl Users {
     #[must_use]
     pub fn none(units: &str, rollout: &str) -> Self {
         let by_bucket = vec![0; usize::from(BUCKETS)];
-        Self { by_bucket, empty_lines: 0, units: Seed::of(units), rollout: Seed::of(rollout) }
+        let (units, rollout) = (Seed::of(units), Seed::of(rollout));
+        Self { by_bucket, empty_lines: 0, units, rollout, sum: None }
+    }
+
+    /// Laid out as Envoy lays out weights of this sum.
+    #[must_use]
+    pub fn modulo(self, sum: u64) -> Self {
+        Self { sum: Some(sum.max(1)), ..self }
     }
 
     /// One more.
     pub fn add(&mut self, key: &[u8]) {
-        self.by_bucket[usize::from(Unit::of(key, self.units).bucket(self.rollout))] += 1;
+        let unit = Unit::of(key, self.units);
+        let bucket = match self.sum {
+            // The first bucket of each part of the sum stands for all of it.
+            Some(sum) => {
+                let place = u128::from(unit.point(self.rollout) % sum) * u128::from(BUCKETS);
+                place.div_ceil(u128::from(sum)) as u16
+            }
+            None => unit.bucket(self.rollout),
+        };
+        self.by_bucket[usize::from(bucket)] += 1;
     }
 }
 

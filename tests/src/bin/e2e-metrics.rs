@@ -91,7 +91,7 @@ async fn traffic(program: &Path) -> Result<()> {
     let mut mesh = mesh(MetricSource::Envoy)?;
     // Gray users come through the gateway, and strangers are turned away.
     mesh.document.edge.accept = Accept::Always;
-    mesh.document.policy.unknown = Unknown::Reject;
+    mesh.unknown = Unknown::Reject;
     mesh.document.telemetry.debug_header = true;
     let path = ["api", "ledger", "orders"].map(ToOwned::to_owned);
     let client = graylane::http::direct().timeout(Duration::from_secs(20)).build()?;

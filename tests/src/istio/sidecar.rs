@@ -43,6 +43,8 @@ fn node(namespace: &str, pod: &Pod, address: Ipv4Addr) -> Json {
             "INSTANCE_IPS": address,
             "CLUSTER_ID": "Kubernetes",
             "INTERCEPTION_MODE": "NONE",
+            // EnvoyFilters for proxies of some versions pass over one that says none.
+            "ISTIO_VERSION": "1.32.0",
         },
     })
 }

@@ -12,6 +12,9 @@ use crate::conditions::Condition;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Edge {
+    /// The file says `none`.
+    #[serde(skip)]
+    pub none: bool,
     /// The ingress gateway.
     pub gateway: Option<Gateway>,
     /// May a caller outside send the tenant header itself? `never` removes it, `always` lets it count.

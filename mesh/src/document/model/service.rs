@@ -6,6 +6,8 @@ use graylane_decide::config::End;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::external::{Routing, Weights};
+
 /// Fields of an HTTPRoute by which Envoy answers itself.
 pub const ANSWERS: [&str; 2] = ["redirect", "directResponse"];
 
@@ -22,7 +24,10 @@ pub struct Service {
     pub port: Option<u16>,
     /// To whom it is shown outside.
     pub expose: Option<Expose>,
-    /// Its versions: a name, and the pod labels that make it.
+    /// Who writes its VirtualService and its DestinationRule. Default: `mesh.routing`.
+    pub routing: Option<Routing>,
+    /// Its versions: a name, and the pod labels that make it. Without any, its routes are somebody else's.
+    #[serde(default)]
     pub subsets: BTreeMap<String, BTreeMap<String, String>>,
     /// The subset that everybody not otherwise placed gets. Default: the only one.
     pub baseline: Option<String>,
@@ -173,8 +178,12 @@ pub struct Outside {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
-    /// Percent by canary, with up to two decimals; the baseline has the rest.
-    pub weights: BTreeMap<String, Share>,
+    /// Percent by canary, with up to two decimals; the baseline has the rest. `external`: Argo Rollouts, Flagger or somebody
+    /// else moves the weights of the service's route, and users stay where these put them.
+    pub weights: Weights,
+    /// With `weights: external`: the name of the rule of the VirtualService whose weights these are. Without it all rules
+    /// of the host are, and each has two destinations or more.
+    pub route: Option<String>,
     /// Who takes part. Default: the default tenant.
     pub tenants: Option<Vec<String>>,
     /// Which users are first. Services that must move together share one. Default: the full host name.

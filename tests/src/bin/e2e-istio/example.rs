@@ -44,7 +44,7 @@ fn folder() -> PathBuf {
 }
 
 impl Example {
-    /// All whose files are in order, by name.
+    /// All whose files are in order and have routes, by name.
     pub fn all() -> Result<Vec<Self>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(folder())? {
@@ -54,7 +54,8 @@ impl Example {
             }
         }
         names.sort();
-        names.iter().map(|name| Self::load(name)).collect()
+        let all: Result<Vec<Self>> = names.iter().map(|name| Self::load(name)).collect();
+        Ok(all?.into_iter().filter(|example| example.meaning.routed().next().is_some()).collect())
     }
 
     /// One by its name.

@@ -3,11 +3,13 @@
 mod cases;
 mod examples;
 mod fallback;
+mod header_only;
 mod image;
 mod outside;
 mod restore;
 mod sticky;
 mod telemetry;
+mod weights;
 
 use anyhow::Result;
 use futures_util::FutureExt as _;
@@ -32,9 +34,11 @@ pub fn all() -> Result<Vec<Scenario>> {
         Scenario::new("restore traffic-extension", |plane| {
             restore::run(plane, "traffic-extension").boxed_local()
         }),
+        Scenario::new("header-only", |plane| header_only::run(plane).boxed_local()),
         Scenario::new("image", |plane| image::run(plane).boxed_local()),
         Scenario::new("fallback", |plane| fallback::run(plane).boxed_local()),
         Scenario::new("telemetry", |plane| telemetry::run(plane).boxed_local()),
+        Scenario::new("weights", |plane| weights::run(plane).boxed_local()),
         Scenario::new("cases", |plane| cases::run(plane).boxed_local()),
     ]);
     Ok(all)

@@ -1,0 +1,82 @@
+//! What the filter changes for routes that are somebody else's.
+
+use anyhow::{Result, ensure};
+use serde_json::Value as Json;
+
+use crate::adopt;
+use crate::document::finding::Findings;
+use crate::import::Resource;
+use crate::mesh::{self, Mesh};
+use crate::traffic::{MESH, World};
+
+/// Warns of each difference, at the rule that the request meets today.
+pub fn differences(current: &[Resource], mesh: &Mesh, findings: &mut Findings) -> Result<()> {
+    if !mesh::adopts(&mesh.document) {
+        return Ok(());
+    }
+    let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
+    let world = World::of(&whole, &mesh.header);
+    let report = adopt::differences(mesh, &world)?;
+    for difference in &report.differences {
+        let at = difference.before.rule.or(difference.after.rule);
+        let place = at.and_then(|at| {
+            let resource = current.get(at.resource)?;
+            Some(resource.place(&["spec", "http", &at.rule.to_string()]))
+        });
+        let text = format!("once the filter is there: {}", difference.text());
+        findings.warning(place, text).help(help(mesh, &difference.request.place, &difference.request));
+    }
+    Ok(())
+}
+
+/// Says what stands in the way of users who stay where the weights of somebody else put them.
+pub fn weights(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
+    let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
+    let world = World::of(&whole, &mesh.header);
+    for problem in adopt::weights::problems(mesh, &world) {
+        let place = problem.at.and_then(|at| {
+            let resource = current.get(at.resource)?;
+            Some(resource.place(&["spec", "http", &at.rule.to_string()]))
+        });
+        let text = format!("service `{}`: {}", problem.service, problem.text);
+        let finding =
+            if problem.is_error { findings.error(place, text) } else { findings.warning(place, text) };
+        finding.help(problem.help);
+    }
+}
+
+/// Refuses to patch what is not shown to be fit for it: routes without a name, if nobody says what is there.
+pub fn refuse_unseen(mesh: &Mesh) -> Result<()> {
+    let unseen: Vec<&str> = adopt::weights::services(mesh)
+        .filter(|(_, route)| route.is_none())
+        .map(|(service, _)| service.name.as_str())
+        .collect();
+    ensure!(
+        unseen.is_empty(),
+        "{}: `weights: external` without `route` patches every rule of the host, and Envoy refuses a table in which one of them has a \
+         single destination: pass what is there, `kubectl get vs,dr -A -o yaml | graylane render --against -`, or name the rule, as in \
+         `rollout: {{weights: external, route: primary}}`",
+        unseen.join(", ")
+    );
+    Ok(())
+}
+
+fn help(mesh: &Mesh, place: &str, request: &crate::traffic::Request) -> String {
+    let header = &mesh.header;
+    let sent = request.headers.get(header);
+    let declared = |tenant: &String| mesh.tenants.contains(tenant);
+    match sent {
+        Some(tenant) if place != MESH && declared(tenant) => format!(
+            "the gateway removes the `{header}` header of strangers; say who may send it with `edge.rules`, as in \
+             `{{mayChoose: [{tenant}], …}}`, or `accept: always` if anybody may"
+        ),
+        Some(tenant) if !declared(tenant) => format!(
+            "declare it, as in `tenants: {{{tenant}: {{}}}}`, or leave tenants that are not declared alone: `policy: {{unknown: pass}}`"
+        ),
+        _ => format!(
+            "leave requests without a tenant alone: `policy: {{missing: pass}}`, or match the default tenant in that rule as well, \
+             `{header}: {{exact: {}}}`",
+            mesh.default
+        ),
+    }
+}

@@ -1,0 +1,166 @@
+//! Weights that somebody else moves: can Envoy be told by a header which user goes where, and where does one go?
+//!
+//! Envoy draws a number for each request and takes the destination in whose share it lies, in the order of the list; with
+//! `weighted_clusters.header_name` it reads the number from a header (`WeightedClusterSpecifierPlugin` in
+//! source/common/router/weighted_cluster_specifier.cc). A route with a single destination has no such list, and one that is
+//! patched all the same is invalid: Envoy then refuses the whole table.
+
+use crate::document::shape::nearest;
+use crate::mesh::{Mesh, Service};
+use crate::traffic::{At, Destination, MESH, Rule, VirtualService, World};
+
+/// Something that stands in the way of sticky users.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The rule of a VirtualService; none: there is none.
+    pub at: Option<At>,
+    /// The service.
+    pub service: String,
+    /// What is wrong.
+    pub text: String,
+    /// What to do.
+    pub help: String,
+    /// Would Envoy refuse its routes, or nothing be sticky? Else it is good to know.
+    pub is_error: bool,
+}
+
+/// The services whose weights are somebody else's.
+pub fn services(mesh: &Mesh) -> impl Iterator<Item = (&Service, Option<&str>)> {
+    mesh.services.iter().filter_map(|service| {
+        let rollout = mesh.document.services.get(&service.name)?.rollout.as_ref()?;
+        rollout.weights.external.then_some((service, rollout.route.as_deref()))
+    })
+}
+
+/// All of what stands in the way, by the routes that are there.
+#[must_use]
+pub fn problems(mesh: &Mesh, world: &World) -> Vec<Problem> {
+    let mut all = Vec::new();
+    for (service, route) in services(mesh) {
+        let mut places = vec![(MESH.to_owned(), service.host.clone())];
+        for host in &service.expose.hosts {
+            places.extend(service.expose.gateways.iter().map(|gateway| (gateway.clone(), host.clone())));
+        }
+        for (place, host) in places {
+            of_place(service, route, &place, &world.of_host(&place, &host), &mut all);
+        }
+    }
+    all
+}
+
+fn of_place(
+    service: &Service,
+    route: Option<&str>,
+    place: &str,
+    found: &[&VirtualService],
+    all: &mut Vec<Problem>,
+) {
+    let mut add = |at, text: String, help: &str, is_error| {
+        all.push(Problem { at, service: service.name.clone(), text, help: help.to_owned(), is_error });
+    };
+    let where_ = if place == MESH { "inside the mesh".to_owned() } else { format!("at gateway {place}") };
+    if found.is_empty() {
+        let text =
+            format!("no VirtualService is for `{}` {where_}, so nobody weighs its versions", service.host);
+        add(None, text, "pass all of them: kubectl get vs,dr -A -o yaml", true);
+        return;
+    }
+    let rules: Vec<&Rule> = found.iter().flat_map(|own| &own.rules).collect();
+    let patched: Vec<&&Rule> = rules.iter().filter(|rule| is_patched(rule, route)).collect();
+    if patched.is_empty() {
+        let names: Vec<&str> = rules.iter().filter_map(|rule| rule.name.as_deref()).collect();
+        let wanted = route.unwrap_or_default();
+        let text = format!("no rule of `{}` {where_} is called `{wanted}`", service.host);
+        let help = match nearest(wanted, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => {
+                "its rules have no names: give the weighted one a `name`, or leave `route` out".to_owned()
+            }
+            None => format!("write one of {}", names.join(", ")),
+        };
+        add(rules.first().map(|rule| rule.at), text, &help, true);
+    }
+    for rule in patched {
+        let name = rule.name.as_deref().map_or_else(|| "a rule".to_owned(), |name| format!("rule `{name}`"));
+        let at = Some(rule.at);
+        if rule.destinations.len() < 2 || rule.answers() {
+            let text = format!(
+                "{name} of `{}` {where_} has {}: with the patch Envoy would refuse the whole route table",
+                service.host,
+                if rule.answers() { "no destination" } else { "a single destination" }
+            );
+            let help = "let its owner list both versions, one with weight 0, or name the rule that does in `rollout.route`";
+            add(at, text, help, true);
+            continue;
+        }
+        if route.is_some() && rule.matches.iter().any(|one| one.json.contains_key("name")) {
+            let text = format!(
+                "a match of {name} has a name of its own, which Istio puts behind the rule's: the patch would miss it"
+            );
+            add(at, text, "take the name of the match out", true);
+        }
+        let sum: u64 = rule.destinations.iter().map(|one| one.weight.unwrap_or(0)).sum();
+        if sum != 100 {
+            let text = format!("the weights of {name} of `{}` add up to {sum}, not 100", service.host);
+            let help = "users stay where they are only while the sum stays the same";
+            add(at, text, help, sum == 0);
+        }
+        if rule.destinations.len() > 2 {
+            let text = format!("{name} of `{}` has {} destinations", service.host, rule.destinations.len());
+            add(
+                at,
+                text,
+                "with more than two, a weight that changes moves users between the others as well",
+                false,
+            );
+        }
+    }
+}
+
+/// Is this rule among those that are patched? Without a name all are.
+fn is_patched(rule: &Rule, route: Option<&str>) -> bool {
+    route.is_none_or(|route| rule.name.as_deref() == Some(route))
+}
+
+/// Where Envoy sends a request whose header has this number: the destination in whose share it lies.
+#[must_use]
+pub fn chosen<'r>(rule: &'r Rule, route: Option<&str>, point: u64) -> Option<&'r Destination> {
+    if rule.destinations.len() < 2 || !is_patched(rule, route) {
+        return None;
+    }
+    choose(&rule.destinations, |one| one.weight.unwrap_or(0), point)
+}
+
+/// Names and weights of the destinations of a service's weighted rule, in the order of their list; none if there is no such
+/// rule, or several that differ. Destinations are called by their subset, or by the first part of their host.
+#[must_use]
+pub fn standing(world: &World, service: &Service, route: Option<&str>) -> Option<Vec<(String, u64)>> {
+    let found = world.of_host(MESH, &service.host);
+    let name = |one: &Destination| match &one.subset {
+        Some(subset) => subset.clone(),
+        None => one.host.split('.').next().unwrap_or_default().to_owned(),
+    };
+    let of = |rule: &Rule| -> Vec<(String, u64)> {
+        rule.destinations.iter().map(|one| (name(one), one.weight.unwrap_or(0))).collect()
+    };
+    let rules = found.iter().flat_map(|own| &own.rules).filter(|rule| is_patched(rule, route));
+    let mut lists = rules.map(of);
+    let first = lists.next()?;
+    lists.all(|list| list == first).then_some(first)
+}
+
+/// Envoy's choice among weights in order.
+pub fn choose<T>(list: &[T], weight: impl Fn(&T) -> u64, point: u64) -> Option<&T> {
+    let sum: u64 = list.iter().map(&weight).sum();
+    let mut left = point.checked_rem(sum)?;
+    list.iter().find(|one| match left.checked_sub(weight(one)) {
+        Some(rest) => {
+            left = rest;
+            false
+        }
+        None => true,
+    })
+}
+
+#[cfg(test)]
+mod tests;

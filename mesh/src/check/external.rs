@@ -1,0 +1,171 @@
+//! What the file leaves to somebody else: the routes of a service, the weights of a rollout, the edge.
+
+use super::Checker;
+use crate::document::model::{Rollout, Routing, Service};
+use crate::mesh;
+
+/// What is written into a VirtualService or a DestinationRule, and into nothing else.
+const RENDERED: [&str; 5] = ["routes", "http", "trafficPolicy", "fallback", "versions"];
+/// What changes weights.
+const STEERED: [&str; 4] = ["steps", "hold", "gate", "guards"];
+
+pub fn check(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    namespaces(checker);
+    edge(checker);
+    for (name, service) in &document.services {
+        if mesh::is_external(&document.mesh, service) {
+            without_effect(checker, name, service);
+        }
+        if let Some(rollout) = &service.rollout {
+            weights(checker, name, service, rollout);
+        }
+        let routes = service.routes.iter().map(|route| ("routes", &route.rollout)).enumerate();
+        for (index, (list, rollout)) in routes {
+            if rollout.as_ref().is_some_and(|rollout| rollout.weights.external) {
+                let number = index.to_string();
+                checker
+                    .error(
+                        &["services", name, list, &number, "rollout", "weights"],
+                        "`external` weights are those of a whole service, not of one route",
+                    )
+                    .help("write `rollout` beside `routes`");
+            }
+        }
+    }
+    offer(checker);
+}
+
+fn namespaces(checker: &mut Checker<'_>) {
+    for (index, namespace) in checker.document().mesh.namespaces.iter().enumerate() {
+        let number = index.to_string();
+        checker.check_dns_label("a namespace", namespace, &["mesh", "namespaces", &number]);
+    }
+}
+
+/// A header that is restored at each hop has to be removed from what strangers send.
+fn edge(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    // One that could not be read was complained about already.
+    let unread = checker.project.tree.at(&["edge"]).is_some_and(|node| node.text().is_some());
+    if !mesh::adopts(document) || document.edge.gateway.is_some() || unread {
+        return;
+    }
+    let header = &document.header;
+    checker
+        .error_at_key(
+            &["edge"],
+            format!("`edge.gateway` is missing: a `{header}` header that a stranger sends would be restored at each hop"),
+        )
+        .help(format!(
+            "name the ingress gateway, as in `edge: {{gateway: {{selector: {{istio: ingressgateway}}}}}}`; or write `edge: none` if \
+             nothing comes in from outside, or only through something that removes `{header}`"
+        ));
+}
+
+/// What is said of a service whose routes are not written. Public hosts are for the weights of somebody else's.
+fn without_effect(checker: &mut Checker<'_>, name: &str, service: &Service) {
+    let shown = ["paths", "routes"].map(|key| vec!["services", name, "expose", key]);
+    let own = RENDERED.map(|key| vec!["services", name, key]);
+    for path in own.into_iter().chain(shown) {
+        let key = path.last().copied().unwrap_or_default();
+        if checker.project.tree.at(&path).is_none() {
+            continue;
+        }
+        let help = if service.subsets.is_empty() && service.routing.is_none() {
+            format!("add `subsets` to let graylane write the routes of `{name}`, or take it out")
+        } else {
+            format!("take it out, or let graylane write the routes: `routing: graylane` at `{name}`")
+        };
+        checker
+            .error_at_key(&path, format!("`{key}` has no effect: the routes of `{name}` are somebody else's"))
+            .help(help);
+    }
+}
+
+fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &Rollout) {
+    let document = checker.document();
+    let path = ["services", name, "rollout", "weights"];
+    let external = mesh::is_external(&document.mesh, service);
+    if !rollout.weights.external {
+        if rollout.route.is_some() {
+            checker
+                .error_at_key(
+                    &["services", name, "rollout", "route"],
+                    "`route` is for `weights: external` alone",
+                )
+                .help("take it out");
+        }
+        if external {
+            checker
+                .error(&path, format!("the weights of `{name}` are in routes that are somebody else's"))
+                .help("write `weights: external`: users then stay where those weights put them");
+        }
+        return;
+    }
+    if !external {
+        checker.error(&path, format!("`external` weights, but graylane writes the routes of `{name}`")).help(
+            "add `routing: external` to the service, or write the weights, as in `weights: {canary: 1}`",
+        );
+        return;
+    }
+    for key in STEERED {
+        let path = ["services", name, "rollout", key];
+        if checker.project.tree.at(&path).is_some() {
+            checker
+                .error_at_key(
+                    &path,
+                    format!("`{key}` has no effect: somebody else moves the weights of `{name}`"),
+                )
+                .help("take it out; steps and analysis are what Argo Rollouts or Flagger is told");
+        }
+    }
+    let default = document.tenants.iter().find(|(_, tenant)| tenant.as_ref().is_some_and(|one| one.default));
+    let default = default.map(|(name, _)| name.as_str()).unwrap_or_default();
+    let part = |tenant: &str| match &rollout.tenants {
+        Some(tenants) => tenants.iter().any(|one| one == tenant),
+        None => tenant == default,
+    };
+    let others: Vec<&str> =
+        document.tenants.keys().map(String::as_str).filter(|tenant| !part(tenant)).collect();
+    if !others.is_empty() {
+        checker
+            .note(
+                &["services", name, "rollout"],
+                format!(
+                    "requests of {} are drawn at random where no rule of the route is about them",
+                    super::listed(others)
+                ),
+            )
+            .help("add them to `tenants` of the rollout, or let a rule of the route match their header");
+    }
+}
+
+/// What more there is, for a file that says the least.
+fn offer(checker: &mut Checker<'_>) {
+    let document = checker.document();
+    if document.services.is_empty() {
+        checker
+            .note(
+                &["mesh"],
+                "the tenant header is restored; routes, weights and sticky users stay as they are",
+            )
+            .help("for more, list a service under `services`: docs/adopt.md");
+        return;
+    }
+    let of = |routing: Routing| {
+        let fits =
+            |service: &&Service| mesh::is_external(&document.mesh, service) == (routing == Routing::External);
+        document.services.values().filter(fits).count()
+    };
+    if of(Routing::External) > 0 {
+        checker.note(
+            &["services"],
+            format!(
+                "{} of {} services have routes that are somebody else's: nothing is rendered for them",
+                of(Routing::External),
+                document.services.len()
+            ),
+        );
+    }
+}

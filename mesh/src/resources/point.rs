@@ -1,0 +1,78 @@
+//! EnvoyFilters that keep users where the weights of somebody else put them: the route reads Envoy's random number from a
+//! header, in which the filter writes the point of the user's unit, and takes the header off.
+//!
+//! Without the header, or with one that is no number, Envoy draws as before.
+
+use std::borrow::Cow;
+
+use graylane_decide::names::POINT_HEADER;
+use serde_json::{Value as Json, json};
+
+use super::{Kind, Resource, Stage};
+use crate::adopt::weights;
+use crate::mesh::{Fields, Mesh, Service};
+
+/// Label with the service that an EnvoyFilter is about: who is in trouble deletes by it.
+pub const SERVICE: &str = "graylane.dev/service";
+
+/// The proxies that it was tried with: of Istio 1.28 (Envoy 1.36) and later.
+const PROXIES: &str = "^1[.](2[89]|[3-9][0-9])";
+
+/// One for each service in each namespace of callers, and one at the gateway.
+pub fn all(mesh: &Mesh) -> Vec<Resource> {
+    let mut all = Vec::new();
+    for (service, route) in weights::services(mesh) {
+        for namespace in mesh.namespaces() {
+            let patches = vec![patch("SIDECAR_OUTBOUND", &service.host, route)];
+            all.push(resource(mesh, service, namespace, &format!("point-{}", service.name), None, &patches));
+        }
+        let gateway = mesh.document.edge.gateway.as_ref();
+        if let Some(gateway) = gateway.filter(|_| !service.expose.hosts.is_empty()) {
+            let patches: Vec<Json> =
+                service.expose.hosts.iter().map(|host| patch("GATEWAY", host, route)).collect();
+            let name = format!("gateway-point-{}", service.name);
+            let selector = (!gateway.selector.is_empty()).then(|| json!({"labels": gateway.selector}));
+            all.push(resource(mesh, service, &gateway.namespace, &name, selector, &patches));
+        }
+    }
+    all
+}
+
+fn resource(
+    mesh: &Mesh,
+    service: &Service,
+    namespace: &str,
+    name: &str,
+    selector: Option<Json>,
+    patches: &[Json],
+) -> Resource {
+    let mut spec = Fields::new();
+    if let Some(selector) = selector {
+        spec.insert("workloadSelector".to_owned(), selector);
+    }
+    spec.insert("configPatches".to_owned(), json!(patches));
+    let spec = super::Spec::Fields(spec);
+    let mut resource = Resource::new(mesh, Kind::EnvoyFilter, Stage::Routes, namespace, name, spec);
+    resource.metadata.labels.insert(Cow::Borrowed(SERVICE), service.name.clone());
+    resource
+}
+
+/// For the routes of a host: those of one name, or all.
+fn patch(context: &str, host: &str, route: Option<&str>) -> Json {
+    let mut place = json!({"domainName": host});
+    if let Some(name) = route {
+        place["route"] = json!({"name": name});
+    }
+    json!({
+        "applyTo": "HTTP_ROUTE",
+        "match": {
+            "context": context,
+            "proxy": {"proxyVersion": PROXIES},
+            "routeConfiguration": {"vhost": place},
+        },
+        "patch": {"operation": "MERGE", "value": {
+            "request_headers_to_remove": [POINT_HEADER],
+            "route": {"weighted_clusters": {"header_name": POINT_HEADER}},
+        }},
+    })
+}
