@@ -22,6 +22,8 @@ pub struct Sanitiser {
     shapes: Vec<(Shape, bool)>,
     /// Further headers that no stranger may send.
     refused: Vec<Refused>,
+    /// First letters of the shapes' names, in their order: a header is held against those that begin as it does.
+    begins: Vec<u32>,
     /// First letters of all these names: most headers of a request begin with none of them.
     letters: u32,
 }
@@ -29,6 +31,7 @@ pub struct Sanitiser {
 #[derive(Clone, Debug)]
 struct Refused {
     name: Box<[u8]>,
+    begin: u32,
     /// Does it go even where graylane only observes?
     always: bool,
 }
@@ -73,38 +76,45 @@ impl Sanitiser {
     /// For a tenant header and the carriers that the configuration names.
     #[must_use]
     pub fn new(tenant: &str, named: &[config::Carrier]) -> Self {
-        let mut sanitiser = Self {
-            tenant: tenant.to_ascii_lowercase().into_bytes().into(),
-            shapes: Shape::every(tenant, named),
-            refused: Vec::new(),
-            letters: first_letter(OWN_PREFIX.as_bytes()) | first_letter(tenant.as_bytes()),
-        };
-        for (shape, _) in &sanitiser.shapes {
-            sanitiser.letters |= match shape {
+        let shapes = Shape::every(tenant, named);
+        let begins: Vec<u32> = shapes
+            .iter()
+            .map(|(shape, _)| match shape {
                 Shape::Tenant(name) => first_letter(name),
                 Shape::List(list) => first_letter(list.header.as_bytes()),
                 Shape::Pair(pair) => first_letter(pair.tenant.as_bytes()),
-            };
+            })
+            .collect();
+        let ours = first_letter(OWN_PREFIX.as_bytes()) | first_letter(tenant.as_bytes());
+        Self {
+            tenant: tenant.to_ascii_lowercase().into_bytes().into(),
+            letters: begins.iter().fold(ours, |letters, begin| letters | begin),
+            shapes,
+            refused: Vec::new(),
+            begins,
         }
-        sanitiser
     }
 
     /// From now on no stranger may send this header either. `always`: even where graylane only observes.
     pub fn refuse(&mut self, name: &[u8], always: bool) {
         if !name.is_empty() {
-            self.letters |= first_letter(name);
-            self.refused.push(Refused { name: name.into(), always });
+            let begin = first_letter(name);
+            self.letters |= begin;
+            self.refused.push(Refused { name: name.into(), begin, always });
         }
     }
 
     fn judge(&self, name: &[u8], scope: Scope) -> Verdict {
-        if first_letter(name) & self.letters == 0 {
+        let begin = first_letter(name);
+        if begin & self.letters == 0 {
             return Verdict::Keep;
         }
         if starts(name, OWN_PREFIX.as_bytes()) {
             return if name == SUBSET_HEADER.as_bytes() { Verdict::Subset } else { Verdict::Remove };
         }
-        for (place, (shape, _)) in self.shapes.iter().enumerate() {
+        for (place, ((shape, _), _)) in
+            self.shapes.iter().zip(&self.begins).enumerate().filter(|(_, (_, is))| **is == begin)
+        {
             match shape {
                 Shape::Tenant(tenant) if name == &**tenant => return Verdict::Tenant,
                 Shape::Tenant(tenant) if same(name, tenant) => return Verdict::Remove,
@@ -114,7 +124,7 @@ impl Sanitiser {
                 Shape::Tenant(_) | Shape::List(_) | Shape::Pair(_) => {}
             }
         }
-        let refused = self.refused.iter().find(|refused| same(name, &refused.name));
+        let refused = self.refused.iter().find(|refused| refused.begin == begin && same(name, &refused.name));
         match refused {
             Some(refused) if scope == Scope::Entering || (scope == Scope::Observed && refused.always) => {
                 Verdict::Remove
