@@ -45,6 +45,7 @@ fn variants() -> Vec<Options> {
         Options { extension: Extension::TrafficExtension, ..base.clone() },
         Options { data_plane: DataPlane::Ambient, ..base.clone() },
         Options { without_filter: true, ..base.clone() },
+        Options { native: Some("/graylane/libgraylane.so".to_owned()), ..base.clone() },
         Options { url: None, ..base },
     ]
 }
@@ -158,6 +159,56 @@ fn http(mesh: &Mesh, name: &str, options: &Options) -> Vec<Json> {
     let found =
         all.iter().find(|resource| resource.kind() == Kind::VirtualService && resource.metadata.name == name);
     found.unwrap().json().unwrap()["spec"]["http"].as_array().unwrap().clone()
+}
+
+#[test]
+fn beside_each_plugin_an_envoy_filter_replaces_it_where_a_pod_has_the_native_module() {
+    let file = "/graylane/libgraylane.so".to_owned();
+    let options = Options { url: url(), native: Some(file), ..Options::default() };
+    let (mut filters, mut with_claims) = (0, 0);
+    for (example, mesh) in examples() {
+        let all = resources(&mesh, &options);
+        for plugin in all.iter().filter(|resource| resource.kind() == Kind::WasmPlugin) {
+            let (name, namespace) = (&plugin.metadata.name, &plugin.metadata.namespace);
+            let spec = plugin.json().unwrap()["spec"].clone();
+            let role = spec["pluginName"].as_str().unwrap();
+            let of_plugin = |resource: &&Resource| {
+                resource.kind() == Kind::EnvoyFilter
+                    && resource.metadata.namespace == *namespace
+                    && resource.metadata.name.ends_with(&format!("-native-{role}"))
+            };
+            let filter = all.iter().find(of_plugin).unwrap().json().unwrap();
+            assert_eq!(filter["spec"]["workloadSelector"]["labels"]["graylane.dev/native"], "true");
+            let patches = filter["spec"]["configPatches"].as_array().unwrap();
+            assert!(patches.iter().all(|patch| patch["match"]["proxy"]["proxyVersion"].is_string()));
+            let replaced = |prefix: &str| {
+                let wanted = format!("extensions.istio.io/{prefix}/{namespace}.{name}");
+                patches.iter().any(|patch| {
+                    patch["patch"]["operation"] == "REPLACE"
+                        && patch["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"] == wanted
+                })
+            };
+            assert!(replaced("wasmplugin") && replaced("trafficextension"), "{example} {name}");
+            let added = &patches[0]["patch"]["value"]["typed_config"];
+            let text = added["filter_config"]["value"].as_str().unwrap();
+            let configuration: Json = serde_json::from_str(text).unwrap();
+            assert_eq!(configuration, spec["pluginConfig"], "{example} {name}");
+            let claims =
+                patches.iter().filter(|patch| patch["patch"]["operation"] == "INSERT_BEFORE").count();
+            assert!(claims == 0 || role == "gateway");
+            filters += 1;
+            with_claims += usize::from(claims > 0);
+        }
+        let plain = resources(&mesh, &Options { url: url(), ..Options::default() });
+        let kept: Vec<&Resource> =
+            all.iter().filter(|resource| !resource.metadata.name.contains("-native-")).collect();
+        assert_eq!(stream_of(&kept), stream_of(&plain.iter().collect::<Vec<_>>()), "{example}: nothing else");
+    }
+    assert!(filters > 10 && with_claims > 0, "{filters} {with_claims}");
+}
+
+fn stream_of(all: &[&Resource]) -> Vec<String> {
+    all.iter().map(|resource| resource.yaml().unwrap()).collect()
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod destination_rule;
 mod files;
 pub(crate) mod hosts;
 mod mesh_config;
+mod native;
 mod overlay;
 mod plugin;
 mod point;
@@ -34,6 +35,7 @@ pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
 pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_labels, host_fallbacks};
 pub use files::{Written, files};
 pub use mesh_config::mesh_config;
+pub use native::{LABEL as NATIVE_LABEL, PROXIES as NATIVE_PROXIES};
 pub use overlay::files as overlays;
 pub use telemetry::{check_merge, existing as existing_telemetries};
 pub use trace_context::mutation as trace_mutation;
@@ -156,6 +158,8 @@ pub struct Options {
     pub telemetries: Vec<manifest::Resource>,
     /// A dashboard as ConfigMap; without this, where the file has alerts.
     pub dashboards: Option<bool>,
+    /// Where pods have the native module, which then runs instead of the filter in those that are labelled so.
+    pub native: Option<String>,
     /// Only these kinds.
     pub only: Option<BTreeSet<Kind>>,
 }
@@ -351,6 +355,7 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     all.extend(destination_rule::all(mesh));
     if let Some(url) = options.url.as_ref().filter(|_| !options.without_filter) {
         all.extend(plugin::all(mesh, options, url));
+        all.extend(options.native.iter().flat_map(|file| native::all(mesh, file)));
     }
     all.extend(virtual_service::all(mesh, options.without_filter));
     if !options.without_filter {

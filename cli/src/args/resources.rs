@@ -83,6 +83,16 @@ pub struct Render {
     /// Where the filter is, if not in a registry; written as it is.
     #[arg(long, value_name = "URL")]
     pub wasm_url: Option<String>,
+    /// EnvoyFilters as well, by which pods with the label `graylane.dev/native: "true"` run the native module instead of the
+    /// filter: see docs/native.md. Where such pods have its file.
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = graylane_mesh::native::FILE
+    )]
+    pub native: Option<String>,
     /// Merge our Telemetry into those in this file or folder, or `-`: of a namespace Istio heeds one only.
     #[arg(long, value_name = "PATH")]
     pub merge_telemetry: Option<PathBuf>,

@@ -22,6 +22,9 @@ const TRAFFIC_EXTENSION_SINCE: u32 = 30;
 /// The first one whose tags of spans can be made of more than headers.
 const FORMATTED_TAGS_SINCE: u32 = 29;
 
+/// The first one whose proxy has Envoy's dynamic modules (istio/proxy #6955).
+const NATIVE_SINCE: u32 = 31;
+
 /// What the URL of an image starts with.
 const OCI: &str = "oci://";
 
@@ -44,6 +47,13 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     }
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
+    }
+    if args.native.is_some() {
+        printer.say(&format!(
+            "note: pods labelled `{}: \"true\"` run the native module, trusted code in their proxy, if that is Istio 1.31; each needs its file \
+             before it starts: docs/native.md",
+            resources::NATIVE_LABEL
+        ));
     }
     match &args.against {
         Some(path) => super::rivals::warn(path, &mesh, printer)?,
@@ -115,6 +125,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         args.dashboards != Some(Dashboards::Json) || args.out.is_some(),
         "--dashboards json writes a file: pass --out DIR as well"
     );
+    check_native(args)?;
     let mut reads = None;
     let url = match (&args.image, &args.wasm_url) {
         // Istio takes a reference without `oci://`, too, but not one whose registry has a port.
@@ -148,6 +159,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         url,
         reads,
         without_filter: args.without_filter,
+        native: args.native.clone(),
         dashboards: args.dashboards.map(|dashboards| dashboards == Dashboards::Configmap),
         header_tags: args.istio < FORMATTED_TAGS_SINCE,
         telemetries: args
@@ -158,6 +170,30 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
             .concat(),
         only,
     })
+}
+
+/// What `--native` goes together with.
+fn check_native(args: &Render) -> Result<()> {
+    let Some(file) = &args.native else { return Ok(()) };
+    ensure!(
+        args.istio >= NATIVE_SINCE,
+        "Istio's proxy has native modules from 1.{NATIVE_SINCE} on, and --istio says 1.{}: leave out --native",
+        args.istio
+    );
+    ensure!(
+        args.data_plane == args::DataPlane::Sidecar,
+        "EnvoyFilters do not reach waypoints: leave out --native, or --data-plane ambient"
+    );
+    ensure!(
+        args.format == args::Output::Yaml,
+        "a chart's values cannot change an EnvoyFilter: leave out --native, or --format helm"
+    );
+    ensure!(
+        (args.image.is_some() || args.wasm_url.is_some()) && !args.without_filter,
+        "the native module takes the place of a plugin: pass --image REF@sha256:… or --wasm-url URL as well"
+    );
+    ensure!(file.starts_with('/'), "--native: `{file}` is not an absolute path");
+    Ok(())
 }
 
 /// The Telemetries that exist.

@@ -81,16 +81,15 @@ struct VmConfig {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Variable {
-    name: &'static str,
-    value: String,
+pub struct Variable {
+    pub name: &'static str,
+    pub value: String,
 }
 
 /// All of them.
 pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
     let mut all = Vec::new();
-    let namespaces = mesh.namespaces();
-    for namespace in namespaces {
+    for namespace in mesh.namespaces() {
         match options.data_plane {
             DataPlane::Sidecar => {
                 for role in [Role::Inbound, Role::Outbound] {
@@ -152,7 +151,7 @@ fn place(role: Role, selector: Option<Selector>, target_refs: Vec<TargetRef>) ->
 }
 
 /// What a gateway has to know without a plan: it travels outside of the configuration.
-fn without_plan(mesh: &Mesh) -> Vec<Variable> {
+pub fn without_plan(mesh: &Mesh) -> Vec<Variable> {
     let mut variables = vec![Variable { name: names::HEADER_ENV, value: mesh.header.clone() }];
     let removed = lower::removed_at_the_edge(mesh);
     if !removed.is_empty() {

@@ -50,5 +50,6 @@ pub use network::require_own_network;
 pub use process::Process;
 pub use proxy::{Endpoint, Plugin, Proxy};
 pub use registry::Registry;
+pub use sidecar::VERSION_LABEL;
 pub use tools::Tools;
 pub use wait::{Look, until};

@@ -29,11 +29,14 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
     Ok(Proxy::new(&pod.name, admin, client, Running::Envoy(envoy)))
 }
 
+/// Label that says which version of Istio a pod's proxy claims to be of.
+pub const VERSION_LABEL: &str = "graylane.test/istio-version";
+
 /// What Istio's agent says about its pod.
 fn node(namespace: &str, pod: &Pod, address: Ipv4Addr) -> Json {
     let kind = if pod.kind == Kind::Gateway { "router" } else { "sidecar" };
     let name = &pod.name;
-    json!({
+    let mut node = json!({
         "id": format!("{kind}~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"),
         "cluster": format!("{name}.{namespace}"),
         "metadata": {
@@ -46,7 +49,11 @@ fn node(namespace: &str, pod: &Pod, address: Ipv4Addr) -> Json {
             // EnvoyFilters for proxies of some versions pass over one that says none.
             "ISTIO_VERSION": "1.32.0",
         },
-    })
+    });
+    if let Some(version) = pod.labels.get(VERSION_LABEL) {
+        node["metadata"]["ISTIO_VERSION"] = json!(version);
+    }
+    node
 }
 
 fn bootstrap(node: &Json, discovery: SocketAddr) -> Json {

@@ -5,6 +5,7 @@ mod examples;
 mod fallback;
 mod header_only;
 mod image;
+mod native;
 mod outside;
 mod restore;
 mod sticky;
@@ -36,6 +37,7 @@ pub fn all() -> Result<Vec<Scenario>> {
         }),
         Scenario::new("header-only", |plane| header_only::run(plane).boxed_local()),
         Scenario::new("image", |plane| image::run(plane).boxed_local()),
+        Scenario::new("native", |plane| native::run(plane).boxed_local()),
         Scenario::new("fallback", |plane| fallback::run(plane).boxed_local()),
         Scenario::new("telemetry", |plane| telemetry::run(plane).boxed_local()),
         Scenario::new("weights", |plane| weights::run(plane).boxed_local()),

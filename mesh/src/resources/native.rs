@@ -1,0 +1,120 @@
+//! EnvoyFilters that put the native module in the place of the filter in WebAssembly, plugin by plugin.
+//!
+//! Each replaces the filter that Istio made of a plugin, so that there is always exactly one of the two, in one place of the
+//! chain: where the selector, the proxy's version or the plugin's name do not fit, the plugin stays. istiod patches what it
+//! has built (`patchHTTPFilters` in istio/pilot/pkg/networking/core/envoyfilter/listener_patch.go), so it does not matter
+//! which of the two objects it learns of first. The module's configuration is discovered by itself (ECDS), as a plugin's
+//! is: a change of it ends no call.
+
+use graylane_decide::Role;
+use serde_json::{Value as Json, json};
+
+use super::{Kind, Resource, Stage};
+use crate::lower;
+use crate::mesh::{Fields, Mesh};
+use crate::native;
+
+/// Label of pods that have the module's file.
+pub const LABEL: &str = "graylane.dev/native";
+
+/// Versions of proxies that the module was tried in: Istio 1.31 has Envoy 1.39, whose ABI the module is written for. A
+/// newer proxy keeps the plugin.
+pub const PROXIES: &str = r"^1\.31[.-].*";
+
+/// What istiod puts before `<namespace>.<name>` of a plugin to name its filter: since Istio 1.30 one name for both kinds of
+/// plugins, before another (`pilot/pkg/model/extensions.go`).
+const PREFIXES: [&str; 2] = ["extensions.istio.io/trafficextension/", "extensions.istio.io/wasmplugin/"];
+
+const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
+
+/// One beside each plugin.
+pub fn all(mesh: &Mesh, file: &str) -> Vec<Resource> {
+    let mut all = Vec::new();
+    for namespace in mesh.namespaces() {
+        all.extend([Role::Inbound, Role::Outbound].map(|role| {
+            let labels = Fields::from_iter([label()]);
+            resource(mesh, file, role, namespace, labels)
+        }));
+    }
+    if let Some(gateway) = &mesh.document.edge.gateway {
+        let own = gateway.selector.iter().map(|(name, value)| (name.clone(), json!(value)));
+        let labels = own.chain([label()]).collect();
+        all.push(resource(mesh, file, Role::Gateway, &gateway.namespace, labels));
+    }
+    all
+}
+
+fn label() -> (String, Json) {
+    (LABEL.to_owned(), json!("true"))
+}
+
+fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: Fields) -> Resource {
+    let is_gateway = role == Role::Gateway;
+    let name = format!("{namespace}.{}", super::resource_name(mesh, role.name()));
+    let own = format!("graylane.native/{name}");
+    // Never fails: all of it is text, numbers, lists and maps.
+    let text = serde_json::to_string(&lower::config(mesh, role)).unwrap_or_default();
+    // A condition or a sticky key of that name.
+    let reads_claims = is_gateway && text.contains(r#""claim":"#);
+    let mut patches = vec![configuration(mesh, file, role, (&name, &own), &text)];
+    for prefix in PREFIXES {
+        let plugin = format!("{prefix}{name}");
+        if reads_claims {
+            let claims = json!({"name": format!("{own}.claims"), "typed_config": native::claims()});
+            patches.push(patch(role, &plugin, "INSERT_BEFORE", claims));
+        }
+        patches.push(patch(role, &plugin, "REPLACE", discovered(&own)));
+    }
+    let spec = Fields::from_iter([
+        ("workloadSelector".to_owned(), json!({"labels": labels})),
+        ("configPatches".to_owned(), json!(patches)),
+    ]);
+    let stage = if is_gateway { Stage::Gateway } else { Stage::Plugins };
+    let name = format!("native-{}", role.name());
+    Resource::new(mesh, Kind::EnvoyFilter, stage, namespace, &name, super::Spec::Fields(spec))
+}
+
+/// The module's configuration, under a name by which a filter asks for it.
+fn configuration(mesh: &Mesh, file: &str, role: Role, (plugin, own): (&str, &str), text: &str) -> Json {
+    let environment = if role == Role::Gateway { super::plugin::without_plan(mesh) } else { Vec::new() };
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|variable| (variable.name, variable.value.as_str())).collect();
+    let filter = native::filter(file, &format!("{}/{plugin}", role.name()), &environment, text);
+    json!({
+        "applyTo": "EXTENSION_CONFIG",
+        "match": {"context": context(role), "proxy": {"proxyVersion": PROXIES}},
+        "patch": {"operation": "ADD", "value": {"name": own, "typed_config": filter}},
+    })
+}
+
+/// A filter whose configuration istiod hands over by its name; until it has come no request passes, as with a plugin.
+fn discovered(own: &str) -> Json {
+    json!({
+        "name": own,
+        "config_discovery": {
+            "config_source": {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"},
+            "type_urls": [native::FILTER],
+        },
+    })
+}
+
+fn context(role: Role) -> &'static str {
+    match role {
+        Role::Inbound => "SIDECAR_INBOUND",
+        Role::Outbound | Role::Waypoint => "SIDECAR_OUTBOUND",
+        Role::Gateway => "GATEWAY",
+    }
+}
+
+fn patch(role: Role, plugin: &str, operation: &str, value: Json) -> Json {
+    let filter = json!({"name": CONNECTION_MANAGER, "subFilter": {"name": plugin}});
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": {
+            "context": context(role),
+            "proxy": {"proxyVersion": PROXIES},
+            "listener": {"filterChain": {"filter": filter}},
+        },
+        "patch": {"operation": operation, "value": value},
+    })
+}

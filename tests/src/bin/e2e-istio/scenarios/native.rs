@@ -1,0 +1,136 @@
+//! The native module in the place of the filter: in pods that have its label and a proxy that it was tried in, and in no
+//! others; over and back under load, and never both or neither in one chain.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use graylane::lower;
+use graylane_mesh::native::FILTER;
+use graylane_mesh::resources::NATIVE_LABEL;
+use graylane_tests::host::native_path;
+use graylane_tests::istio::{ControlPlane, Look, Mesh, Pod, Proxy, VERSION_LABEL, until};
+use serde_json::Value as Json;
+use tokio::time::sleep;
+
+use super::examples::has_filter;
+use crate::compare::ensure_who;
+use crate::example::{CALLER, CALLER_HOST, CALLER_PORT, Example};
+
+/// A pod with the label and a proxy that the module was tried in; one with the label and a newer proxy.
+const PODS: [(&str, &str); 2] = [("caller-native", "1.31.0"), ("caller-newer", "1.32.0")];
+/// How often the mesh goes over and back.
+const TURNS: usize = 2;
+/// How long a proxy may take.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Between two requests of the load.
+const PACE: Duration = Duration::from_millis(10);
+
+/// Runs it.
+pub async fn run(plane: &ControlPlane) -> Result<()> {
+    let example = Example::load("bank")?;
+    let mut mesh = example.create(plane, Pod::sidecar(CALLER)).await?;
+    for (name, version) in PODS {
+        let labels = [("app", CALLER), (NATIVE_LABEL, "true"), (VERSION_LABEL, version)];
+        mesh.add(example.namespace(), Pod::sidecar(name).labels(&labels)).await?;
+    }
+    let file = format!("--native={}", native_path().display());
+    let both = example.render_with_filter(&[&file]).await?;
+    let filters = example.render_with_filter(&[&file, "--only", "EnvoyFilter"]).await?;
+    // The EnvoyFilters first: which object istiod learns of first makes no difference.
+    plane.apply(&filters).await?;
+    plane.apply(&both).await?;
+    has_filter(&example, &mesh).await?;
+    let (native, newer) = (mesh.proxy(PODS[0].0), mesh.proxy(PODS[1].0));
+    runs(native, true).await?;
+    runs(newer, false).await?;
+    runs(mesh.proxy(CALLER), false).await?;
+    let revision = u64::from_str_radix(&lower::revision(&example.meaning), 16)?;
+    let shown = native.stats(r"^graylane\.config_revision").await?;
+    ensure!(shown.len() == 2 && shown.values().all(|shown| *shown == revision), "{revision}: {shown:?}");
+    restored(&mesh).await?;
+
+    let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let load = async {
+        while !stop.load(Ordering::Relaxed) {
+            let answer = mesh.pod(PODS[0].0).call("api:8080").header("tenant", "gray-v1").send().await?;
+            ensure_who(&answer, "api-v2", "while the mesh goes over and back")?;
+            sent.fetch_add(1, Ordering::Relaxed);
+            sleep(PACE).await;
+        }
+        anyhow::Ok(())
+    };
+    let turns = async {
+        for _ in 0..TURNS {
+            plane.delete(&filters).await?;
+            runs(native, false).await?;
+            plane.apply(&filters).await?;
+            runs(native, true).await?;
+        }
+        stop.store(true, Ordering::Relaxed);
+        anyhow::Ok(())
+    };
+    tokio::try_join!(load, turns)?;
+    ensure!(sent.load(Ordering::Relaxed) > 100, "{sent:?} requests are no load");
+    ensure!(native.rejections().await? == 0, "{}", native.log_end());
+    restored(&mesh).await
+}
+
+/// Waits until each chain of HTTP filters that has one of ours has exactly one, and it is this one.
+async fn runs(proxy: &Proxy, native: bool) -> Result<()> {
+    let what = format!("{} runs the {} alone", proxy.pod(), if native { "native module" } else { "filter" });
+    until(&what, LIMIT, async || {
+        let chains = chains(&proxy.get_json("/config_dump?include_eds=false").await?);
+        let ours = |chain: &Vec<bool>| !chain.is_empty();
+        let all_right = chains.iter().filter(|chain| ours(chain)).all(|chain| *chain == [native]);
+        let enough = chains.iter().filter(|chain| ours(chain)).count() >= 2;
+        Ok(Look::whether(all_right && enough, || format!("{chains:?}\n{}", proxy.log_end())))
+    })
+    .await?;
+    proxy.settle().await
+}
+
+/// Of each chain of HTTP filters those that are ours: is it the native one?
+fn chains(dump: &Json) -> Vec<Vec<bool>> {
+    let mut chains = Vec::new();
+    collect(dump, &mut chains);
+    chains
+}
+
+fn collect(json: &Json, chains: &mut Vec<Vec<bool>>) {
+    match json {
+        Json::Object(fields) => {
+            if let Some(filters) = fields.get("http_filters").and_then(Json::as_array) {
+                let names = filters.iter().filter_map(|filter| Some((filter, filter["name"].as_str()?)));
+                let ours = names.filter(|(_, name)| name.contains(".bank-"));
+                chains.push(ours.map(|(filter, _)| filter.to_string().contains(FILTER)).collect());
+            }
+            // Listeners that are on their way out are not asked any more.
+            fields
+                .iter()
+                .filter(|(name, _)| *name != "draining_state")
+                .for_each(|(_, one)| collect(one, chains));
+        }
+        Json::Array(list) => list.iter().for_each(|one| collect(one, chains)),
+        _ => {}
+    }
+}
+
+/// What an application loses comes back, in the native pod as in others, and is counted as such.
+async fn restored(mesh: &Mesh<'_>) -> Result<()> {
+    let pod = mesh.pod(PODS[0].0);
+    let native = mesh.proxy(PODS[0].0);
+    for number in 0..10 {
+        let id = format!("c7a9f8c0-1b1e-4d3c-9f7b-{number:012x}");
+        let request = pod.receive(CALLER_PORT, CALLER_HOST).then("api:8080", &["x-request-id"]);
+        let answer = request.header("tenant", "gray-v1").header("x-request-id", &id).send().await?;
+        ensure_who(&answer, "api-v2", "the lost header is restored")?;
+        ensure!(answer.seen("tenant") == Some("gray-v1"), "{answer:?}");
+    }
+    until("what was restored is counted", LIMIT, async || {
+        let counted = native.stats(r"^graylane\.requests_total.*source\.memory").await?;
+        Ok(Look::whether(counted.values().sum::<u64>() >= 10, || format!("{counted:?}")))
+    })
+    .await
+    .context("told once a second")
+}
