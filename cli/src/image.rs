@@ -8,6 +8,7 @@
 //! | `module` | the module itself: what it is, and whether Envoy can run it |
 //! | `layer` | the tar, byte for byte |
 //! | `layout` | an image in a folder (OCI image layout) |
+//! | `native` | the native module as an image of its own |
 //! | `registry` | an image in a registry |
 //! | `pull` | what a registry answers, read with a bound |
 //! | `credentials` | what Docker and Podman know about a registry |
@@ -16,6 +17,7 @@ mod credentials;
 mod layer;
 mod layout;
 mod module;
+pub mod native;
 mod pull;
 mod registry;
 

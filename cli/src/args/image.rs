@@ -12,6 +12,9 @@ pub struct Package {
     /// Another module than the one in this program.
     #[arg(long, value_name = "FILE")]
     pub wasm: Option<PathBuf>,
+    /// The native module instead (`make native`), once for each architecture: docs/native.md.
+    #[arg(long, value_name = "FILE", conflicts_with = "wasm")]
+    pub native: Vec<PathBuf>,
     /// The folder to write.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -1,6 +1,6 @@
 //! `graylane package`, `push` and `inspect`: the filter as an image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -26,6 +26,17 @@ fn packed(file: Option<&Path>) -> Result<Image> {
 
 /// Writes an OCI image layout.
 pub fn package(args: &Package, printer: Printer) -> Result<Outcome> {
+    if !args.native.is_empty() {
+        let read = |path: &PathBuf| {
+            let module = files::bytes(path)?;
+            image::native::architecture(&module).with_context(|| format!("`{}`", path.display()))?;
+            anyhow::Ok(module)
+        };
+        let modules = args.native.iter().map(read).collect::<Result<Vec<_>>>()?;
+        printer.data(&format!("{}\n", image::native::write(&modules, &args.out, TAG)?))?;
+        printer.say(&format!("packed into {}, {} architectures", args.out.display(), modules.len()));
+        return Ok(Outcome::Ok);
+    }
     let image = packed(args.wasm.as_deref())?;
     image::write(&image, &args.out, TAG)?;
     printer.data(&format!("{}\n", image.digest()))?;

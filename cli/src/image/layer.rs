@@ -15,8 +15,13 @@ const MAX: u64 = 64 << 20;
 
 /// Packs a module: the gzipped tar, and the digest of the tar.
 pub fn pack(module: &[u8]) -> Result<(Vec<u8>, String)> {
+    pack_as(NAME, module)
+}
+
+/// Packs a file under this name.
+pub fn pack_as(name: &str, module: &[u8]) -> Result<(Vec<u8>, String)> {
     let mut header = tar::Header::new_ustar();
-    header.set_path(NAME)?;
+    header.set_path(name)?;
     header.set_size(module.len() as u64);
     header.set_mode(0o644);
     header.set_mtime(0);

@@ -21,17 +21,22 @@ fn blob(folder: &Path, digest: &str) -> std::path::PathBuf {
 /// # Errors
 /// When the folder cannot be written.
 pub fn write(image: &Image, folder: &Path, tag: &str) -> Result<()> {
+    let mut descriptor = Descriptor::of(MANIFEST, &image.manifest);
+    descriptor.annotations =
+        BTreeMap::from([("org.opencontainers.image.ref.name".to_owned(), tag.to_owned())]);
+    put(folder, &[&image.config, &image.layer, &image.manifest], &descriptor)
+}
+
+/// Writes blobs, and what refers to them.
+pub(super) fn put(folder: &Path, all: &[&[u8]], descriptor: &Descriptor) -> Result<()> {
     let put = |path: &Path, bytes: &[u8]| {
         std::fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
     };
     let blobs = folder.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).with_context(|| format!("cannot make folder `{}`", blobs.display()))?;
-    for bytes in [&image.config, &image.layer, &image.manifest] {
+    for bytes in all {
         put(&blob(folder, &digest(bytes)), bytes)?;
     }
-    let mut descriptor = Descriptor::of(MANIFEST, &image.manifest);
-    descriptor.annotations =
-        BTreeMap::from([("org.opencontainers.image.ref.name".to_owned(), tag.to_owned())]);
     let index = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
