@@ -38,6 +38,12 @@ pub type Decisions = BTreeMap<Decision, f64>;
 pub async fn of_prometheus(prometheus: &Prometheus, mesh: &Mesh, window: &str) -> Result<Decisions> {
     let samples = prometheus.query(&Queries::of(mesh).decisions(window)).await?;
     if samples.is_empty() {
+        if !prometheus.query(&format!("count(envoy_{REQUESTS})")).await?.is_empty() {
+            bail!(
+                "Prometheus knows `envoy_{REQUESTS}` of the native module, and no `{REQUESTS}`: let it take `envoy_` off when it \
+                 scrapes, as docs/native.md says under \"What differs\""
+            );
+        }
         let mangled = prometheus.query(&format!(r#"count({{__name__=~".+{REQUESTS}"}})"#)).await?;
         let any = prometheus.query(&format!("count({REQUESTS})")).await?;
         bail!(
@@ -82,6 +88,8 @@ fn decision(sample: &Sample) -> Decision {
 pub fn of_envoy(namespace: &str, workload: &str, stats: &str) -> Decisions {
     let mut decisions = Decisions::new();
     for line in stats.lines() {
+        // The native module's begin with Envoy's own prefix.
+        let line = line.strip_prefix("envoy_").unwrap_or(line);
         let Some(rest) = line.strip_prefix(REQUESTS).and_then(|rest| rest.strip_prefix('{')) else {
             continue;
         };
