@@ -84,14 +84,14 @@ e2e-kind: programs app envoy ## The bank in a kind cluster of its own, under loa
 e2e-kind-all: ## All scenarios in a kind cluster
 	@$(MAKE) --no-print-directory e2e-kind ONLY=--all
 
-bench: build envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed
+bench: build native envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed
 	@# REALTIME=1: with real-time priority, so that neighbours do not take turns with what is measured. They will notice.
 	@$(if $(REALTIME),chrt -r 1) target/release/graylane-bench $(if $(CHECK),--check)
 
 bench-native: ## The core alone, natively: decision, baggage, memory, load
 	@cargo bench --quiet --package graylane-bench
 
-e2e-bench: build envoy bench-modules ## The bench once through, in seconds, so that it does not rot; writes nothing
+e2e-bench: build native envoy bench-modules ## The bench once through, in seconds, so that it does not rot; writes nothing
 	@target/release/graylane-bench --smoke >/dev/null
 
 bench-modules: toolchain

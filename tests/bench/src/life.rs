@@ -36,7 +36,9 @@ pub struct Start {
 pub fn starts(shop: &Workshop, effort: &Effort) -> Result<Vec<Start>> {
     let mut starts = Vec::new();
     for workers in [1, 2, 4] {
-        for variant in [Variant::Nothing, Variant::Noop, Variant::LuaMetadata, Variant::Graylane] {
+        for variant in
+            [Variant::Nothing, Variant::Noop, Variant::LuaMetadata, Variant::Graylane, Variant::Native]
+        {
             let (mut rss, mut ready) = (Vec::new(), Vec::new());
             for _ in 0..effort.starts {
                 let stage = shop.start(&sidecar(variant, Setup::Plain), workers)?;
@@ -78,6 +80,8 @@ fn initialization(shop: &Workshop, stage: &Stage) -> Result<f64> {
 /// Loading a configuration of so many services.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
+    /// By which module.
+    pub variant: Variant,
     /// How many services.
     pub services: u32,
     /// Size of the configuration, KiB.
@@ -93,23 +97,25 @@ pub struct Load {
 /// # Errors
 /// When Envoy does not start.
 pub fn loads(shop: &Workshop, effort: &Effort) -> Result<Vec<Load>> {
-    let measure = |services: u32| -> Result<(f64, f64)> {
+    let measure = |variant: Variant, services: u32| -> Result<(f64, f64)> {
         let setup = Setup::Services(services);
         let (mut cpu, mut rss) = (Vec::new(), Vec::new());
         for _ in 0..effort.starts {
-            let stage = shop.start(&[(Variant::Graylane, setup, Role::Outbound.name())].into(), 1)?;
+            let stage = shop.start(&[(variant, setup, Role::Outbound.name())].into(), 1)?;
             cpu.push(stage.worker.cpu()? as f64 / 1e6);
             rss.push(machine::rss(stage.envoy.pid())?);
         }
         Ok((minimum(&cpu), minimum(&rss)))
     };
-    let (base_cpu, base_rss) = measure(1)?;
     let mut loads = Vec::new();
-    for services in [100, 1000, 5000] {
-        let (cpu, rss) = measure(services)?;
-        let size =
-            serde_json::to_string(&Setup::Services(services).config(Role::Outbound)?)?.len() as f64 / 1024.0;
-        loads.push(Load { services, size, cpu: cpu - base_cpu, rss: rss - base_rss });
+    for variant in [Variant::Native, Variant::Graylane] {
+        let (base_cpu, base_rss) = measure(variant, 1)?;
+        for services in [100, 1000, 5000] {
+            let (cpu, rss) = measure(variant, services)?;
+            let config = Setup::Services(services).config(Role::Outbound)?;
+            let size = serde_json::to_string(&config)?.len() as f64 / 1024.0;
+            loads.push(Load { variant, services, size, cpu: cpu - base_cpu, rss: rss - base_rss });
+        }
     }
     Ok(loads)
 }

@@ -78,11 +78,12 @@ fn main() -> Result<()> {
     let built = root.join("target/wasm32-wasip1/wasm");
     let modules = Modules {
         graylane: root.join("dist/graylane.wasm"),
+        native: root.join("dist/libgraylane.so"),
         noop: built.join("graylane_bench_noop.wasm"),
         naive: built.join("graylane_bench_naive.wasm"),
         other: arguments.other,
     };
-    for module in [&modules.graylane, &modules.noop, &modules.naive] {
+    for module in [&modules.graylane, &modules.native, &modules.noop, &modules.naive] {
         ensure!(module.is_file(), "{} is not there: run `make bench`", module.display());
     }
     let effort = if arguments.smoke {

@@ -67,7 +67,10 @@ pub fn variants(shop: &Workshop) -> impl Iterator<Item = Variant> {
 }
 
 fn with_body(variant: Variant) -> bool {
-    matches!(variant, Variant::Nothing | Variant::Noop | Variant::Graylane | Variant::LuaMetadata)
+    matches!(
+        variant,
+        Variant::Nothing | Variant::Noop | Variant::Graylane | Variant::LuaMetadata | Variant::Native
+    )
 }
 
 fn pairs(shop: &Workshop) -> Vec<(Scenario, Variant)> {

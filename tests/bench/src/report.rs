@@ -32,9 +32,9 @@ pub struct Measured {
 }
 
 impl Measured {
-    fn ratio(&self, title: &'static str, to: Variant) -> Option<f64> {
+    fn ratio(&self, title: &'static str, of: Variant, to: Variant) -> Option<f64> {
         let overhead = |variant| overhead(&self.rounds, title, variant, minimum);
-        Some(overhead(Variant::Graylane)? / overhead(to)?)
+        Some(overhead(of)? / overhead(to)?)
     }
 }
 
@@ -67,11 +67,12 @@ fn targets(measured: &Measured) -> Vec<Target> {
     for (title, noop, lua, naive) in RATIOS {
         let limits = [(Variant::Noop, noop), (Variant::LuaMetadata, lua), (Variant::Naive, Some(naive))];
         for (variant, limit) in limits {
-            if let (Some(limit), Some(is)) = (limit, measured.ratio(title, variant)) {
+            if let (Some(limit), Some(is)) = (limit, measured.ratio(title, Variant::Graylane, variant)) {
                 targets.push(Target { what: format!("{title}: × {}", variant.name()), limit, is, unit: "" });
             }
         }
     }
+    targets.extend(native_targets(measured));
     let of = |title| cell(&measured.rounds, title, Variant::Graylane, minimum).unwrap_or(f64::NAN);
     let more = (of(MANY) / of(FEW) - 1.0) * 100.0;
     let what = "a request with 5,000 services more than with 10".to_owned();
@@ -82,6 +83,42 @@ fn targets(measured: &Measured) -> Vec<Target> {
     }
     let what = format!("memory after {} million unique ids, growth", measured.effort.ids);
     targets.push(Target { what, limit: 8.0, is: measured.ids.growth(), unit: " MiB" });
+    targets
+}
+
+/// Of the native module: against Lua, and against a filter on the SDK that does nothing.
+fn native_targets(measured: &Measured) -> Vec<Target> {
+    const RATIOS: [(&str, f64, f64); 4] = [
+        (INBOUND_DEFAULT, 1.0, 0.45),
+        (OUTBOUND_RIGHT, 1.0, 0.45),
+        (INBOUND_GRAY, 1.2, 0.5),
+        (OUTBOUND_STICKY, 1.0, 0.45),
+    ];
+    let mut targets = Vec::new();
+    for (title, noop, lua) in RATIOS {
+        for (variant, limit) in [(Variant::Noop, noop), (Variant::LuaMetadata, lua)] {
+            if let Some(is) = measured.ratio(title, Variant::Native, variant) {
+                let what = format!("{title}, native: × {}", variant.name());
+                targets.push(Target { what, limit, is, unit: "" });
+            }
+        }
+    }
+    let rss = |variant| {
+        measured
+            .starts
+            .iter()
+            .find(|start| start.variant == variant && start.workers == 4)
+            .map(|start| start.rss)
+    };
+    if let (Some(native), Some(nothing)) = (rss(Variant::Native), rss(Variant::Nothing)) {
+        let what = "memory of the native module with 4 workers".to_owned();
+        targets.push(Target { what, limit: 1.5, is: native - nothing, unit: " MiB" });
+    }
+    let loads = measured.loads.iter().filter(|load| load.variant == Variant::Native);
+    if let Some(load) = loads.max_by_key(|load| load.services) {
+        let what = "5,000 services loaded natively, of a worker's time".to_owned();
+        targets.push(Target { what, limit: 0.5, is: load.cpu, unit: " ms" });
+    }
     targets
 }
 
@@ -196,12 +233,14 @@ pub fn tables(measured: &Measured) -> String {
     );
     head(
         &mut text,
-        ["services", "configuration, KiB", "CPU time of a worker, ms", "RSS, MiB"].map(str::to_owned),
+        ["module", "services", "configuration, KiB", "CPU time of a worker, ms", "RSS, MiB"]
+            .map(str::to_owned),
     );
     for load in &measured.loads {
         row(
             &mut text,
             [
+                load.variant.name().to_owned(),
                 load.services.to_string(),
                 format!("{:.0}", load.size),
                 format!("{:.1}", load.cpu),
@@ -240,12 +279,12 @@ pub fn write(root: &Path, measured: &Measured, tables: &str) -> Result<()> {
 fn figures(measured: &Measured) -> String {
     let above = |title, variant| overhead(&measured.rounds, title, variant, minimum).unwrap_or(f64::NAN);
     let line = |what: &str, title, wherefore: &str| {
-        let [ours, noop, lua] =
-            [Variant::Graylane, Variant::Noop, Variant::LuaMetadata].map(|variant| above(title, variant));
+        let variants = [Variant::Graylane, Variant::Native, Variant::Noop, Variant::LuaMetadata];
+        let [ours, native, noop, lua] = variants.map(|variant| above(title, variant));
         let lua = if lua.is_nan() { "cannot".to_owned() } else { format!("{lua:.1}") };
-        format!("| {what}{wherefore} | **{ours:.1}** | {noop:.1} | {lua} |\n")
+        format!("| {what}{wherefore} | **{ours:.1}** | **{native:.1}** | {noop:.1} | {lua} |\n")
     };
-    let mut text = "| µs of CPU time a request, above no filter | graylane | a filter on the Rust SDK that does nothing | Lua |\n|-|-|-|-|\n".to_owned();
+    let mut text = "| µs of CPU time a request, above no filter | graylane | native | a filter on the Rust SDK that does nothing | Lua |\n|-|-|-|-|-|\n".to_owned();
     text += &line("a request that is right already", OUTBOUND_RIGHT, "");
     text += &line("a live user's version chosen", OUTBOUND_STICKY, "");
     text += &line("a lost header restored", OUTBOUND_LOST, "");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use graylane::envoy::config;
 use graylane_decide::Role;
+use graylane_mesh::native;
 use serde_json::{Value as Json, json};
 
 use crate::scenario::{Scenario, Setup};
@@ -22,7 +23,9 @@ pub enum Variant {
     Naive,
     /// This project.
     Graylane,
-    /// The same without filter state: metrics and headers only.
+    /// The same core as a native module.
+    Native,
+    /// The filter without filter state: metrics and headers only.
     Stateless,
     /// Another build of it, to compare with.
     Other,
@@ -34,7 +37,7 @@ pub enum Variant {
 
 impl Variant {
     /// In the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Nothing,
         Self::HeaderMutation,
         Self::Noop,
@@ -44,6 +47,7 @@ impl Variant {
         Self::Other,
         Self::Stateless,
         Self::Graylane,
+        Self::Native,
     ];
 
     /// Head of its column.
@@ -54,6 +58,7 @@ impl Variant {
             Self::Noop => "SDK no-op",
             Self::Naive => "SDK naive",
             Self::Graylane => "graylane",
+            Self::Native => "graylane, native",
             Self::Stateless => "graylane, no filter state",
             Self::Other => "other build",
             Self::Lua => "Lua",
@@ -65,7 +70,8 @@ impl Variant {
     pub fn can(self, scenario: &Scenario) -> bool {
         let is_lua = matches!(self, Self::Lua | Self::LuaMetadata);
         let counts_services = matches!(scenario.setup, Setup::Services(_));
-        (scenario.lua || !is_lua) && (!counts_services || matches!(self, Self::Nothing | Self::Graylane))
+        (scenario.lua || !is_lua)
+            && (!counts_services || matches!(self, Self::Nothing | Self::Graylane | Self::Native))
     }
 }
 
@@ -74,6 +80,8 @@ impl Variant {
 pub struct Modules {
     /// `dist/graylane.wasm`.
     pub graylane: PathBuf,
+    /// `dist/libgraylane.so`.
+    pub native: PathBuf,
     /// Of `tests/bench/noop`.
     pub noop: PathBuf,
     /// Of `tests/bench/naive`.
@@ -111,6 +119,11 @@ pub fn filters(variant: Variant, role: Role, setup: Setup, modules: &Modules) ->
             // Shared data of its own: the millions of keys that it leaves there are not to slow the others down.
             filter["config"]["vm_config"]["vm_id"] = json!("naive");
             filter
+        }
+        Variant::Native => {
+            let text = serde_json::to_string(&setup.config(role)?)?;
+            let name = format!("{}/{}", role.name(), setup.name());
+            native::filter(&modules.native.display().to_string(), &name, &[], &text)
         }
         Variant::Graylane | Variant::Stateless => graylane(&modules.graylane)?,
         Variant::Other => graylane(modules.other.as_deref().unwrap_or(&modules.graylane))?,
