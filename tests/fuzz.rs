@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use graylane_decide::{Plan, Role};
-use graylane_tests::case::Suite;
 use graylane_native::abi::Attribute;
 use graylane_native::node;
 use graylane_serve::in_memory::{InMemory, Pod};
+use graylane_tests::case::Suite;
 use graylane_tests::fuzz::{configuration, edge, gateway, headers, memory, parts, plan, sidecar};
 use graylane_tests::mock::{self, Plugin};
 use serde_json::json;
