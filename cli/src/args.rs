@@ -12,10 +12,10 @@ use graylane_decide::Role;
 
 pub use image::{Inspect, Package, Push};
 pub use remote::{Asked, RegistryTimes};
-pub use resources::{Dashboards, DataPlane, Diff, Extension, Import, Init, Output, Render};
+pub use resources::{Dashboards, DataPlane, Diff, Extension, Import, Init, Off, Output, Render};
 pub use rollout::{Explain, Ramp, RampEdit, RampPromote, RampRun, RampSet, RampStatus, Simulate, Status};
 
-/// Gray and live users on their own versions, through Istio.
+/// Keeps internal and live users on the right version of every service in an Istio mesh.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, about, max_term_width = 110)]
 pub struct Cli {
@@ -27,36 +27,38 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print a first graylane file, made of Services and Deployments that exist.
+    /// Print a first graylane file, made from existing Services and Deployments.
     Init(Init),
-    /// Say everything that is wrong with a file, and what to write instead.
+    /// Check a file: print every mistake, its place, and what to write instead.
     Check(Check),
     /// Print all files as one, with the place that each value came from.
     Config(Config),
     /// Print the configuration that the filter gets.
     PluginConfig(PluginConfig),
-    /// Say where one request goes, hop by hop, and why.
+    /// Show where one request goes, hop by hop, and why.
     Explain(Explain),
-    /// Say which users move when weights change.
+    /// Show which users move when weights change.
     Simulate(Simulate),
     /// Take a rollout through its steps, in the file itself.
     #[command(subcommand)]
     Ramp(Ramp),
-    /// Say which pods run the configuration of the file, and which do not; exit 1 if one does not.
+    /// List the pods that do not run the configuration of the file, and why; exit 1 if there are some.
     Status(Status),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
     Render(Render),
-    /// Say what would change against resources that are there; exit 1 if anything would.
+    /// Print what switches the filter off, ready for `kubectl apply -f -`; the edge stays closed.
+    Off(Off),
+    /// Show what would change in existing resources; exit 1 if anything would.
     Diff(Diff),
-    /// Print a graylane file made of VirtualServices and DestinationRules that exist.
+    /// Print a graylane file made from existing VirtualServices and DestinationRules.
     Import(Import),
-    /// Say who went where with which tenant, and where a lane breaks; exit 1 if one does.
+    /// Show which tenants reached which versions, and where a lane breaks; exit 1 if one does.
     Report(Report),
     /// Write the filter as an OCI image layout.
     Package(Package),
     /// Push the filter to a registry; prints the reference with its digest.
     Push(Push),
-    /// Say what a module or an image is: versions, ABI, exports, imports.
+    /// Show what is in a module or an image: versions, ABI, exports, imports.
     Inspect(Inspect),
     /// Print the JSON schema of the file, for editors.
     Schema,
@@ -102,7 +104,7 @@ pub struct Check {
     /// elsewhere is one too.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
-    /// The file or folder as it was: whoever leaves a canary whose weight does not fall is a finding. As in
+    /// The file or folder as it was before: a user who leaves a canary whose weight does not fall is a finding. As in
     /// `git show main:graylane.yaml | graylane check --was -`.
     #[arg(long, value_name = "PATH")]
     pub was: Option<PathBuf>,
@@ -144,7 +146,7 @@ pub struct Report {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// What is asked.
+    /// The Prometheus to ask.
     #[command(flatten)]
     pub asked: Asked,
     /// How far to look back.

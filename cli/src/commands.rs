@@ -10,6 +10,7 @@ mod explain;
 mod image;
 mod import;
 mod init;
+mod off;
 mod plugin_config;
 mod ramp;
 pub(crate) mod ramp_run;
@@ -42,6 +43,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Ramp(args) => ramp::run(&args, printer),
         Command::Status(args) => ramp_run::status(&args, printer),
         Command::Render(args) => render::run(&args, printer),
+        Command::Off(args) => off::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Init(args) => init::run(&args, printer),

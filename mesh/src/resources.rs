@@ -11,6 +11,7 @@ mod files;
 pub(crate) mod hosts;
 mod mesh_config;
 mod native;
+mod off;
 mod overlay;
 mod plugin;
 mod point;
@@ -36,6 +37,7 @@ pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_
 pub use files::{Written, files};
 pub use mesh_config::mesh_config;
 pub use native::{LABEL as NATIVE_LABEL, PROXIES as NATIVE_PROXIES};
+pub use off::{Scope, off};
 pub use overlay::files as overlays;
 pub use telemetry::{check_merge, existing as existing_telemetries};
 pub use trace_context::mutation as trace_mutation;

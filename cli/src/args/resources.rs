@@ -93,13 +93,13 @@ pub struct Render {
         default_missing_value = graylane_mesh::native::FILE
     )]
     pub native: Option<String>,
-    /// Merge our Telemetry into those in this file or folder, or `-`: of a namespace Istio heeds one only.
+    /// Merge the Telemetry into those in this file or folder, or `-`: Istio uses only one per namespace.
     #[arg(long, value_name = "PATH")]
     pub merge_telemetry: Option<PathBuf>,
     /// A Grafana dashboard, in the stream or as a plain file (with --out); default: in the stream, if the file has alerts.
     #[arg(long, value_enum)]
     pub dashboards: Option<Dashboards>,
-    /// Print what no resource can carry, the fields of Istio's mesh configuration, and nothing else.
+    /// Print only the fields of Istio's mesh configuration, which no resource can carry.
     #[arg(long)]
     pub mesh_config: bool,
     /// Only these kinds.
@@ -108,8 +108,8 @@ pub struct Render {
     /// Plain routing: no plugin, and no rule that only the filter makes sense of.
     #[arg(long)]
     pub without_filter: bool,
-    /// What is there, a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml`: what others say of the
-    /// same hosts is a warning.
+    /// Existing resources: a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml`. What others define for
+    /// the same hosts is a warning.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
 }
@@ -125,16 +125,33 @@ pub struct Diff {
     pub output: Format,
 }
 
+/// Arguments of `off`.
+#[derive(Debug, Args)]
+pub struct Off {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// Only the sidecars of this namespace, and the routes of its services.
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "service")]
+    pub namespace: Option<String>,
+    /// Only the routes of this service: tenants go by header, and weights are drawn for each request. Sidecars keep the filter.
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// Through which API plugins are applied.
+    #[arg(long, value_enum, default_value_t)]
+    pub extension: Extension,
+}
+
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct Init {
     /// YAML files or folders, or `-`, as in `kubectl get deploy,sts,ds,svc -n shop -o yaml | graylane init`.
     #[arg(value_name = "FILE", default_value = "-")]
     pub files: Vec<PathBuf>,
-    /// What to call the tenant of live users.
+    /// Name of the tenant of live users.
     #[arg(long, value_name = "NAME", default_value = "green")]
     pub default: String,
-    /// What to call the mesh; default: as most Services' namespace.
+    /// Name of the mesh; default: as most Services' namespace.
     #[arg(long, value_name = "NAME")]
     pub mesh: Option<String>,
 }
@@ -155,10 +172,10 @@ pub struct Import {
     /// The tenant header; default: `tenant`, or the header that most rules match of those called after tenants or lanes.
     #[arg(long, value_name = "NAME")]
     pub header: Option<String>,
-    /// What to call the tenant of live users, whom no rule names.
+    /// Name of the tenant of live users, whom no rule names.
     #[arg(long, value_name = "NAME", default_value = "green")]
     pub default: String,
-    /// What to call the mesh; default: as most resources' namespace.
+    /// Name of the mesh; default: as most resources' namespace.
     #[arg(long, value_name = "NAME")]
     pub mesh: Option<String>,
 }

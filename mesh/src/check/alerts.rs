@@ -17,16 +17,13 @@ pub fn check(checker: &mut Checker<'_>) {
         let Some((times, min, most)) = worse else { continue };
         if times < 1.0 {
             checker
-                .error(
-                    &["alerts", name, "canaryOverBaseline"],
-                    format!("{times} times the baseline's is no worse than it"),
-                )
+                .error(&["alerts", name, "canaryOverBaseline"], format!("expected 1 or more, got {times}"))
                 .help("write 1 or more, as in 2: twice the baseline's");
         }
         if !(0.0..=most).contains(&min) {
             let range = if most > 1.0 { "milliseconds, 0 or more" } else { "a share from 0 to 1" };
             checker
-                .error(&["alerts", name, "min"], format!("{min} is no minimum"))
+                .error(&["alerts", name, "min"], format!("invalid minimum {min}"))
                 .help(format!("write {range}"));
         }
         if document.telemetry.source == MetricSource::Istio && !document.telemetry.tracing {
@@ -45,6 +42,14 @@ pub fn check(checker: &mut Checker<'_>) {
                 .error(&["alerts", "notify", &index], "this calls nobody, or two at once")
                 .help("write one of `slack` and `pagerduty` in each entry");
         }
+    }
+    if let Some(runbooks) = &alerts.runbooks
+        && !runbooks.starts_with("https://")
+        && !runbooks.starts_with("http://")
+    {
+        checker
+            .error(&["alerts", "runbooks"], format!("invalid address `{runbooks}`"))
+            .help("write an address that starts with `https://`");
     }
     if !document.telemetry.metrics {
         checker

@@ -6,12 +6,17 @@ use graylane_decide::config::Config;
 use graylane_decide::{Role, names};
 use serde::Serialize;
 
-use super::{DataPlane, Extension, Kind, Options, Resource, Stage};
+use super::{Body, DataPlane, Extension, Kind, Options, Resource, Spec, Stage};
 use crate::lower;
 use crate::mesh::Mesh;
 
 /// Most targets of one plugin (istio/api extensions/v1alpha1/wasm.proto).
 const MAX_TARGETS: usize = 16;
+
+/// Label that a pod would need to get a plugin that is switched off: none has it.
+pub const OFF: &str = "graylane.dev/off";
+/// Where a plugin that is switched off is, which nobody asks for.
+const NOWHERE: &str = "file:///graylane-is-off";
 
 /// First of our phase: other plugins see what we made of a request.
 const PRIORITY: i32 = 100;
@@ -110,6 +115,23 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
     all
 }
 
+/// The sidecars' plugins, switched off: they select no pod, so no proxy has them. The gateway's is not among them.
+pub fn of_no_pod(mesh: &Mesh, options: &Options) -> Vec<Resource> {
+    let mut all = all(mesh, options, NOWHERE);
+    all.retain(|plugin| plugin.stage == Stage::Plugins);
+    for plugin in &mut all {
+        let place = match &mut plugin.body {
+            Body::Spec(Spec::WasmPlugin(plugin)) => &mut plugin.place,
+            Body::Spec(Spec::TrafficExtension(plugin)) => &mut plugin.place,
+            _ => continue,
+        };
+        place.selector = Some(Selector { match_labels: [(OFF.to_owned(), "true".to_owned())].into() });
+    }
+    // Outbound first: it is the one that changes routes.
+    all.sort_by_key(|plugin| !plugin.metadata.name.ends_with(Role::Outbound.name()));
+    all
+}
+
 /// The plugins of a namespace's waypoints. They ignore selectors, so each names the services that it stands before.
 fn waypoints(mesh: &Mesh, options: &Options, url: &str, namespace: &str) -> Vec<Resource> {
     let end = format!(".{namespace}.svc.{}", mesh.document.mesh.cluster_domain);
@@ -182,11 +204,11 @@ fn resource(
     let stage = if is_gateway { Stage::Gateway } else { Stage::Plugins };
     match options.extension {
         Extension::WasmPlugin => {
-            let spec = super::Spec::WasmPlugin(Box::new(WasmPlugin { place, module }));
+            let spec = Spec::WasmPlugin(Box::new(WasmPlugin { place, module }));
             Resource::new(mesh, Kind::WasmPlugin, stage, namespace, name, spec)
         }
         Extension::TrafficExtension => {
-            let spec = super::Spec::TrafficExtension(Box::new(TrafficExtension { place, wasm: module }));
+            let spec = Spec::TrafficExtension(Box::new(TrafficExtension { place, wasm: module }));
             Resource::new(mesh, Kind::TrafficExtension, stage, namespace, name, spec)
         }
     }

@@ -123,8 +123,17 @@ fn alert(
             ("namespace", own.namespace.clone()),
             ("severity", severity.to_owned()),
         ]),
-        annotations: Texts::from([("summary", summary), ("description", description)]),
+        annotations: [("summary", summary), ("description", description)]
+            .into_iter()
+            .chain(runbook(mesh, name))
+            .collect(),
     }
+}
+
+/// Where the alert's section of the runbooks is, if the file says where those are.
+fn runbook(mesh: &Mesh, name: &str) -> Option<(&'static str, String)> {
+    let runbooks = mesh.document.alerts.as_ref()?.runbooks.as_ref()?;
+    Some(("runbook_url", format!("{runbooks}#{}", name.to_lowercase())))
 }
 
 fn canaries(mesh: &Mesh, alerts: &Alerts, queries: &Queries<'_>) -> Vec<Rule> {

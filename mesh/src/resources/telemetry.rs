@@ -162,7 +162,7 @@ fn put(value: &mut Json, tags: &Fields) {
 pub fn existing(found: Vec<Existing>) -> Result<Vec<Existing>> {
     let telemetries: Vec<Existing> = found.into_iter().filter(|one| one.kind == "Telemetry").collect();
     if telemetries.is_empty() {
-        bail!("there is no Telemetry in what --merge-telemetry names");
+        bail!("no Telemetry found in what --merge-telemetry names");
     }
     for (index, one) in telemetries.iter().enumerate() {
         let others = &telemetries[..index];

@@ -58,6 +58,14 @@ pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
     routes::all(mesh).iter().map(of).collect()
 }
 
+/// The hosts of a VirtualService; none of anything else.
+pub fn hosts_of(resource: &Resource) -> &[String] {
+    match &resource.body {
+        super::Body::Spec(super::Spec::VirtualService(spec)) => &spec.hosts,
+        _ => &[],
+    }
+}
+
 /// What a chart makes the VirtualServices of public hosts of: one without name, host, gateways and rules.
 pub fn frame(mesh: &Mesh) -> anyhow::Result<Json> {
     let host = HostRoutes {

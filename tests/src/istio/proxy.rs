@@ -249,7 +249,7 @@ fn items(list: &Json) -> &[Json] {
 fn socket_address(address: &Json) -> Result<SocketAddr> {
     let address = &address["socket_address"];
     let text = format!("{}:{}", address["address"].as_str().unwrap_or_default(), address["port_value"]);
-    text.parse().with_context(|| format!("`{text}` is no address"))
+    text.parse().with_context(|| format!("invalid address `{text}`"))
 }
 
 fn endpoint(host: &Json) -> Result<Endpoint> {

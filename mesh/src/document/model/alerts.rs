@@ -18,6 +18,9 @@ pub struct Alerts {
     /// Labels of the rules and receivers, by which Prometheus and Alertmanager choose what they load, as in
     /// `release: prometheus`.
     pub labels: BTreeMap<String, String>,
+    /// Address of the runbooks (docs/runbooks.md, as your site shows it): each alert gets a `runbook_url` that leads to its section,
+    /// as in `https://wiki.example/graylane/runbooks`.
+    pub runbooks: Option<String>,
 }
 
 /// How many more errors than the baseline.

@@ -100,6 +100,12 @@ impl Example {
         self.render(&[&["--wasm-url", &url], arguments].concat()).await
     }
 
+    /// What the program writes to switch the filter off.
+    pub async fn off(&self) -> Result<String> {
+        let folder = folder().join(&self.name);
+        graylane(&["off", "-f", folder.to_str().context("a path that is no text")?]).await
+    }
+
     /// Its pods as a mesh: one for every version of every service, the caller, and the gateway if there is one. What
     /// people have besides graylane's resources is applied: the Gateway, and hosts outside of the cluster.
     pub async fn create<'p>(&self, plane: &'p ControlPlane, caller: Pod) -> Result<Mesh<'p>> {

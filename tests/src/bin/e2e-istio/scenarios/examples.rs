@@ -32,6 +32,7 @@ pub async fn run(plane: &ControlPlane, name: &str) -> Result<()> {
     ensure!(sent > 0, "the example has no service that could be called");
     is_accepted(plane, &rendered).await?;
 
+    off_and_on(plane, &example, &mesh).await?;
     without_filter(plane, &example, &mesh).await
 }
 
@@ -51,7 +52,21 @@ fn has_gateway(example: &Example) -> bool {
     example.meaning.document.edge.gateway.is_some()
 }
 
-/// The kill switch, in the order in which it is to be thrown: plain routes, then the plugins.
+/// The kill switch: `off` takes the filter out of sidecars and leaves the gateway's; `render` puts it back.
+async fn off_and_on(plane: &ControlPlane, example: &Example, mesh: &Mesh<'_>) -> Result<()> {
+    plane.apply(&example.off().await?).await?;
+    ensure!(mesh.proxy(CALLER).plugins().await?.is_empty(), "the sidecar has no plugin");
+    if has_gateway(example) {
+        mesh.proxy(INGRESS).wait_for_plugin("gateway", &lower::revision(&example.meaning)).await?;
+    }
+    for place in places(example) {
+        with_routes_alone(example, mesh, &place, Way::Caller, USERS).await?;
+    }
+    plane.apply(&example.render_with_filter(&[]).await?).await?;
+    has_filter(example, mesh).await
+}
+
+/// Without the filter for good, in the order in which it is taken away: plain routes, then the plugins.
 async fn without_filter(plane: &ControlPlane, example: &Example, mesh: &Mesh<'_>) -> Result<()> {
     plane.apply(&example.render(&["--without-filter"]).await?).await?;
     plane.delete(&example.render_with_filter(&["--only", "WasmPlugin"]).await?).await?;

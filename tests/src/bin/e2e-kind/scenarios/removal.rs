@@ -16,10 +16,9 @@ const KINDS: &str =
 pub async fn run(bank: &Bank<'_>) -> Result<()> {
     let all = bank.render(&bank.document, &bank.image, &[]).await?;
     let load = Load::start(bank).await?;
-    bank.cluster.apply(&bank.render(&bank.document, &bank.image, &["--without-filter"]).await?).await?;
-    for plugin in ["bank-outbound", "bank-inbound"] {
-        bank.cluster.kubectl(&["-n", "bank", "delete", "wasmplugin", plugin]).await?;
-    }
+    let off = bank.cluster.graylane(&["off", "-f", "bank.yaml"]).await?;
+    ensure!(off.code == 0, "{}", off.text);
+    bank.cluster.apply(&off.text).await?;
     load.more(300).await;
     load.none_failed("the kill switch").await?;
     for _ in 0..20 {

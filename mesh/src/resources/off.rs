@@ -1,0 +1,176 @@
+//! The kill switch: what `graylane off` applies, so that plain Istio routes again.
+//!
+//! Nothing is deleted: routes lose the rules that only the filter makes sense of, and the sidecars' plugins select no pod, which
+//! takes the filter out of every proxy. A later `render` puts both back. The gateway's plugin is not touched, so
+//! that callers outside still cannot pick a tenant (docs/decisions/09-plugins.md).
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail, ensure};
+
+use super::{DataPlane, Options, Resource, plugin, virtual_service};
+use crate::mesh::{Mesh, Service};
+
+/// What is switched off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All sidecars, and all routes.
+    Mesh,
+    /// The sidecars of a namespace, and the routes of its services.
+    Namespace(String),
+    /// The routes of a service: callers' sidecars keep the filter, but it no longer decides about this service.
+    Service(String),
+}
+
+impl Scope {
+    fn has(&self, service: &Service) -> bool {
+        match self {
+            Self::Mesh => true,
+            Self::Namespace(name) => service.namespace == *name,
+            Self::Service(name) => service.name == *name,
+        }
+    }
+}
+
+/// What to apply, in this order.
+///
+/// # Errors
+/// When the file has nothing of that scope, or plugins are those of waypoints.
+pub fn off(mesh: &Mesh, options: &Options, scope: &Scope) -> Result<Vec<Resource>> {
+    ensure!(
+        options.data_plane == DataPlane::Sidecar,
+        "waypoints have no such switch: delete their plugins, and apply what `render --without-filter` prints"
+    );
+    let services: Vec<&Service> = mesh.services.iter().filter(|service| scope.has(service)).collect();
+    let mut plugins = plugin::of_no_pod(mesh, options);
+    plugins.retain(|plugin| match scope {
+        Scope::Mesh => true,
+        Scope::Namespace(name) => plugin.metadata.namespace == *name,
+        Scope::Service(_) => false,
+    });
+    match scope {
+        Scope::Namespace(name) if services.is_empty() && plugins.is_empty() => {
+            bail!("the file has nothing in the namespace `{name}`")
+        }
+        Scope::Service(name) if services.is_empty() => bail!("the file has no service `{name}`"),
+        _ => {}
+    }
+    let public = services.iter().flat_map(|service| &service.expose.hosts);
+    let mut hosts: BTreeSet<&str> = public.map(String::as_str).collect();
+    hosts.extend(services.iter().map(|service| service.host.as_str()));
+
+    // Routes first: nobody else may make a choice that no filter checks.
+    let mut all = virtual_service::all(mesh, true);
+    all.retain(|resource| {
+        virtual_service::hosts_of(resource).iter().any(|host| hosts.contains(host.as_str()))
+    });
+    all.extend(plugins);
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::document;
+    use crate::resources::{Extension, Kind};
+
+    const FILE: &str = "version: 1
+mesh: {name: m, namespace: a}
+tenants: {green: {default: true}, gray: {}}
+edge: {gateway: {selector: {istio: ingressgateway}, name: istio-ingress/public}, accept: never}
+services:
+  api: {port: 80, expose: {hosts: [api.example]}, subsets: {v1: {version: v1}, v2: {version: v2}}, baseline: v1, pins: {gray: v2}}
+  web: {port: 80, namespace: b, subsets: {v1: {version: v1}, v2: {version: v2}}, baseline: v1, pins: {gray: v2}}
+";
+
+    fn of(scope: &Scope, options: &Options) -> Vec<(String, Json)> {
+        let loaded = document::load_text("graylane.yaml", FILE).unwrap();
+        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
+        let all = off(&mesh, options, scope).unwrap();
+        all.iter()
+            .map(|resource| {
+                let metadata = &resource.metadata;
+                (
+                    format!("{} {}/{}", resource.kind().name(), metadata.namespace, metadata.name),
+                    resource.json().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    fn names(all: &[(String, Json)]) -> Vec<&str> {
+        all.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn routes_go_first_then_outbound_then_inbound_and_the_gateway_stays() {
+        let all = of(&Scope::Mesh, &Options::default());
+        let plugins: Vec<&str> =
+            names(&all).into_iter().filter(|name| name.starts_with("WasmPlugin")).collect();
+        assert_eq!(
+            plugins,
+            [
+                "WasmPlugin a/m-outbound",
+                "WasmPlugin b/m-outbound",
+                "WasmPlugin a/m-inbound",
+                "WasmPlugin b/m-inbound"
+            ]
+        );
+        let last_route = all.iter().rposition(|(name, _)| name.starts_with("VirtualService")).unwrap();
+        let first_plugin = all.iter().position(|(name, _)| name.starts_with("WasmPlugin")).unwrap();
+        assert!(last_route < first_plugin);
+        assert_eq!(last_route, 2, "{:?}", names(&all));
+    }
+
+    #[test]
+    fn routes_have_no_rule_of_the_filter_and_plugins_no_pod() {
+        for extension in [Extension::WasmPlugin, Extension::TrafficExtension] {
+            for (name, json) in of(&Scope::Mesh, &Options { extension, ..Options::default() }) {
+                if name.starts_with("VirtualService") {
+                    assert!(!json.to_string().contains("x-graylane-subset\":{\"exact"), "{json}");
+                    assert!(json.to_string().contains("pin-gray"), "tenants still go by header: {json}");
+                } else {
+                    assert_eq!(json["spec"]["selector"]["matchLabels"][plugin::OFF], "true", "{json}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_namespace_and_a_service_are_switched_off_alone() {
+        let all = of(&Scope::Namespace("b".to_owned()), &Options::default());
+        assert_eq!(
+            names(&all),
+            ["VirtualService b/m-web", "WasmPlugin b/m-outbound", "WasmPlugin b/m-inbound"]
+        );
+        let all = of(&Scope::Service("api".to_owned()), &Options::default());
+        assert_eq!(all.len(), 2, "its own host and its public one: {:?}", names(&all));
+        assert!(names(&all).iter().all(|name| name.starts_with("VirtualService")));
+    }
+
+    #[test]
+    fn a_file_without_services_has_plugins_to_switch_off() {
+        let file = "version: 1\nmesh: {name: m, namespace: a, namespaces: [a, b]}\ntenants: {green: {default: true}}\nedge: none\n";
+        let loaded = document::load_text("graylane.yaml", file).unwrap();
+        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
+        let count = |scope| off(&mesh, &Options::default(), &scope).unwrap().len();
+        assert_eq!((count(Scope::Mesh), count(Scope::Namespace("b".to_owned()))), (4, 2));
+    }
+
+    #[test]
+    fn what_is_not_in_the_file_is_an_error() {
+        let loaded = document::load_text("graylane.yaml", FILE).unwrap();
+        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
+        let said = |scope, options: Options| off(&mesh, &options, &scope).unwrap_err().to_string();
+        let sidecars = Options::default;
+        assert_eq!(said(Scope::Service("wbe".to_owned()), sidecars()), "the file has no service `wbe`");
+        assert_eq!(
+            said(Scope::Namespace("c".to_owned()), sidecars()),
+            "the file has nothing in the namespace `c`"
+        );
+        let ambient = Options { data_plane: DataPlane::Ambient, ..Options::default() };
+        assert!(said(Scope::Mesh, ambient).starts_with("waypoints have no such switch"));
+    }
+}
