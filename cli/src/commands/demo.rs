@@ -18,7 +18,7 @@ use crate::printer::{Outcome, Printer};
 use crate::wasm;
 
 /// The file that is run if none is given.
-const BANK: &str = include_str!("../../../examples/bank/graylane.yaml");
+const BANK: &str = include_str!("../demo/bank.yaml");
 /// Pods that a demo starts at most; each is an Envoy of about 90 MB.
 const MAX_PODS: usize = 16;
 
@@ -72,7 +72,7 @@ fn narrowed(mut mesh: Mesh, names: &[String]) -> Result<Mesh> {
         let known: Vec<&str> = mesh.services.iter().map(|service| service.name.as_str()).collect();
         ensure!(
             known.contains(&name.as_str()),
-            "--path: there is no service `{name}`; there are {}",
+            "--path: unknown service `{name}`; there are {}",
             known.join(", ")
         );
     }

@@ -14,7 +14,7 @@ const IN_CHECKOUT: &str = ".tools/envoy/envoy";
 /// When there is none, or `$ENVOY` is not one.
 pub fn locate() -> Result<PathBuf> {
     if let Some(path) = env::var_os("ENVOY").filter(|path| !path.is_empty()).map(PathBuf::from) {
-        ensure!(path.is_file(), "$ENVOY is `{}`, which is no file", path.display());
+        ensure!(path.is_file(), "$ENVOY is `{}`, which is not a file", path.display());
         return Ok(path);
     }
     let on_path =
@@ -28,7 +28,7 @@ pub fn locate() -> Result<PathBuf> {
     match above.map(|folder: &Path| folder.join(IN_CHECKOUT)).find(|envoy| envoy.is_file()) {
         Some(envoy) => Ok(envoy),
         None => {
-            bail!("there is no Envoy: set $ENVOY, put `envoy` on PATH, or run `make envoy` in the checkout")
+            bail!("no Envoy found: set $ENVOY, put `envoy` on PATH, or run `make envoy` in the checkout")
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One Envoy process.
 
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -36,7 +37,9 @@ pub struct Envoy {
     client: reqwest::Client,
 }
 
-/// Lets a process that is started end with this one, however this one ends.
+/// Lets a process that is started end with this one, however this one ends. Only Linux can do that; elsewhere dropping
+/// [`Envoy`] has to do.
+#[cfg(target_os = "linux")]
 pub fn dies_with_us(command: &mut Command) {
     // SAFETY: prctl is async-signal-safe and touches nothing of this process.
     unsafe {
@@ -46,6 +49,10 @@ pub fn dies_with_us(command: &mut Command) {
         });
     }
 }
+
+/// Lets a process that is started end with this one, where the system can do that.
+#[cfg(not(target_os = "linux"))]
+pub fn dies_with_us(_command: &mut Command) {}
 
 impl Envoy {
     /// Starts an Envoy with a bootstrap (JSON), and waits until it serves. The bootstrap's admin port is to be 0.
@@ -127,7 +134,7 @@ impl Envoy {
         let address = found.map(|status| &status["local_address"]["socket_address"]);
         let address = address.with_context(|| format!("Envoy `{}` has no listener `{name}`", self.name))?;
         let (host, port) = (address["address"].as_str().unwrap_or_default(), &address["port_value"]);
-        format!("{host}:{port}").parse().with_context(|| format!("`{host}:{port}` is no address"))
+        format!("{host}:{port}").parse().with_context(|| format!("invalid address `{host}:{port}`"))
     }
 
     /// Everything that it logged so far.
