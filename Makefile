@@ -154,12 +154,12 @@ e2e-istio: programs envoy ## Rendered examples in a real Istio, without containe
 	@.ci/e2e-istio $(ONLY)
 
 docs: ## The generated part of docs/
-	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test render --test samples
+	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test guide --test render --test samples
 
-lint: toolchain ## Formatting, clippy, rustdoc, generated docs, shell, workflows, licences. Needs shellcheck and Go
+lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licences. Needs shellcheck and Go
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
-	@.ci/timed docs cargo test --quiet --package graylane --test docs --test render --test samples
+	@.ci/timed docs cargo test --quiet --package graylane --test docs --test guide --test render --test samples
 	@.ci/timed shell $(MAKE) --no-print-directory shell
 	@.ci/timed workflows $(MAKE) --no-print-directory workflows
 	@.ci/timed release tests/release/try
@@ -174,8 +174,8 @@ workflows:
 	@actionlint=$$(.ci/go-program actionlint)
 	$$actionlint -color .github/workflows/*.yml
 
-rustdoc: toolchain
-	@RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --document-private-items
+rustdoc: toolchain ## The documentation of the crates, without a warning
+	@RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps
 
 RUST = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 msrv: ## Compiles with the oldest Rust that Cargo.toml names, or another one: make msrv RUST=stable

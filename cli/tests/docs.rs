@@ -28,7 +28,7 @@ fn root() -> PathBuf {
 /// Pages that show files of the checkout: a comment with the path, then a block with what is in it.
 #[test]
 fn files_that_pages_show() {
-    for page in ["README.md", "examples/events/README.md", "examples/eighty/README.md"] {
+    for page in ["docs/start.md", "docs/edge.md", "examples/events/README.md", "examples/eighty/README.md"] {
         let text = std::fs::read_to_string(root().join(page)).unwrap();
         let mut shown = String::new();
         let mut lines = text.lines();
@@ -171,7 +171,7 @@ fn section(text: &mut String, path: &str, schema: &Json, seen: &mut Vec<String>)
 
 #[test]
 fn reference_of_the_commands() {
-    let mut text = "# The commands\n\nMade from `graylane --help`.\n\nstdout is data, stderr is talk. Exit 0: fine; 1: something was found; 2: wrong use, or it did not work.\n".to_owned();
+    let mut text = "# The commands\n\nMade from `graylane --help`.\n\nstdout carries data, stderr carries messages. Exit 0: fine; 1: something was found; 2: wrong use, or it did not work.\n".to_owned();
     let mut command = Cli::command().term_width(110);
     command.build();
     for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {

@@ -319,7 +319,7 @@ fn eighty_services_are_as_many_lines_as_its_readme_says() {
     let said = format!(
         "A folder with one file for each team is read as one: {lines} lines instead of {yaml} of YAML, checked as a whole"
     );
-    current_line("README.md", "A folder with one file for each team", &said);
+    current_line("docs/start.md", "A folder with one file for each team", &said);
 }
 
 /// A line of a page that starts so; written anew with GRAYLANE_DOCS=write.
@@ -407,7 +407,7 @@ fn a_folder_has_a_file_for_each_resource_and_none_from_before() {
     assert!(listing().contains("mine.yaml"), "what is not ours stays");
 }
 
-/// The table in the README that says how many lines a file has, and how many what it becomes.
+/// The table in docs/start.md that says how many lines a file has, and how many what it becomes.
 fn lines() -> String {
     let mut table = "| | the file | what `render` makes of it |\n|-|-|-|\n".to_owned();
     for (name, mesh) in examples() {
@@ -418,17 +418,17 @@ fn lines() -> String {
         let options = Options { url: url(), ..Options::default() };
         let all = stream(&resources(&mesh, &options)).unwrap().lines().count();
         table += &format!(
-            "| [{name}](examples/{name}/graylane.yaml) | {file} lines | [{all} lines](examples/{name}/rendered/all.yaml) |\n"
+            "| [{name}](../examples/{name}/graylane.yaml) | {file} lines | [{all} lines](../examples/{name}/rendered/all.yaml) |\n"
         );
     }
     table
 }
 
 #[test]
-fn the_readme_counts_lines_right() {
-    let path = root().join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let (head, rest) = readme.split_once("<!-- lines -->\n").unwrap();
+fn the_guide_counts_lines_right() {
+    let path = root().join("docs/start.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (head, rest) = page.split_once("<!-- lines -->\n").unwrap();
     let (is, tail) = rest.split_once("<!-- /lines -->").unwrap();
     if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
         std::fs::write(&path, format!("{head}<!-- lines -->\n{}<!-- /lines -->{tail}", lines())).unwrap();
