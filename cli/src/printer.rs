@@ -1,4 +1,4 @@
-//! Where output goes: stdout is data, stderr is talk. Nothing else in this crate prints, so texts of others lose here
+//! Where output goes: stdout carries data, stderr carries messages. Nothing else in this crate prints, so texts of others lose here
 //! what a terminal would obey.
 
 use std::io::{self, IsTerminal as _, Write};

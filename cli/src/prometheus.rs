@@ -54,9 +54,9 @@ impl fmt::Display for Problem {
         match self {
             Self::Away(why) => write!(f, "{why}"),
             Self::Refused(why) => write!(f, "Prometheus does not accept the query: {why}"),
-            Self::NoData => f.write_str("there is no data: no series fits the query"),
+            Self::NoData => f.write_str("no data: no series matches the query"),
             Self::Several(count) => write!(f, "one number was asked for, and there are {count} series"),
-            Self::NotANumber => f.write_str("there is no number: there were no requests"),
+            Self::NotANumber => f.write_str("no value: there were no requests"),
             Self::Infinite(value) => write!(f, "the number is {value}"),
             Self::Partial(warning) => write!(f, "the answer is partial: {warning}"),
             Self::Clock(off) => write!(f, "Prometheus' clock and this one differ by {off} s"),
@@ -189,10 +189,10 @@ impl Prometheus {
         let said = || plain::line(&without_password(url)).into_owned();
         let parsed = Url::parse(url.trim_end_matches('/'));
         let mut base =
-            parsed.with_context(|| format!("`{}` is no URL; write it as in http://host:9090", said()))?;
+            parsed.with_context(|| format!("invalid URL `{}`; write it as in http://host:9090", said()))?;
         ensure!(
             ["http", "https"].contains(&base.scheme()) && base.has_host(),
-            "`{}` is no URL of HTTP; write it as in http://host:9090",
+            "expected an HTTP URL, got `{}`; write it as in http://host:9090",
             said()
         );
         let path = format!("{}/api/v1/query", base.path().trim_end_matches('/'));
@@ -249,7 +249,7 @@ impl Prometheus {
             Some(Data::Scalar((time, value))) => {
                 (vec![Sample { labels: BTreeMap::new(), value: number(&value) }], vec![time])
             }
-            Some(_) => return Err(refused("its result is no instant vector".to_owned())),
+            Some(_) => return Err(refused("its result is not an instant vector".to_owned())),
             None if status.is_server_error() && answer.error.is_empty() => {
                 return Err(away(format!("answers {status}")));
             }
@@ -298,12 +298,12 @@ fn headers(text: &str) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let Some((name, value)) = line.split_once(':') else {
-            bail!("line {} is no header: write `Name: value`", number + 1)
+            bail!("line {}: invalid header: write `Name: value`", number + 1)
         };
         let name = HeaderName::try_from(name.trim());
         let value = HeaderValue::try_from(value.trim());
         let (Ok(name), Ok(mut value)) = (name, value) else {
-            bail!("line {} is no header: write `Name: value`", number + 1)
+            bail!("line {}: invalid header: write `Name: value`", number + 1)
         };
         value.set_sensitive(true);
         headers.append(name, value);

@@ -263,7 +263,7 @@ fn values_that_no_file_could_say_are_refused() {
     says(r#"weights={}"#, &["'weights'"]);
     says(r#"services.search.weights.stable=1"#, &["'stable'"]);
     says(r#"services.search.weights.fast=101"#, &["services/search/weights/fast", "101"]);
-    says(r#"services.search.weights.fast=33.333"#, &["services.search.weights.fast: 33.333 is no weight"]);
+    says(r#"services.search.weights.fast=33.333"#, &["services.search.weights.fast: invalid weight 33.333"]);
     says(r#"services.search.weights.fast=99"#, &["services.search.weights: they add up to more than 100 %"]);
     says(r#"services.search.pins.blue="fast""#, &["'blue'"]);
     says(r#"services.search.tenants=["blue"]"#, &["services/search/tenants/0"]);

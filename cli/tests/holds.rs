@@ -70,7 +70,7 @@ const CASES: &[(&str, Change, &str)] = &[
         |ask, body| histogram(ask, body, &[("5", "3"), ("+Inf", "4")]),
         "it has 4 of 1000 requests",
     ),
-    ("no histogram", |ask, body| histogram(ask, body, &[]), "no histogram of latency"),
+    ("no histogram", |ask, body| histogram(ask, body, &[]), "no latency histogram"),
     (
         "a partial answer of Thanos, Mimir or Prometheus (`warnings`)",
         |_, body| body["warnings"] = json!(["store eu-1 is away"]),
@@ -88,7 +88,7 @@ const CASES: &[(&str, Change, &str)] = &[
                 body["data"] = json!({"resultType": "matrix", "result": []});
             }
         },
-        "no instant vector",
+        "not an instant vector",
     ),
     ("an answer that says `error`", |_, body| body["status"] = json!("error"), "`error`"),
     (
@@ -101,12 +101,8 @@ const CASES: &[(&str, Change, &str)] = &[
         },
         "there are 2 series",
     ),
-    ("a guard of yours without data", |ask, body| guard(ask, body, &Json::Null), "orders: there is no data"),
-    (
-        "a guard of yours that is `NaN`",
-        |ask, body| guard(ask, body, &json!("NaN")),
-        "orders: there is no number",
-    ),
+    ("a guard of yours without data", |ask, body| guard(ask, body, &Json::Null), "orders: no data"),
+    ("a guard of yours that is `NaN`", |ask, body| guard(ask, body, &json!("NaN")), "orders: no value"),
     (
         "a guard of yours that is infinite",
         |ask, body| guard(ask, body, &json!("+Inf")),

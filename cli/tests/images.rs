@@ -154,7 +154,7 @@ async fn what_is_pulled_is_checked() {
     for (what, path, fault, want) in [
         (&pinned, "/manifests/", Fault::Lie, "not what it says it is"),
         (&pinned, "/manifests/", Fault::Mismatch, "not what it says it is"),
-        (&tag, "/manifests/", Fault::Lie, "no image's"),
+        (&tag, "/manifests/", Fault::Lie, "not an image's"),
         (&pinned, "/blobs/", Fault::Lie, "not what it says it is"),
         (&tag, "/blobs/", cut, "cannot fetch the layer (tried 4 times)"),
         (&tag, "/manifests/", Fault::Status(401), "wants credentials"),

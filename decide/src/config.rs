@@ -252,7 +252,7 @@ pub fn parse(json: &[u8]) -> Result<Config, Vec<Mistake>> {
         Ok(document) => document,
         // Where, but not serde's own words: these are two kilobytes of the module.
         Err(error) => {
-            let what = if error.is_eof() { "it ends too early" } else { "it is no JSON" };
+            let what = if error.is_eof() { "it ends too early" } else { "invalid JSON" };
             return whole(format!("{what}: line {} column {}", error.line(), error.column()));
         }
     };

@@ -101,7 +101,7 @@ impl Plan {
         for (index, service) in config.services.iter().enumerate() {
             if !destinations.add(service, &tenants) {
                 mistakes
-                    .add(format!("services[{index}].host"), format!("`{}` is no host name", service.host));
+                    .add(format!("services[{index}].host"), format!("invalid host name `{}`", service.host));
             }
         }
         if !mistakes.list.is_empty() {

@@ -10,16 +10,16 @@ use crate::commands::ramp_run::span;
 /// A Prometheus.
 #[derive(Clone, Debug, Args)]
 pub struct Asked {
-    /// A Prometheus, or what speaks its API: Thanos, Mimir, VictoriaMetrics. User and password may be in it.
+    /// URL of a Prometheus, or of anything with its API: Thanos, Mimir, VictoriaMetrics. It may contain user and password.
     #[arg(long, value_name = "URL")]
     pub prometheus: String,
-    /// Who asks; the password comes from --prometheus-password-file, or from GRAYLANE_PROMETHEUS_PASSWORD.
+    /// User name; the password comes from --prometheus-password-file, or from GRAYLANE_PROMETHEUS_PASSWORD.
     #[arg(long, value_name = "NAME")]
     pub prometheus_user: Option<String>,
     /// A file with the password of --prometheus-user.
     #[arg(long, value_name = "FILE", requires = "prometheus_user")]
     pub prometheus_password_file: Option<PathBuf>,
-    /// A file with headers to ask with, a line each, as in `Authorization: Bearer …` or `X-Scope-OrgID: shop`.
+    /// A file with headers to send, one a line, as in `Authorization: Bearer …` or `X-Scope-OrgID: shop`.
     #[arg(long, value_name = "FILE")]
     pub prometheus_header_file: Option<PathBuf>,
     /// How long a connection to Prometheus may take.
@@ -28,7 +28,7 @@ pub struct Asked {
     /// How long until the first byte of an answer of Prometheus.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "30s")]
     pub prometheus_answer_timeout: Duration,
-    /// How long one call of Prometheus may take in all.
+    /// How long one call to Prometheus may take in total.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "60s")]
     pub prometheus_timeout: Duration,
     /// The largest answer of Prometheus that is read, in MiB.
@@ -45,7 +45,7 @@ pub struct RegistryTimes {
     /// How long until the first byte of an answer of the registry, and between two parts of it.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "60s")]
     pub registry_answer_timeout: Duration,
-    /// How long one call of the registry may take in all.
+    /// How long one call to the registry may take in total.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "5m")]
     pub registry_timeout: Duration,
 }

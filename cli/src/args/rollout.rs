@@ -14,14 +14,14 @@ pub struct Explain {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// The way: services by their names in the file, `gateway` first for a request from outside. The last one may be
+    /// The path: services by their names in the file, `gateway` first for a request from outside. The last one may be
     /// any host.
     #[arg(long, value_name = "SERVICE,…", value_delimiter = ',', required = true)]
     pub path: Vec<String>,
     /// A header of the request, as for curl.
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = crate::explain::header)]
     pub header: Vec<(String, Vec<u8>)>,
-    /// A claim of a verified token; given several times, the claim is a list. Steps into a claim are parted by dots.
+    /// A claim of a verified token; given several times, the claim is a list. Separate the steps into a claim by dots.
     #[arg(long, value_name = "NAME=VALUE")]
     pub claim: Vec<String>,
     /// A service whose application does not pass headers on: `tenant`, `baggage`, `all` (both; ids of
@@ -31,7 +31,7 @@ pub struct Explain {
     /// The way starts with a message: this worker of the file consumes it, and makes the call.
     #[arg(long, value_name = "WORKER", requires = "tenant")]
     pub worker: Option<String>,
-    /// Whose message it is.
+    /// The tenant of the message.
     #[arg(long, value_name = "TENANT", requires = "worker")]
     pub tenant: Option<String>,
     /// Which of a service's own routes the request is of.
@@ -63,7 +63,7 @@ pub struct Simulate {
     /// The weights before; default: the file's.
     #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings)]
     pub from: Vec<Setting>,
-    /// So many made users: `user-0`, `user-1` and so on.
+    /// Simulate this many synthetic users: `user-0`, `user-1` and so on.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub users: u64,
     /// Real users: a file with a sticky key a line, or `-`.
@@ -77,7 +77,7 @@ pub struct Simulate {
 /// What to do with a rollout.
 #[derive(Debug, Subcommand)]
 pub enum Ramp {
-    /// Say where a rollout stands.
+    /// Show where a rollout stands.
     Status(RampStatus),
     /// Raise the canary to the next declared step.
     Next(RampEdit),
@@ -85,7 +85,7 @@ pub enum Ramp {
     Set(RampSet),
     /// Set the canary to 0; the entry stays.
     Abort(RampEdit),
-    /// Make a canary that has 100 % the baseline; nobody moves.
+    /// Make a canary that has 100 % the baseline; no user moves.
     Promote(RampPromote),
     /// Take all steps: write, apply, wait, judge; then the next one, or back. Exit 0: promoted; 1: aborted, or stopped by
     /// a person; 2: it could not run.
@@ -179,7 +179,7 @@ pub struct RampRun {
     /// A command of the shell that applies the YAML it is given, stage by stage; default: only the file is edited.
     #[arg(long, value_name = "COMMAND")]
     pub apply: Option<String>,
-    /// How long the command of --apply may take for one stage; then it and all that it started is ended.
+    /// How long the command of --apply may take for one stage; after that it is ended, with everything that it started.
     #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "5m")]
     pub apply_timeout: Duration,
     /// How long each step is watched; default: as the file says, or 10m.
@@ -191,7 +191,7 @@ pub struct RampRun {
     /// How long to wait between two stages of resources.
     #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "5s")]
     pub settle: Duration,
-    /// No verdict before canary and baseline have so many requests each.
+    /// Requests that canary and baseline each need before a step is judged.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub min_requests: u32,
     /// One look, and what follows from it: for a CronJob, or a step of a pipeline. Exit 0: the weight was raised, or it is
@@ -201,7 +201,7 @@ pub struct RampRun {
     /// Go on from what the file says, after a person set, aborted or edited it.
     #[arg(long)]
     pub resume: bool,
-    /// Begin again from 0 what was aborted or promoted; without it only a person does, with `ramp next` or `ramp set`.
+    /// Start again from 0 after an abort or a promotion; without this, only a person can, with `ramp next` or `ramp set`.
     #[arg(long)]
     pub anew: bool,
     /// Where verdicts are written, a JSON object a line; default: `graylane-ramp-<service>.jsonl` beside the file.
@@ -221,7 +221,7 @@ pub struct Status {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// What is asked.
+    /// The Prometheus to ask.
     #[command(flatten)]
     pub asked: Asked,
     /// How to print it.

@@ -17,7 +17,7 @@ pub fn run(args: &Import, printer: Printer) -> Result<Outcome> {
         for (kind, count) in &found.others {
             findings.note(None, format!("{count} of kind {kind}"));
         }
-        findings.error(None, "there is no VirtualService and no DestinationRule of Istio in it").help(
+        findings.error(None, "no VirtualService and no DestinationRule found").help(
             "pass some, as in `kubectl get virtualservices,destinationrules -o yaml | graylane import -`",
         );
     }

@@ -142,7 +142,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         let found = Kind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| {
             let names: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
-            anyhow::anyhow!("--only: `{name}` is no kind; write some of {}", names.join(", "))
+            anyhow::anyhow!("--only: unknown kind `{name}`; expected some of {}", names.join(", "))
         })
     };
     let only: Option<BTreeSet<Kind>> = match &args.only[..] {

@@ -15,7 +15,7 @@ pub fn run(args: &Report, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     let window = duration::parse(&args.window).filter(|window| *window >= Duration::from_secs(1));
     let window =
-        window.with_context(|| format!("--window: `{}` is no time; write it as in 5m", args.window))?;
+        window.with_context(|| format!("--window: invalid duration `{}`; write it as in 5m", args.window))?;
     let prometheus = Prometheus::open(&args.asked)?;
     let decisions = tokio::runtime::Runtime::new()?.block_on(report::of_prometheus(
         &prometheus,

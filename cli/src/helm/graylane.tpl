@@ -16,7 +16,7 @@ filters and routes therefore say. mesh.json has everything that no value changes
     {{- $hundredths := mulf $percent 100 -}}
     {{- $buckets := int (round $hundredths 0) -}}
     {{- if gt (subf (maxf $hundredths $buckets) (minf $hundredths $buckets)) 0.000001 -}}
-      {{- fail (printf "services.%s.weights.%s: %v is no weight: write percent with up to two decimals" $.service $subset $percent) -}}
+      {{- fail (printf "services.%s.weights.%s: invalid weight %v: write percent with up to two decimals" $.service $subset $percent) -}}
     {{- end -}}
     {{- $sum = add $sum $buckets -}}
     {{- $weights = append $weights (dict "subset" $subset "buckets" $buckets "from" (default "bottom" (get $service.from $subset))) -}}

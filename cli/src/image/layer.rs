@@ -46,8 +46,8 @@ pub fn unpack(layer: &[u8]) -> Result<Vec<u8>> {
     let unpacked = flate2::read::GzDecoder::new(layer).take(MAX + 1);
     let mut archive = tar::Archive::new(unpacked);
     // Raw: what GNU and PAX put before an entry (a long name, say) is an entry of its own, and is not read into memory.
-    for entry in archive.entries().context("the layer is no gzipped tar")?.raw(true) {
-        let entry = entry.context("the layer is no gzipped tar, or has more than 64 MiB unpacked")?;
+    for entry in archive.entries().context("the layer is not a gzipped tar")?.raw(true) {
+        let entry = entry.context("the layer is not a gzipped tar, or has more than 64 MiB unpacked")?;
         if entry.header().entry_type().is_file() && entry.path()?.file_name().is_some_and(|name| name == NAME)
         {
             let size = entry.size();

@@ -54,14 +54,14 @@ pub(super) fn put(folder: &Path, all: &[&[u8]], descriptor: &Descriptor) -> Resu
 pub fn read(folder: &Path) -> Result<Image> {
     let get = |path: &Path| files::bytes(path);
     let index: Json =
-        serde_json::from_slice(&get(&folder.join("index.json"))?).context("index.json is no index")?;
+        serde_json::from_slice(&get(&folder.join("index.json"))?).context("invalid index.json")?;
     let manifests = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
     ensure!(manifests.len() == 1, "`{}` has {} images; one is wanted", folder.display(), manifests.len());
     let checked = |descriptor: &Descriptor| {
         let hex = descriptor.digest.strip_prefix("sha256:").unwrap_or_default();
         ensure!(
             hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
-            "`{}` is no digest",
+            "invalid digest `{}`",
             descriptor.digest
         );
         let bytes = get(&blob(folder, &descriptor.digest))?;
@@ -76,7 +76,7 @@ pub fn read(folder: &Path) -> Result<Image> {
         Ok(bytes)
     };
     let descriptor: Descriptor =
-        serde_json::from_value(manifests[0].clone()).context("index.json is no index")?;
+        serde_json::from_value(manifests[0].clone()).context("invalid index.json")?;
     let manifest = checked(&descriptor)?;
     let parsed: Manifest = serde_json::from_slice(&manifest).context("the manifest is none")?;
     let [layer] = &parsed.layers[..] else {

@@ -73,7 +73,7 @@ pub fn inspect(module: &[u8]) -> Result<About> {
         imports: Vec::new(),
         problems: Vec::new(),
     };
-    ensure!(module.starts_with(b"\0asm"), "this is no WebAssembly module");
+    ensure!(module.starts_with(b"\0asm"), "not a WebAssembly module");
     let mut has_memory = false;
     for payload in Parser::new(0).parse_all(module) {
         match payload.context("this WebAssembly module is broken")? {

@@ -222,7 +222,7 @@ impl Pull {
         }
         let bytes = self.body(response, TOKEN).await?;
         let token: Token = serde_json::from_slice(&bytes)
-            .map_err(|_| Failure::Bad("the answer of the server of tokens is no token".to_owned()))?;
+            .map_err(|_| Failure::Bad("the token server's answer has no token".to_owned()))?;
         Ok(token.token)
     }
 }

@@ -38,7 +38,7 @@ impl Remote {
         let bare = reference.strip_prefix("oci://").unwrap_or(reference);
         let parsed: Reference = bare.parse().map_err(|error| {
             let said = without_password(reference);
-            anyhow!("`{}` is no image reference: {error}", plain::line(&said))
+            anyhow!("invalid image reference `{}`: {error}", plain::line(&said))
         })?;
         let says_tag = bare.rsplit('/').next().is_some_and(|last| last.contains(':') || last.contains('@'));
         let parsed = if says_tag {
@@ -195,7 +195,7 @@ async fn fetch_manifest_bytes(remote: &Remote) -> Result<(Vec<u8>, String)> {
 pub async fn fetch_manifest(remote: &Remote) -> Result<(Manifest, String)> {
     let (bytes, digest) = fetch_manifest_bytes(remote).await?;
     let manifest = serde_json::from_slice(&bytes)
-        .context("the manifest is no image's (an index of several images cannot be used)")?;
+        .context("the manifest is not an image's (an index of several images cannot be used)")?;
     Ok((manifest, digest))
 }
 

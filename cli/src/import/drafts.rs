@@ -192,7 +192,8 @@ fn inside<'a>(
         let host = own.host_at(MESH, host);
         if host.starts_with('*') {
             drafts.kept.insert(own.resource);
-            let text = format!("VirtualService {}: `{host}` inside the mesh is no single service", own.title);
+            let text =
+                format!("VirtualService {}: `{host}` inside the mesh is not a single service", own.title);
             said.loss(place, None, text, "name the hosts that are meant, or keep this VirtualService");
             continue;
         }

@@ -39,9 +39,7 @@ fn virtual_service(resources: &[Resource], index: usize, resource: &Resource, sa
                 format!("{title}: `exportTo`; what is rendered is seen by the whole mesh"),
                 "leave it as it is, if that matters",
             ),
-            _ => {
-                (format!("{title}: `{key}` is no field that Istio has"), "take it out, or check its spelling")
-            }
+            _ => (format!("{title}: Istio has no field `{key}`"), "take it out, or check its spelling"),
         };
         said.loss(place, host.as_deref(), what, help);
     }
@@ -77,7 +75,7 @@ fn virtual_service(resources: &[Resource], index: usize, resource: &Resource, sa
                     );
                 }
                 _ => {
-                    loss(format!("`{key}` is no field that Istio has"), "take it out, or check its spelling");
+                    loss(format!("Istio has no field `{key}`"), "take it out, or check its spelling");
                 }
             }
         }
@@ -102,7 +100,7 @@ fn destinations(rule: &Json, loss: &mut dyn FnMut(String, &str)) {
             .chain(keys(&to["destination"], &["host", "subset", "port"]))
         {
             loss(
-                format!("`{key}` of a destination is no field that Istio has"),
+                format!("Istio has no field `{key}` of a destination"),
                 "take it out, or check its spelling",
             );
         }
@@ -148,7 +146,7 @@ fn destination_rule(resources: &[Resource], resource: &Resource, said: &mut Said
     for (index, subset) in resource.spec["subsets"].as_array().into_iter().flatten().enumerate() {
         for key in keys(subset, &["name", "labels", "trafficPolicy"]) {
             let number = index.to_string();
-            let text = format!("{title}, subset {}: `{key}` is no field that Istio has", index + 1);
+            let text = format!("{title}, subset {}: Istio has no field `{key}`", index + 1);
             said.loss(
                 place(&["spec", "subsets", &number]),
                 Some(&host),

@@ -118,7 +118,7 @@ fn add(mut node: Node, folder: bool, resources: &mut Vec<Resource>, findings: &m
         Err(_) if folder || kind.ends_with("List") => {}
         Err(node) => {
             findings
-                .error(Some(node.span), "this is no Kubernetes resource: it has no kind, or no name")
+                .error(Some(node.span), "not a Kubernetes resource: missing `kind` or `metadata.name`")
                 .help("pass VirtualServices and DestinationRules, as in `kubectl get vs,dr -o yaml`");
         }
     }

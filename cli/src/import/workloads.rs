@@ -77,7 +77,7 @@ impl Init<'_> {
             return;
         }
         if own.iter().all(|workload| is_gateway(workload)) {
-            self.notes.push(format!("{title}: an ingress gateway, which is no service of the file"));
+            self.notes.push(format!("{title}: an ingress gateway, which is not a service of the file"));
             return;
         }
         let ports: Vec<&Json> = service.spec["ports"].as_array().into_iter().flatten().collect();

@@ -49,7 +49,7 @@ pub fn abort(paths: &[PathBuf], service: &str, canary: Option<&str>) -> Result<A
         (None, _) => bail!("`{service}` has several canaries: say which with --canary: {}", names()),
     };
     let share: &Node = entry.node.get("percent").unwrap_or(&entry.node);
-    let from = share.json().as_f64().context("its weight is no number: edit the file")?;
+    let from = share.json().as_f64().context("its weight is not a number: edit the file")?;
     let mut path = [&at[..], &[&entry.key]].concat();
     if entry.node.get("percent").is_some() {
         path.push("percent");

@@ -40,7 +40,7 @@ pub async fn sample(
     let ratio = prometheus.number(&queries.error_ratio(service, part, &window)).await;
     let ratio = ratio.map_err(|problem| match problem {
         Problem::NoData | Problem::NotANumber => {
-            unknown("error ratio", format!("there were {requests:.0} requests, and there is no number"))
+            unknown("error ratio", format!("there were {requests:.0} requests, but no value"))
         }
         other => unknown("error ratio", other.to_string()),
     })?;
@@ -64,10 +64,9 @@ fn histogram(buckets: &[prometheus::Sample], requests: f64, errors: f64) -> Resu
     let mut bounds = Vec::new();
     for bucket in buckets {
         let le = bucket.label("le");
-        let end: f64 =
-            le.parse().ok().filter(|end: &f64| !end.is_nan()).ok_or_else(|| {
-                format!("a bucket has `le=\"{}\"`, which is no bound", crate::plain::line(le))
-            })?;
+        let end: f64 = le.parse().ok().filter(|end: &f64| !end.is_nan()).ok_or_else(|| {
+            format!("a bucket has `le=\"{}\"`, which is not a bound", crate::plain::line(le))
+        })?;
         if !bucket.value.is_finite() || bucket.value < 0.0 {
             return Err(format!("the bucket up to {end} has {}", bucket.value));
         }
@@ -122,8 +121,8 @@ mod tests {
             (&[("5", f64::NAN), ("+Inf", 1000.0)], "has NaN"),
             (&[("5", -1.0), ("+Inf", 1000.0)], "has -1"),
             (&[("5", 1.0), ("5", 1.0), ("+Inf", 1000.0)], "two buckets"),
-            (&[("fast", 1.0), ("+Inf", 1000.0)], "no bound"),
-            (&[("NaN", 1.0), ("+Inf", 1000.0)], "no bound"),
+            (&[("fast", 1.0), ("+Inf", 1000.0)], "not a bound"),
+            (&[("NaN", 1.0), ("+Inf", 1000.0)], "not a bound"),
             (&[("5", 1.0), ("+Inf", 3.0)], "3 of 1000 requests"),
             (&[("5", 1.0), ("+Inf", 9000.0)], "9000 of 1000 requests"),
         ] {

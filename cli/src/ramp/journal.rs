@@ -148,7 +148,7 @@ impl Journal {
             }
             let record = serde_json::from_value(json);
             self.records.push(record.with_context(|| {
-                format!("{name}:{}: this line is no record of this version of graylane", number + 1)
+                format!("{name}:{}: this line is not a record of this version of graylane", number + 1)
             })?);
         }
         Ok(())

@@ -151,7 +151,7 @@ pub fn judge(canary: &Sample, baseline: &Sample, limits: &Limits) -> Vec<Finding
             let why = format!("p99 {is:.0} ms against {was:.0} ms of the baseline{}", sure(verdict));
             finding(LATENCY, verdict, why)
         }
-        _ => finding(LATENCY, Verdict::Hold, "there is no histogram of latency yet".to_owned()),
+        _ => finding(LATENCY, Verdict::Hold, "no latency histogram yet".to_owned()),
     };
     vec![errors, latency]
 }

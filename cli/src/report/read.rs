@@ -64,7 +64,7 @@ pub async fn of_prometheus(prometheus: &Prometheus, mesh: &Mesh, window: &str) -
         );
     }
     if let Some(odd) = samples.iter().find(|sample| !sample.value.is_finite()) {
-        bail!("Prometheus counts {} requests, which is no number to go by", odd.value);
+        bail!("Prometheus counts {} requests, which is not a usable number", odd.value);
     }
     let seen = samples.iter().filter(|sample| sample.value > 0.0);
     Ok(seen.map(|sample| (decision(sample), sample.value)).collect())

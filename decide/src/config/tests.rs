@@ -28,7 +28,7 @@ fn every_mistake_is_named_with_its_field() {
 fn what_is_no_document_of_this_version_says_so() {
     assert_eq!(problems(""), ["it is empty"]);
     assert_eq!(problems("{"), ["it ends too early: line 1 column 1"]);
-    assert_eq!(problems("[1 2]"), ["it is no JSON: line 1 column 4"]);
+    assert_eq!(problems("[1 2]"), ["invalid JSON: line 1 column 4"]);
     assert_eq!(problems("[]"), ["expected an object, found a list"]);
     assert_eq!(
         problems(r#"{"version": 3, "news": 1}"#),

@@ -32,7 +32,7 @@ pub fn check(checker: &mut Checker<'_>) {
             checker
                 .error_at_key(
                     &["edge", "gateway", "selector", key],
-                    format!("`{key}: {value}` is no label of a pod"),
+                    format!("invalid pod label `{key}: {value}`"),
                 )
                 .help("write a label of the gateway's pods, as in `istio: ingressgateway`");
         }
@@ -73,7 +73,7 @@ fn url(checker: &mut Checker<'_>, path: &[&str], url: &str) {
             .help("write `https://`, unless the way there is protected otherwise");
     } else {
         checker
-            .error(path, format!("`{url}` is no URL"))
+            .error(path, format!("invalid URL `{url}`"))
             .help("write it whole, as in `https://id.example/keys`");
     }
 }

@@ -11,7 +11,7 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
         let document = checker.document();
         if !document.tenants.contains_key(gate) {
             checker
-                .error(&at, format!("`{gate}` is no tenant"))
+                .error(&at, format!("unknown tenant `{gate}`"))
                 .help(instead(gate, document.tenants.keys().map(String::as_str)));
         } else if !pins.get(gate).is_some_and(|subset| rollout.weights.contains_key(subset)) {
             checker
@@ -27,7 +27,7 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
         let at = |key| [path, &["guards", &number, key]].concat();
         if guard.name.trim().is_empty() || !names.insert(&guard.name) {
             checker
-                .error(&at("name"), format!("`{}` is no name of its own", guard.name))
+                .error(&at("name"), format!("missing or repeated guard name `{}`", guard.name))
                 .help("give every guard a name, as in `payments`; verdicts call it so");
         }
         if guard.query.trim().is_empty() {

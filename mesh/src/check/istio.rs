@@ -134,7 +134,7 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
         let Some(host) = &version.host else { continue };
         if !super::names::is_dns_name(host.strip_suffix('.').unwrap_or(host)) {
             checker
-                .error(&at("host"), format!("`{host}` is no host name"))
+                .error(&at("host"), format!("invalid host name `{host}`"))
                 .help("write the name of its Kubernetes service");
         }
         if service.fallback.is_some() {

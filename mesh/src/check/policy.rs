@@ -12,7 +12,7 @@ pub fn check(checker: &mut Checker<'_>) {
     checker.check_dns_label("the name of a mesh: it names resources", &document.mesh.name, &["mesh", "name"]);
     checker.check_dns_label("a namespace", &document.mesh.namespace, &["mesh", "namespace"]);
     if !is_dns_name(&document.mesh.cluster_domain) {
-        let message = format!("`{}` is no domain", document.mesh.cluster_domain);
+        let message = format!("invalid domain `{}`", document.mesh.cluster_domain);
         checker
             .error(&["mesh", "clusterDomain"], message)
             .help("write the domain of the cluster, as in `cluster.local`");
@@ -43,7 +43,7 @@ pub fn check(checker: &mut Checker<'_>) {
         if !bare.starts_with('/') || bare.contains(['*', '?', '#']) {
             let place = ["policy", "exempt", "paths", &index.to_string()];
             checker
-                .error(&place, format!("`{path}` is no path"))
+                .error(&place, format!("invalid path `{path}`"))
                 .help("write a path without query, as in `/healthz`, or a prefix that ends in `*`, as in `/internal/*`");
         }
     }
@@ -51,7 +51,10 @@ pub fn check(checker: &mut Checker<'_>) {
         if !is_dns_name(host) || !host.contains('.') {
             let domain = &document.mesh.cluster_domain;
             checker
-                .error(&["egress", "gateways", &index.to_string()], format!("`{host}` is no full host name"))
+                .error(
+                    &["egress", "gateways", &index.to_string()],
+                    format!("expected a full host name, got `{host}`"),
+                )
                 .help(format!(
                     "write the host of the egress gateway's service, as in `egress.istio-system.svc.{domain}`"
                 ));

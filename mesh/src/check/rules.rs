@@ -81,13 +81,13 @@ fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
     }
     if let Some(tenant) = rule.tenant.as_ref().filter(|tenant| !document.tenants.contains_key(*tenant)) {
         checker
-            .error(&at(path, &["tenant"]), format!("`{tenant}` is no tenant"))
+            .error(&at(path, &["tenant"]), format!("unknown tenant `{tenant}`"))
             .help(instead(tenant, tenants()));
     }
     for (index, tenant) in rule.may_choose.iter().enumerate() {
         if !document.tenants.contains_key(tenant) {
             checker
-                .error(&at(path, &["mayChoose", &index.to_string()]), format!("`{tenant}` is no tenant"))
+                .error(&at(path, &["mayChoose", &index.to_string()]), format!("unknown tenant `{tenant}`"))
                 .help(instead(tenant, tenants()));
         }
     }

@@ -70,7 +70,7 @@ fn names(checker: &mut Checker<'_>, name: &str, service: &Service) {
     let labels = bare.split('.').count();
     if !is_dns_name(bare) {
         checker
-            .error(&path, format!("`{host}` is no host name"))
+            .error(&path, format!("invalid host name `{host}`"))
             .help("write the name of its Kubernetes service");
     } else if !host.ends_with('.')
         && !host.ends_with(&format!(".{domain}"))
@@ -105,11 +105,11 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
             let path = ["services", name, "subsets", subset, key];
             if !is_label_key(key) {
                 checker
-                    .error_at_key(&path, format!("`{key}` is no label of a pod"))
+                    .error_at_key(&path, format!("invalid pod label `{key}`"))
                     .help("write a key as in `version` or `example.com/version`");
             }
             if !value.is_empty() && !is_name(value) {
-                checker.error(&path, format!("`{value}` is no value of a label")).help(NAME_RULE);
+                checker.error(&path, format!("invalid label value `{value}`")).help(NAME_RULE);
             }
         }
     }
@@ -202,12 +202,12 @@ fn choices(
         }
         if !document.tenants.contains_key(tenant) {
             checker
-                .error_at_key(&at, format!("a pin for `{tenant}`, which is no tenant"))
+                .error_at_key(&at, format!("a pin for the unknown tenant `{tenant}`"))
                 .help(instead(tenant, document.tenants.keys().map(String::as_str)));
         }
         if !service.subsets.contains_key(subset) {
             checker
-                .error(&at, format!("`{tenant}` is pinned to `{subset}`, which is no subset of `{name}`"))
+                .error(&at, format!("`{tenant}` is pinned to the unknown subset `{subset}` of `{name}`"))
                 .help(instead(subset, service.subsets.keys().map(String::as_str)));
         }
     }
@@ -254,7 +254,7 @@ fn weights(
             Some(buckets) => sum += u32::from(buckets),
             None => {
                 checker
-                    .error(&at, format!("{} is no weight", share.percent()))
+                    .error(&at, format!("invalid weight {}", share.percent()))
                     .help("write percent from 0 to 100 with up to two decimals, as in `25` or `0.5`");
             }
         }
@@ -262,7 +262,7 @@ fn weights(
             let canaries =
                 service.subsets.keys().map(String::as_str).filter(|other| Some(*other) != baseline);
             checker
-                .error_at_key(&at, format!("`{subset}` is no subset of `{name}`"))
+                .error_at_key(&at, format!("`{name}` has no subset `{subset}`"))
                 .help(instead(subset, canaries));
         } else if baseline == Some(subset.as_str()) {
             checker
@@ -296,7 +296,7 @@ fn participants(
         let at = [path, &["tenants", &number]].concat();
         if !document.tenants.contains_key(tenant) {
             checker
-                .error(&at, format!("`{tenant}` is no tenant"))
+                .error(&at, format!("unknown tenant `{tenant}`"))
                 .help(instead(tenant, document.tenants.keys().map(String::as_str)));
         } else if pins.contains_key(tenant) {
             let pin = checker.project.key(&["services", path[1], "pins", tenant]);
@@ -320,7 +320,7 @@ fn steps(checker: &mut Checker<'_>, path: &[&str], rollout: &Rollout) {
         let at = [path, &["steps", &number]].concat();
         if Share::Percent(*step).buckets().is_none_or(|buckets| buckets == 0) {
             checker
-                .error(&at, format!("{step} is no step"))
+                .error(&at, format!("invalid step {step}"))
                 .help("write percent above 0 and up to 100, with up to two decimals");
         } else if *step <= last {
             checker
@@ -333,7 +333,7 @@ fn steps(checker: &mut Checker<'_>, path: &[&str], rollout: &Rollout) {
         && duration::parse(hold).is_none()
     {
         checker
-            .error(&[path, &["hold"]].concat(), format!("`{hold}` is no duration"))
+            .error(&[path, &["hold"]].concat(), format!("invalid duration `{hold}`"))
             .help(duration::EXAMPLES);
     }
 }

@@ -78,7 +78,7 @@ fn place(checker: &mut Checker<'_>, key: &Key, path: &[&str]) {
         && header != "x-request-id"
     {
         checker
-            .error(path, format!("`{header}` is no header that could hold a user's key"))
+            .error(path, format!("the header `{header}` cannot identify a user"))
             .help("write a header that your clients or your gateway set, as in `x-user-id`");
     }
     if let Some(claim) = &key.claim
@@ -91,9 +91,7 @@ fn place(checker: &mut Checker<'_>, key: &Key, path: &[&str]) {
     }
     let Some(cookie) = &key.cookie else { return };
     if !is_cookie_name(cookie) {
-        checker
-            .error(path, format!("`{cookie}` is no name of a cookie"))
-            .help("write a name, as in `lane-id`");
+        checker.error(path, format!("invalid cookie name `{cookie}`")).help("write a name, as in `lane-id`");
         return;
     }
     let lower = cookie.to_ascii_lowercase();
@@ -128,7 +126,7 @@ fn mint(checker: &mut Checker<'_>, key: &Key, mint: &Mint, path: &[&str]) {
                 .help("say how long a user is to stay, as in `maxAge: 30d`");
         }
         Some((age, None)) => {
-            checker.error(&at("maxAge"), format!("`{age}` is no duration")).help(duration::EXAMPLES);
+            checker.error(&at("maxAge"), format!("invalid duration `{age}`")).help(duration::EXAMPLES);
         }
         Some((age, Some(length))) if length.as_secs() > MAX_AGE_DAYS * 86_400 => {
             checker
@@ -142,14 +140,14 @@ fn mint(checker: &mut Checker<'_>, key: &Key, mint: &Mint, path: &[&str]) {
     }
     if !mint.path.starts_with('/') || mint.path.contains(|c: char| !c.is_ascii_graphic() || c == ';') {
         checker
-            .error(&at("path"), format!("`{}` is no path of a cookie", mint.path))
+            .error(&at("path"), format!("invalid cookie path `{}`", mint.path))
             .help("write a prefix of paths, as in `/`");
     }
     if let Some(domain) = &mint.domain
         && !is_dns_name(domain.trim_start_matches('.'))
     {
         checker
-            .error(&at("domain"), format!("`{domain}` is no domain"))
+            .error(&at("domain"), format!("invalid domain `{domain}`"))
             .help("write a domain that your public hosts are under, as in `example.com`");
     }
     secure(checker, cookie, mint, path);

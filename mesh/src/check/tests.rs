@@ -155,11 +155,11 @@ fn mesh_and_policy() {
         &["`2h` cannot be how long", "from `1s` to `1h`"],
     );
     one("version: 1", "version: 1\npolicy: {restore: [memory, memory]}", &["`memory` stands twice"]);
-    one("version: 1", "version: 1\npolicy: {exempt: {paths: [healthz]}}", &["`healthz` is no path"]);
+    one("version: 1", "version: 1\npolicy: {exempt: {paths: [healthz]}}", &["invalid path `healthz`"]);
     one(
         "version: 1",
         "version: 1\negress: {gateways: [egress]}",
-        &["`egress` is no full host name", "egress.istio-system.svc.cluster.local"],
+        &["expected a full host name, got `egress`", "egress.istio-system.svc.cluster.local"],
     );
 }
 
@@ -180,14 +180,14 @@ fn services() {
         &["subsets `canary` and `stable` have the same labels"],
     );
     one("canary: {version: v2}", "canary: {}", &["subset `canary` has no label"]);
-    one("canary: {version: v2}", "canary: {a b: v2}", &["`a b` is no label of a pod"]);
-    service("pins: {gray: canary}", &["10: Error: a pin for `gray`, which is no tenant", "`gray-v1`"]);
-    service("pins: {gray-v1: nothing}", &["`gray-v1` is pinned to `nothing`, which is no subset of `api`"]);
+    one("canary: {version: v2}", "canary: {a b: v2}", &["invalid pod label `a b`"]);
+    service("pins: {gray: canary}", &["10: Error: a pin for the unknown tenant `gray`", "`gray-v1`"]);
+    service("pins: {gray-v1: nothing}", &["`gray-v1` is pinned to the unknown subset `nothing` of `api`"]);
     service(
         "host: api.other",
         &["neither a short nor a full host name", "`api.other.svc.cluster.local`", "`api.other.`"],
     );
-    service("host: 'API!'", &["is no host name"]);
+    service("host: 'API!'", &["invalid host name"]);
     service("namespace: Other", &["`Other` cannot be a namespace"]);
     one(
         "services:",
@@ -202,16 +202,16 @@ fn rollouts() {
         one("    baseline: stable", &format!("    baseline: stable\n    rollout: {{{text}}}"), says);
     };
     rollout("weights: {}", &["a rollout without a canary"]);
-    rollout("weights: {canary: 101}", &["101 is no weight"]);
-    rollout("weights: {canary: 33.333}", &["33.333 is no weight", "two decimals"]);
-    rollout("weights: {canari: 1}", &["`canari` is no subset of `api` / did you mean `canary`?"]);
+    rollout("weights: {canary: 101}", &["invalid weight 101"]);
+    rollout("weights: {canary: 33.333}", &["invalid weight 33.333", "two decimals"]);
+    rollout("weights: {canari: 1}", &["`api` has no subset `canari` / did you mean `canary`?"]);
     rollout("weights: {stable: 1}", &["`stable` is the baseline: it gets what is left"]);
-    rollout("weights: {canary: 1}, tenants: [blue]", &["`blue` is no tenant"]);
+    rollout("weights: {canary: 1}, tenants: [blue]", &["unknown tenant `blue`"]);
     rollout("weights: {canary: 1}, tenants: []", &["nobody takes part in"]);
     rollout("weights: {canary: 1}, salt: a b", &["`a b` cannot be a salt"]);
     rollout("weights: {canary: 1}, steps: [5, 1]", &["step 1 comes after 5"]);
-    rollout("weights: {canary: 1}, steps: [0]", &["0 is no step"]);
-    rollout("weights: {canary: 1}, hold: soon", &["`soon` is no duration", "`10m`"]);
+    rollout("weights: {canary: 1}, steps: [0]", &["invalid step 0"]);
+    rollout("weights: {canary: 1}, hold: soon", &["invalid duration `soon`", "`10m`"]);
     let three = GOOD.replace("canary: {version: v2}", "canary: {version: v2}, other: {version: v3}");
     let found = findings(&(three.clone() + "    rollout: {weights: {canary: 60, other: 60}}\n"));
     assert!(found.iter().any(|finding| finding.contains("Error: the weights add up to 120 %")), "{found:?}");
@@ -255,7 +255,10 @@ fn what_is_said_in_istios_words() {
         "routes: [{name: a, match: [{uri: {prefix: /x}}]}, {name: a, match: [{uri: {prefix: /y}}]}]",
         &["a second route `a`"],
     );
-    service("routes: [{match: [{uri: {prefix: /x}}], pins: {blue: canary}}]", &["a pin for `blue`"]);
+    service(
+        "routes: [{match: [{uri: {prefix: /x}}], pins: {blue: canary}}]",
+        &["a pin for the unknown tenant `blue`"],
+    );
     service("fallback: baseline", &["Warning: a fallback, but nobody is pinned"]);
     service("expose: {hosts: [api.example.com]}", &["the file names no Gateway"]);
     let three = GOOD.replace("canary: {version: v2}", "canary: {version: v2}, other: {version: v3}")
@@ -285,7 +288,7 @@ fn what_is_said_in_istios_words() {
 fn sticky_and_edge() {
     one("{header: x-user-id}", "{}", &["a sticky key is one place"]);
     one("{header: x-user-id}", "{header: a, cookie: b}", &["a sticky key is one place"]);
-    one("{header: x-user-id}", "{cookie: 'a=b'}", &["`a=b` is no name of a cookie"]);
+    one("{header: x-user-id}", "{cookie: 'a=b'}", &["invalid cookie name `a=b`"]);
     one("{header: x-user-id}", "{claim: sub}", &["Warning: this key is seen at a gateway only"]);
     one(
         "{header: x-user-id}",
@@ -323,7 +326,7 @@ fn workers_and_their_topics() {
     assert_eq!(found(good), [""; 0]);
     one(
         "  mailer: {tenants: [gray], topics: [a]}\n",
-        &["7: Error: `gray` is no tenant", "write one of `gray-v1`"],
+        &["7: Error: unknown tenant `gray`", "write one of `gray-v1`"],
     );
     one("  mailer: {tenants: [green], topics: [a]}\n", &["Warning: `green` is the default tenant"]);
     one("  mailer: {topics: ['a b']}\n", &["`a b` cannot be the name of a topic"]);
@@ -370,9 +373,10 @@ fn alerts_mean_something_and_call_one_each() {
         assert_eq!(found.len(), 1, "{alerts}: {found:#?}");
         parts.iter().for_each(|part| assert!(found[0].contains(part), "{part}: {}", found[0]));
     };
-    says("{errorRatio: {canaryOverBaseline: 0.5}}", &["Error", "0.5 times the baseline's", "1 or more"]);
-    says("{errorRatio: {canaryOverBaseline: 2, min: 5}}", &["Error", "5 is no minimum", "from 0 to 1"]);
-    says("{latencyP99: {canaryOverBaseline: 2, min: -1}}", &["Error", "-1 is no minimum", "milliseconds"]);
+    says("{errorRatio: {canaryOverBaseline: 0.5}}", &["Error", "expected 1 or more, got 0.5"]);
+    says("{errorRatio: {canaryOverBaseline: 2, min: 5}}", &["Error", "invalid minimum 5", "from 0 to 1"]);
+    says("{latencyP99: {canaryOverBaseline: 2, min: -1}}", &["Error", "invalid minimum -1", "milliseconds"]);
+    says("{runbooks: wiki}", &["Error", "invalid address `wiki`", "https://"]);
     says("{notify: [{}]}", &["Error", "calls nobody", "`slack` and `pagerduty`"]);
     says(
         "{notify: [{slack: {channel: a}, pagerduty: {routingKey: {secret: a, key: b}}}]}",

@@ -30,7 +30,7 @@ pub fn check(checker: &mut Checker<'_>) {
             match document.tenants.get(tenant) {
                 None => {
                     checker
-                        .error(&at, format!("`{tenant}` is no tenant"))
+                        .error(&at, format!("unknown tenant `{tenant}`"))
                         .help(instead(tenant, document.tenants.keys().map(String::as_str)));
                 }
                 Some(Some(is)) if is.default => {

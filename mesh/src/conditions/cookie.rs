@@ -10,7 +10,7 @@ use crate::words::is_cookie_name;
 pub fn check(cookie: &Named, report: &mut dyn Report, path: &[String]) {
     if !is_cookie_name(&cookie.name) {
         report
-            .error(&at(path, &["name"]), format!("`{}` is no name of a cookie", cookie.name))
+            .error(&at(path, &["name"]), format!("invalid cookie name `{}`", cookie.name))
             .help("write a name, as in `lane-id`");
     }
     cookie.is.check(Kind::Other, report, path);

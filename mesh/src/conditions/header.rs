@@ -37,7 +37,7 @@ fn name(name: &str, report: &mut dyn Report, path: &[String]) {
             .help(format!("write `{better}`, which looks at what Envoy made of it"));
     } else if !is_token(name) || lower.starts_with(OWN_PREFIX) {
         report
-            .error(&path, format!("`{name}` is no header of a client's"))
+            .error(&path, format!("clients cannot send the header `{name}`"))
             .help("write a header that clients send, as in `x-user-id`");
     }
 }

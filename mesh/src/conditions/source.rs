@@ -29,7 +29,7 @@ fn network(network: &str, report: &mut dyn Report, path: &[&str]) {
             "write networks or addresses, as in `10.0.0.0/8`, `2001:db8::/32` or `203.0.113.9`".to_owned()
         }
     };
-    report.error(path, format!("`{network}` is no network")).help(help);
+    report.error(path, format!("invalid network `{network}`")).help(help);
 }
 
 /// The network that an address with a prefix lies in: `10.1.2.3/8` is `10.0.0.0/8`.

@@ -134,7 +134,7 @@ fn never(kind: Kind, test: &str, value: &str) -> Option<(&'static str, String)> 
             Some(("a host has neither scheme, port nor path", format!("write `{host}`")))
         }
         Kind::Path if value.contains(['?', '#']) => Some((
-            "the query is no part of the path",
+            "the query is not part of the path",
             "write `query: {name: .., exact: ..}` beside it".to_owned(),
         )),
         Kind::Path if begins && !value.starts_with('/') => {

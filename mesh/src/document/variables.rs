@@ -116,7 +116,7 @@ fn variable(inner: &str, place: &Place<'_>, lookup: Lookup<'_>, findings: &mut F
         None => (inner, None),
     };
     if !is_name(name) || default.is_some_and(|default| default.contains("${")) {
-        findings.error(Some(place.of(&whole)), format!("`{whole}` is no variable")).help(FORMS);
+        findings.error(Some(place.of(&whole)), format!("invalid variable `{whole}`")).help(FORMS);
         return String::new();
     }
     match (lookup(name), default) {
@@ -329,9 +329,9 @@ mod tests {
             found,
             [
                 "1:6 ${NONE}: the variable `NONE` is not set",
-                "2:5 ${1}: `${1}` is no variable",
-                "5:3 ${X-y}: `${X-y}` is no variable",
-                "6:4 ${A:-${B}: `${A:-${B}` is no variable",
+                "2:5 ${1}: invalid variable `${1}`",
+                "5:3 ${X-y}: invalid variable `${X-y}`",
+                "6:4 ${A:-${B}: invalid variable `${A:-${B}`",
                 "7:5 ${PORT: `${PORT` has no `}` at its end",
             ]
         );

@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::document;
-    use crate::resources::{Extension, Kind};
+    use crate::resources::Extension;
 
     const FILE: &str = "version: 1
 mesh: {name: m, namespace: a}

@@ -31,7 +31,7 @@ pub fn settings(text: &str) -> Result<Setting, String> {
         None => (value, None),
         Some((value, "bottom")) => (value, Some(End::Bottom)),
         Some((value, "top")) => (value, Some(End::Top)),
-        Some((_, end)) => return Err(format!("`{end}` is no end of the buckets: write `bottom` or `top`")),
+        Some((_, end)) => return Err(format!("unknown end of the buckets `{end}`: write `bottom` or `top`")),
     };
     let number = value.strip_suffix('%').unwrap_or(value).parse().ok();
     match number.and_then(|percent| Share::Percent(percent).buckets()) {
@@ -63,7 +63,7 @@ pub(super) fn check(service: &Service, subset: &str) -> Result<()> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("write one of {}", canaries.join(", ")),
         };
-        anyhow::bail!("`{subset}` is no subset of `{}`: {instead}", service.name);
+        anyhow::bail!("`{}` has no subset `{subset}`: {instead}", service.name);
     }
     Ok(())
 }

@@ -91,7 +91,7 @@ impl Text {
             Self::Regex(pattern) if pattern.samples().is_empty() => {
                 Some(format!("no text is found that `{}` matches", pattern.text()))
             }
-            Self::Unknown(what) => Some(format!("{what} is no match that Istio knows")),
+            Self::Unknown(what) => Some(format!("Istio knows no match {what}")),
             _ => None,
         }
     }

@@ -22,7 +22,7 @@ pub fn check(checker: &mut Checker<'_>, name: &str, service: &Service) {
             checker
                 .error(
                     &["services", name, "expose", "paths", &index.to_string()],
-                    format!("`{prefix}` is no path"),
+                    format!("invalid path `{prefix}`"),
                 )
                 .help("write a prefix, as in `/v1`");
         }
@@ -51,7 +51,7 @@ fn hosts(checker: &mut Checker<'_>, path: &[&str], hosts: &[String]) {
         }
         if host != "*" && (!super::super::names::is_dns_name(bare) || !bare.contains('.')) {
             checker
-                .error(&[path, &[&index.to_string()]].concat(), format!("`{host}` is no public host name"))
+                .error(&[path, &[&index.to_string()]].concat(), format!("invalid public host name `{host}`"))
                 .help("write a full name, as in `api.example.com`, or `*` for all");
         }
     }
@@ -64,7 +64,7 @@ fn gateways(checker: &mut Checker<'_>, path: &[&str], gateways: &[String]) {
         });
         if !named {
             checker
-                .error(&[path, &[&index.to_string()]].concat(), format!("`{gateway}` is no Gateway"))
+                .error(&[path, &[&index.to_string()]].concat(), format!("invalid Gateway `{gateway}`"))
                 .help("write its namespace and name, as in `istio-ingress/public`");
         }
     }

@@ -57,9 +57,9 @@ fn a_rule_gives_something_to_somebody() {
     one("rules:\n- {tenant: gray-v1}", &["a rule without a condition: it is for everybody"]);
     one(
         "rules:\n- {tenant: grey-v1, host: {exact: a}}",
-        &["`grey-v1` is no tenant / did you mean `gray-v1`?"],
+        &["unknown tenant `grey-v1` / did you mean `gray-v1`?"],
     );
-    one("rules:\n- {mayChoose: [acme], host: {exact: a}}", &["`acme` is no tenant"]);
+    one("rules:\n- {mayChoose: [acme], host: {exact: a}}", &["unknown tenant `acme`"]);
     rule("hots: {exact: a}", &["`hots` is not a key of `edge.rules.0` / did you mean `host`?"]);
     rule("any: []", &["`any` of nothing"]);
     rule("not: {}", &["a condition that says nothing"]);
@@ -101,7 +101,7 @@ fn tests_of_texts() {
     rule("host: {prefix: ''}", &["nothing is never a value"]);
     rule("host: {exact: 'https://a.example/x'}", &["neither scheme, port nor path / write `a.example`"]);
     rule("path: {exact: v1}", &["a path starts with `/` / write `/v1`"]);
-    rule("path: {in: ['/v1?x=1']}", &["the query is no part of the path"]);
+    rule("path: {in: ['/v1?x=1']}", &["the query is not part of the path"]);
     rule("method: {exact: get}", &["methods are in capitals / write `GET`"]);
     rule("path: {regex: 'a(b'}", &["`a(b` cannot be a regular expression: unclosed group"]);
     rule("path: {regex: '(a|b)*a(a|b){15}'}", &["too large a table; 500 states are allowed"]);
@@ -112,13 +112,13 @@ fn names_and_networks() {
     rule("header: {name: Tenant, exact: a}", &["`Tenant` is the tenant header itself", "`mayChoose: [..]`"]);
     rule("header: {name: authorization, exact: a}", &["write `claim:"]);
     rule("header: {name: X-Forwarded-For, exact: a}", &["write `source:"]);
-    rule("header: {name: 'a b', exact: a}", &["`a b` is no header of a client's"]);
-    rule("header: {name: x-graylane-x, exact: a}", &["is no header of a client's"]);
-    rule("cookie: {name: 'a=b', exact: a}", &["`a=b` is no name of a cookie"]);
-    rule("source: [10.1.2.3/8]", &["11: Error: `10.1.2.3/8` is no network / did you mean `10.0.0.0/8`?"]);
+    rule("header: {name: 'a b', exact: a}", &["clients cannot send the header `a b`"]);
+    rule("header: {name: x-graylane-x, exact: a}", &["clients cannot send the header"]);
+    rule("cookie: {name: 'a=b', exact: a}", &["invalid cookie name `a=b`"]);
+    rule("source: [10.1.2.3/8]", &["11: Error: invalid network `10.1.2.3/8` / did you mean `10.0.0.0/8`?"]);
     rule("source: ['2001:db8::1/32']", &["did you mean `2001:db8::/32`?"]);
-    rule("source: [10.0.0.0/33]", &["`10.0.0.0/33` is no network / write networks"]);
-    rule("source: [10.0.0/8]", &["is no network"]);
+    rule("source: [10.0.0.0/33]", &["invalid network `10.0.0.0/33` / write networks"]);
+    rule("source: [10.0.0/8]", &["invalid network"]);
     one("remove: ['a b']", &["`a b` cannot be removed"]);
     one("remove: [Cookie]", &["`Cookie` cannot be removed"]);
 }
@@ -142,7 +142,7 @@ fn tokens() {
     one(unnamed, &["a claim without a name", "[realm_access, roles]"]);
     let jwt = |fields: &str, says: &[&str]| one(&format!("jwt: {{{fields}}}"), says);
     jwt("issuer: ' '", &["an issuer without a name"]);
-    jwt("issuer: x, jwksUri: id.example/keys", &["`id.example/keys` is no URL"]);
+    jwt("issuer: x, jwksUri: id.example/keys", &["invalid URL `id.example/keys`"]);
     jwt(
         "issuer: x, jwksUri: 'http://id.example/keys'",
         &["Warning: `http://id.example/keys`: whoever sits between"],
@@ -177,12 +177,12 @@ fn keys_and_cookies() {
     );
     let mint = |fields: &str, says: &[&str]| key(&format!("{{cookie: id, mint: {{{fields}}}}}"), says);
     key("{header: x, mint: {maxAge: 30d}}", &["only a cookie can be minted"]);
-    mint("maxAge: long", &["`long` is no duration"]);
+    mint("maxAge: long", &["invalid duration `long`"]);
     mint("maxAge: 1000d", &["Warning: no browser keeps a cookie for `1000d`", "`400d`"]);
     mint("maxAge: 500ms", &["is gone at once"]);
     mint("", &["Warning: a cookie without `maxAge`"]);
-    mint("maxAge: 1d, path: x", &["`x` is no path of a cookie"]);
-    mint("maxAge: 1d, domain: 'a b'", &["`a b` is no domain"]);
+    mint("maxAge: 1d, path: x", &["invalid cookie path `x`"]);
+    mint("maxAge: 1d, domain: 'a b'", &["invalid domain `a b`"]);
     mint("maxAge: 1d, sameSite: none, secure: false", &["browsers refuse this cookie without `Secure`"]);
     mint(
         "maxAge: 1d, secure: false",

@@ -78,7 +78,7 @@ fn default_gateway_namespace() -> String {
 pub struct Rule {
     /// The tenant that a caller gets.
     pub tenant: Option<String>,
-    /// Instead: the tenants that a caller may name in the tenant header. The rule matches if he names one of them.
+    /// Instead: the tenants that a caller may name in the tenant header. The rule matches if the caller names one of them.
     #[serde(default)]
     pub may_choose: Vec<String>,
     /// A rule on what anybody can type (header, cookie, query) says that you know it.

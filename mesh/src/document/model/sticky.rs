@@ -42,7 +42,7 @@ pub struct Key {
     pub claim: Option<ClaimName>,
     /// `true`: the client's address; at the gateway only. All users behind one address are one.
     pub source: bool,
-    /// With a cookie: the gateway makes one for whoever has no key at all, if he takes part in a rollout.
+    /// With a cookie: the gateway sets one for users without any key who take part in a rollout.
     pub mint: Option<Mint>,
 }
 
