@@ -21,9 +21,13 @@ pub const LABEL: &str = "graylane.dev/native";
 /// newer proxy keeps the plugin.
 pub const PROXIES: &str = r"^1\.31[.-].*";
 
-/// What istiod puts before `<namespace>.<name>` of a plugin to name its filter: since Istio 1.30 one name for both kinds of
-/// plugins, before another (`pilot/pkg/model/extensions.go`).
-const PREFIXES: [&str; 2] = ["extensions.istio.io/trafficextension/", "extensions.istio.io/wasmplugin/"];
+/// What istiod names the filter of a plugin, before and behind `<namespace>.<name>`: of a TrafficExtension, of a WasmPlugin since
+/// istiod makes one of it (`syntheticMarker` in pilot/pkg/config/kube/extensions/translate.go), and of a WasmPlugin before that.
+const FILTERS: [(&str, &str); 3] = [
+    ("extensions.istio.io/trafficextension/", ""),
+    ("extensions.istio.io/trafficextension/", "~istio-translated-wasmplugin"),
+    ("extensions.istio.io/wasmplugin/", ""),
+];
 
 const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
@@ -57,8 +61,8 @@ fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: Fields
     // A condition or a sticky key of that name.
     let reads_claims = is_gateway && text.contains(r#""claim":"#);
     let mut patches = vec![configuration(mesh, file, role, (&name, &own), &text)];
-    for prefix in PREFIXES {
-        let plugin = format!("{prefix}{name}");
+    for (before, behind) in FILTERS {
+        let plugin = format!("{before}{name}{behind}");
         if reads_claims {
             let claims = json!({"name": format!("{own}.claims"), "typed_config": native::claims()});
             patches.push(patch(role, &plugin, "INSERT_BEFORE", claims));
