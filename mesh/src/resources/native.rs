@@ -37,13 +37,13 @@ pub fn all(mesh: &Mesh, file: &str) -> Vec<Resource> {
     for namespace in mesh.namespaces() {
         all.extend([Role::Inbound, Role::Outbound].map(|role| {
             let labels = Fields::from_iter([label()]);
-            resource(mesh, file, role, namespace, labels)
+            resource(mesh, file, role, namespace, &labels)
         }));
     }
     if let Some(gateway) = &mesh.document.edge.gateway {
         let own = gateway.selector.iter().map(|(name, value)| (name.clone(), json!(value)));
         let labels = own.chain([label()]).collect();
-        all.push(resource(mesh, file, Role::Gateway, &gateway.namespace, labels));
+        all.push(resource(mesh, file, Role::Gateway, &gateway.namespace, &labels));
     }
     all
 }
@@ -52,7 +52,7 @@ fn label() -> (String, Json) {
     (LABEL.to_owned(), json!("true"))
 }
 
-fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: Fields) -> Resource {
+fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: &Fields) -> Resource {
     let is_gateway = role == Role::Gateway;
     let name = format!("{namespace}.{}", super::resource_name(mesh, role.name()));
     let own = format!("graylane.native/{name}");
@@ -65,9 +65,9 @@ fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: Fields
         let plugin = format!("{before}{name}{behind}");
         if reads_claims {
             let claims = json!({"name": format!("{own}.claims"), "typed_config": native::claims()});
-            patches.push(patch(role, &plugin, "INSERT_BEFORE", claims));
+            patches.push(patch(role, &plugin, "INSERT_BEFORE", &claims));
         }
-        patches.push(patch(role, &plugin, "REPLACE", discovered(&own)));
+        patches.push(patch(role, &plugin, "REPLACE", &discovered(&own)));
     }
     let spec = Fields::from_iter([
         ("workloadSelector".to_owned(), json!({"labels": labels})),
@@ -110,7 +110,7 @@ fn context(role: Role) -> &'static str {
     }
 }
 
-fn patch(role: Role, plugin: &str, operation: &str, value: Json) -> Json {
+fn patch(role: Role, plugin: &str, operation: &str, value: &Json) -> Json {
     let filter = json!({"name": CONNECTION_MANAGER, "subFilter": {"name": plugin}});
     json!({
         "applyTo": "HTTP_FILTER",
