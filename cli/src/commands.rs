@@ -18,6 +18,7 @@ mod render;
 mod report;
 mod rivals;
 mod simulate;
+mod there;
 
 use std::path::PathBuf;
 

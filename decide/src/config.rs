@@ -250,7 +250,7 @@ pub fn parse(json: &[u8]) -> Result<Config, Vec<Mistake>> {
     }
     let document: Value = match serde_json::from_slice(json) {
         Ok(document) => document,
-        // Where, but not serde's own words: these are two kilobytes of the module.
+        // Where, but not serde's own words: they and what formats them would be kilobytes of the module.
         Err(error) => {
             let what = if error.is_eof() { "it ends too early" } else { "invalid JSON" };
             return whole(format!("{what}: line {} column {}", error.line(), error.column()));

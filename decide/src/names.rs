@@ -7,6 +7,9 @@ pub const SUBSET_HEADER: &str = "x-graylane-subset";
 /// route: a decimal number of 64 bits.
 pub const POINT_HEADER: &str = "x-graylane-point";
 
+/// Filter state with the payload of a verified token as JSON, which Envoy writes for the native module.
+pub const CLAIMS_STATE: &str = "graylane.claims";
+
 /// Every header of graylane's own starts so; a stranger may send none of them.
 pub const OWN_PREFIX: &str = "x-graylane-";
 

@@ -112,9 +112,10 @@ impl Sanitiser {
         if starts(name, OWN_PREFIX.as_bytes()) {
             return if name == SUBSET_HEADER.as_bytes() { Verdict::Subset } else { Verdict::Remove };
         }
-        for (place, ((shape, _), _)) in
-            self.shapes.iter().zip(&self.begins).enumerate().filter(|(_, (_, is))| **is == begin)
-        {
+        for (place, (shape, _)) in self.shapes.iter().enumerate() {
+            if self.begins.get(place) != Some(&begin) {
+                continue;
+            }
             match shape {
                 Shape::Tenant(tenant) if name == &**tenant => return Verdict::Tenant,
                 Shape::Tenant(tenant) if same(name, tenant) => return Verdict::Remove,

@@ -10,6 +10,7 @@
 use std::ptr;
 
 use graylane_decide::memory::cas::Write;
+
 /// Of `WasmResult` in proxy-wasm-cpp-host/include/proxy-wasm/wasm_api_impl.h.
 const OK: u32 = 0;
 const CAS_MISMATCH: u32 = 8;

@@ -1,12 +1,16 @@
 //! A checked document with every default filled in: what all commands work on.
 
+mod owner;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use graylane_decide::config::{Missing, Mode, Unknown, Weight};
 
 use crate::document::model::{self, At, Document};
 use crate::document::{Checked, duration};
+
 use crate::workers::Worker;
+pub use owner::{adopts, is_external, namespaces};
 
 /// The mesh. Only [`Mesh::of`] makes one.
 #[derive(Clone, Debug)]
@@ -191,31 +195,6 @@ pub fn baseline(service: &model::Service) -> Option<&str> {
         .or_else(|| service.subsets.keys().next().map(String::as_str).filter(|_| service.subsets.len() == 1))
 }
 
-/// Are a service's routes somebody else's?
-#[must_use]
-pub fn is_external(mesh: &model::Mesh, service: &model::Service) -> bool {
-    service.subsets.is_empty() || service.routing.unwrap_or(mesh.routing) == model::Routing::External
-}
-
-/// Are routes in the mesh somebody else's, so that a header that nobody sent would be news to them?
-#[must_use]
-pub fn adopts(document: &Document) -> bool {
-    document.services.is_empty()
-        || document.services.values().any(|service| is_external(&document.mesh, service))
-}
-
-/// The namespaces whose pods have the filter, in byte order; the gateway's is another matter.
-#[must_use]
-pub fn namespaces(document: &Document) -> BTreeSet<&str> {
-    let said = &document.mesh;
-    let mut all: BTreeSet<&str> = said.namespaces.iter().map(String::as_str).collect();
-    all.extend(document.services.values().map(|service| namespace(said, service)));
-    if all.is_empty() {
-        all.insert(&said.namespace);
-    }
-    all
-}
-
 /// A service's namespace.
 #[must_use]
 pub fn namespace<'a>(mesh: &'a model::Mesh, service: &'a model::Service) -> &'a str {
@@ -260,19 +239,17 @@ impl Mesh {
         } else {
             At::Anywhere
         });
+        // What nobody sent is not written where routes of others might be about it.
+        let (missing, unknown) = if adopts(&document) {
+            (Missing::Pass, Unknown::Pass)
+        } else {
+            (Missing::Default, Unknown::Default)
+        };
         Self {
             mode: document.mode,
             header: document.header.to_ascii_lowercase(),
-            missing: document.policy.missing.unwrap_or(if adopts(&document) {
-                Missing::Pass
-            } else {
-                Missing::Default
-            }),
-            unknown: document.policy.unknown.unwrap_or(if adopts(&document) {
-                Unknown::Pass
-            } else {
-                Unknown::Default
-            }),
+            missing: document.policy.missing.unwrap_or(missing),
+            unknown: document.policy.unknown.unwrap_or(unknown),
             tenants: document.tenants.keys().cloned().collect(),
             remember: duration::parse(&document.policy.remember).map_or(30, |life| life.as_secs() as u32),
             salt: document.sticky.salt.clone().unwrap_or_else(|| document.mesh.name.clone()),

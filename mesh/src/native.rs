@@ -1,5 +1,6 @@
-//! The native module in Envoy's configuration, as JSON: what `render --native`, the demo's Envoys and tests have in common.
+//! The native module in Envoy's configuration, as JSON: what `render --native`, tests and the bench have in common.
 
+use graylane_decide::names::CLAIMS_STATE;
 use serde_json::{Value as Json, json};
 
 /// Type of the filter that runs a native module.
@@ -41,7 +42,7 @@ pub fn claims() -> Json {
     json!({
         "@type": STATE,
         "on_request_headers": [{
-            "object_key": "graylane.claims",
+            "object_key": CLAIMS_STATE,
             "factory_key": "envoy.string",
             "format_string": {
                 "text_format_source": {"inline_string": "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:payload)%"},

@@ -5,6 +5,7 @@
 //! the other way round. What is only seen of it comes last.
 
 mod alertmanager_config;
+mod checks;
 mod dashboard;
 mod destination_rule;
 mod files;
@@ -25,13 +26,13 @@ mod virtual_service;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Serialize;
 
-use crate::lower;
 use crate::manifest;
 use crate::mesh::{Fields, Mesh};
 
+pub use checks::{check_data_plane, check_filter};
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
 pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_labels, host_fallbacks};
 pub use files::{Written, files};
@@ -319,35 +320,6 @@ pub fn resource_name(mesh: &Mesh, name: &str) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
     let name: String = name.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
     format!("{}-{name}", mesh.document.mesh.name)
-}
-
-/// Does the filter read what a mesh needs?
-///
-/// # Errors
-/// When it is known that it does not.
-pub fn check_filter(mesh: &Mesh, options: &Options) -> Result<()> {
-    let needs = lower::version(mesh);
-    if let Some(reads) = options.reads.filter(|reads| *reads < needs) {
-        bail!(
-            "this filter reads version {reads} of its configuration, and this file needs version {needs} (`policy.carriers`, `policy.ids`, \
-             `policy.missing: pass`, or routes that are somebody else's): push the filter of this program"
-        );
-    }
-    Ok(())
-}
-
-/// Can plugins be placed?
-///
-/// # Errors
-/// When a waypoint's would have no service to stand before.
-pub fn check_data_plane(mesh: &Mesh, options: &Options) -> Result<()> {
-    if options.data_plane == DataPlane::Ambient && mesh.services.is_empty() {
-        bail!(
-            "--data-plane ambient: the plugin of a waypoint names the services that it stands before, and the file has none: list them \
-             under `services`, each with `routing: external`"
-        );
-    }
-    Ok(())
 }
 
 /// All resources of a mesh, in the order of safe application.

@@ -4,9 +4,6 @@
 use graylane_decide::names;
 use serde_json::Value;
 
-/// Filter state with the payload that `jwt_authn` verified, as JSON.
-pub const STATE: &str = "graylane.claims";
-
 /// The steps to a claim in the path of its property, if it is one.
 pub fn path(property: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let mut steps = property.split(|byte| *byte == 0);

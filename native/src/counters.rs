@@ -76,7 +76,6 @@ impl Counters {
             Count::Conflict(with) => {
                 self.add(role, Key::Conflict(with), 1, || metrics::conflicts(role, with));
             }
-
             Count::WouldRemove => {
                 self.add(role, Key::WouldRemove, 1, || metrics::of_role(role, metrics::WOULD_REMOVE));
             }

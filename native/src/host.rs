@@ -42,7 +42,7 @@ impl<'s> Envoy<'s> {
     fn claim<'p>(&mut self, steps: impl Iterator<Item = &'p [u8]>) -> Option<Vec<u8>> {
         let stream = self.stream;
         let payload = self.payload.get_or_insert_with(|| {
-            let json = stream.state(claims::STATE);
+            let json = stream.state(names::CLAIMS_STATE);
             json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
         });
         claims::find(payload, steps)

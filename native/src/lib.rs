@@ -11,7 +11,7 @@
 //! | `table` | the memory's slots, in place |
 //! | `counters` | counted in atomics, told to Envoy once a second |
 //!
-//! `abi` and `hooks` are the only files with `unsafe` in them. A panic ends at its hook: the request passes, except at a
+//! `abi` (with `abi/config`) and `hooks` are the only files with `unsafe` in them. A panic ends at its hook: the request passes, except at a
 //! gateway, where what is ours is removed first.
 #![deny(unsafe_code)]
 #![cfg_attr(

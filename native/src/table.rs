@@ -79,7 +79,6 @@ mod tests {
 
     #[test]
     fn workers_at_one_slot_lose_nothing() {
-        let life = 60_000;
         std::thread::scope(|scope| {
             for worker in 0..4u64 {
                 scope.spawn(move || {
@@ -92,7 +91,7 @@ mod tests {
                             }
                             true
                         };
-                        assert_eq!(Table.change(SLOTS - 1, change), Saved::Yes, "{worker} {round} {life}");
+                        assert_eq!(Table.change(SLOTS - 1, change), Saved::Yes, "{worker} {round}");
                     }
                 });
             }

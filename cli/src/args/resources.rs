@@ -16,6 +16,15 @@ pub enum Extension {
     TrafficExtension,
 }
 
+impl From<Extension> for crate::resources::Extension {
+    fn from(extension: Extension) -> Self {
+        match extension {
+            Extension::WasmPlugin => Self::WasmPlugin,
+            Extension::TrafficExtension => Self::TrafficExtension,
+        }
+    }
+}
+
 /// As what resources are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {

@@ -1,43 +1,33 @@
 //! What the filter changes for routes that are somebody else's.
 
 use anyhow::{Result, ensure};
-use serde_json::Value as Json;
 
+use super::there;
 use crate::adopt;
 use crate::document::finding::Findings;
 use crate::import::Resource;
 use crate::mesh::{self, Mesh};
-use crate::traffic::{MESH, World};
+use crate::traffic::{MESH, Request};
 
 /// Warns of each difference, at the rule that the request meets today.
 pub fn differences(current: &[Resource], mesh: &Mesh, findings: &mut Findings) -> Result<()> {
     if !mesh::adopts(&mesh.document) {
         return Ok(());
     }
-    let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
-    let world = World::of(&whole, &mesh.header);
-    let report = adopt::differences(mesh, &world)?;
+    let report = adopt::differences(mesh, &there::world(current, mesh))?;
     for difference in &report.differences {
         let at = difference.before.rule.or(difference.after.rule);
-        let place = at.and_then(|at| {
-            let resource = current.get(at.resource)?;
-            Some(resource.place(&["spec", "http", &at.rule.to_string()]))
-        });
+        let place = at.and_then(|at| there::rule(current, at));
         let text = format!("once the filter is there: {}", difference.text());
-        findings.warning(place, text).help(help(mesh, &difference.request.place, &difference.request));
+        findings.warning(place, text).help(help(mesh, &difference.request));
     }
     Ok(())
 }
 
 /// Says what stands in the way of users who stay where the weights of somebody else put them.
 pub fn weights(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
-    let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
-    let world = World::of(&whole, &mesh.header);
-    for problem in adopt::weights::problems(mesh, &world) {
-        let place = problem.at.and_then(|at| {
-            let resource = current.get(at.resource)?;
-            Some(resource.place(&["spec", "http", &at.rule.to_string()]))
-        });
+    for problem in adopt::weights::problems(mesh, &there::world(current, mesh)) {
+        let place = problem.at.and_then(|at| there::rule(current, at));
         let text = format!("service `{}`: {}", problem.service, problem.text);
         let finding =
             if problem.is_error { findings.error(place, text) } else { findings.warning(place, text) };
@@ -61,12 +51,12 @@ pub fn refuse_unseen(mesh: &Mesh) -> Result<()> {
     Ok(())
 }
 
-fn help(mesh: &Mesh, place: &str, request: &crate::traffic::Request) -> String {
+fn help(mesh: &Mesh, request: &Request) -> String {
     let header = &mesh.header;
     let sent = request.headers.get(header);
     let declared = |tenant: &String| mesh.tenants.contains(tenant);
     match sent {
-        Some(tenant) if place != MESH && declared(tenant) => format!(
+        Some(tenant) if request.place != MESH && declared(tenant) => format!(
             "the gateway removes the `{header}` header of strangers; say who may send it with `edge.rules`, as in \
              `{{mayChoose: [{tenant}], …}}`, or `accept: always` if anybody may"
         ),

@@ -1,18 +1,14 @@
 //! `graylane explain`: the lane of one request.
 
-use std::path::Path;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde::Serialize;
 
+use super::there::There;
 use crate::args::{Explain, Format};
-use crate::document::finding::Findings;
-use crate::document::source::Sources;
 use crate::explain::{self, Against, GATEWAY, Hop, Line, Request};
-use crate::import::{self, Resource};
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
-use crate::traffic::{At, World};
+use crate::traffic::At;
 
 /// What machines get.
 #[derive(Serialize)]
@@ -36,9 +32,9 @@ pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
     for text in &args.route {
         request.route(text)?;
     }
-    let theirs = args.against.as_deref().map(|path| Theirs::read(path, &mesh, printer)).transpose()?;
-    let place = |at: At| theirs.as_ref()?.place(at);
-    let against = theirs.as_ref().map(|theirs| Against { world: &theirs.world, place: &place });
+    let there = args.against.as_deref().map(|path| There::read(path, &mesh, printer)).transpose()?;
+    let place = |at: At| line(there.as_ref()?, at);
+    let against = there.as_ref().map(|there| Against { world: &there.world, place: &place });
     let hops = explain::explain(&file, &sources, &mesh, &request, against.as_ref())?;
     match args.output {
         Format::Json => printer.json(&Report { hops: &hops })?,
@@ -50,28 +46,10 @@ pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
     Ok(Outcome::Ok)
 }
 
-/// Routes that are there.
-struct Theirs {
-    sources: Sources,
-    resources: Vec<Resource>,
-    world: World,
-}
-
-impl Theirs {
-    fn read(path: &Path, mesh: &Mesh, printer: Printer) -> Result<Self> {
-        let (mut sources, mut findings) = (Sources::default(), Findings::default());
-        let resources = import::read(&[path.to_owned()], &mut sources, &mut findings)?;
-        printer.findings(&findings, &sources);
-        ensure!(!findings.has_errors(), "`{}` cannot be read", path.display());
-        let whole: Vec<_> = resources.iter().map(|resource| &resource.whole).collect();
-        let world = World::of(&whole, &mesh.header);
-        Ok(Self { sources, resources, world })
-    }
-
-    fn place(&self, at: At) -> Option<Line> {
-        let span = self.resources.get(at.resource)?.place(&["spec", "http", &at.rule.to_string()]);
-        Some(Line { file: self.sources.name(span.file).to_owned(), line: span.line })
-    }
+/// The line of a rule that is there.
+fn line(there: &There, at: At) -> Option<Line> {
+    let span = super::there::rule(&there.resources, at)?;
+    Some(Line { file: there.sources.name(span.file).to_owned(), line: span.line })
 }
 
 /// What a reader may wonder about.

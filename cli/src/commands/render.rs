@@ -112,10 +112,7 @@ fn pinned(args: &Render, image: &str, printer: Printer) -> Result<(String, Optio
 
 /// The options of the library, from those of the command line.
 pub fn options(args: &Render, printer: Printer) -> Result<Options> {
-    let extension = match args.extension {
-        args::Extension::WasmPlugin => Extension::WasmPlugin,
-        args::Extension::TrafficExtension => Extension::TrafficExtension,
-    };
+    let extension = Extension::from(args.extension);
     ensure!(
         extension == Extension::WasmPlugin || args.istio >= TRAFFIC_EXTENSION_SINCE,
         "TrafficExtension came with Istio 1.{TRAFFIC_EXTENSION_SINCE}, and --istio says 1.{}: write `--extension wasm-plugin`",

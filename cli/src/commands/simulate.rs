@@ -6,15 +6,12 @@ use serde::Serialize;
 
 use graylane_decide::choice::sticky::BUCKETS;
 
+use super::there::There;
 use crate::adopt::weights;
 use crate::args::{Format, Simulate};
-use crate::document::finding::Findings;
-use crate::document::source::Sources;
-use crate::import;
 use crate::mesh::{Mesh, Service};
 use crate::printer::{Outcome, Printer};
 use crate::simulate::{self, Layout, Moves, Setting, Users};
-use crate::traffic::World;
 
 /// What machines get.
 #[derive(Serialize)]
@@ -30,7 +27,7 @@ struct Report<'a> {
 pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     if let Some((service, salt)) = simulate::of_others(&mesh, &args.service) {
-        let list = standing(args, &mesh, service)?;
+        let list = standing(args, &mesh, service, printer)?;
         let from = moved(service, list, &args.from)?;
         let to = moved(service, from.clone(), &args.to)?;
         let sum: u64 = from.iter().map(|(_, weight)| weight).sum();
@@ -50,7 +47,7 @@ pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {
 }
 
 /// The weights that somebody else's route has.
-fn standing(args: &Simulate, mesh: &Mesh, service: &Service) -> Result<Vec<(String, u64)>> {
+fn standing(args: &Simulate, mesh: &Mesh, service: &Service, printer: Printer) -> Result<Vec<(String, u64)>> {
     let name = &service.name;
     let Some(path) = &args.against else {
         bail!(
@@ -58,13 +55,9 @@ fn standing(args: &Simulate, mesh: &Mesh, service: &Service) -> Result<Vec<(Stri
              `kubectl get vs,dr -A -o yaml | graylane simulate {name} --against - …`"
         )
     };
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
-    let resources = import::read(std::slice::from_ref(path), &mut sources, &mut findings)?;
-    ensure!(!findings.has_errors(), "`{}` cannot be read", path.display());
-    let whole: Vec<_> = resources.iter().map(|resource| &resource.whole).collect();
-    let world = World::of(&whole, &mesh.header);
+    let there = There::read(path, mesh, printer)?;
     let route = weights::services(mesh).find(|(own, _)| own.name == *name).and_then(|(_, route)| route);
-    weights::standing(&world, service, route).with_context(|| {
+    weights::standing(&there.world, service, route).with_context(|| {
         format!(
             "`{}` has no single rule that weighs `{name}`: `graylane check --against` says more",
             path.display()
@@ -87,7 +80,7 @@ fn moved(
         let Some(place) = list.iter().position(|(name, _)| name == wanted) else {
             bail!("the route of `{}` has no destination `{wanted}`: write one of {names}", service.name)
         };
-        let weight = u64::from(setting.buckets) * sum / 10_000;
+        let weight = u64::from(setting.buckets) * sum / u64::from(BUCKETS);
         list[place].1 = weight;
         if let [first, second] = &mut list[..] {
             let other = if place == 0 { second } else { first };

@@ -21,14 +21,14 @@ fn blob(folder: &Path, digest: &str) -> std::path::PathBuf {
 /// # Errors
 /// When the folder cannot be written.
 pub fn write(image: &Image, folder: &Path, tag: &str) -> Result<()> {
-    let mut descriptor = Descriptor::of(MANIFEST, &image.manifest);
-    descriptor.annotations =
-        BTreeMap::from([("org.opencontainers.image.ref.name".to_owned(), tag.to_owned())]);
-    put(folder, &[&image.config, &image.layer, &image.manifest], &descriptor)
+    let descriptor = Descriptor::of(MANIFEST, &image.manifest);
+    put(folder, &[&image.config, &image.layer, &image.manifest], descriptor, tag)
 }
 
-/// Writes blobs, and what refers to them.
-pub(super) fn put(folder: &Path, all: &[&[u8]], descriptor: &Descriptor) -> Result<()> {
+/// Writes blobs, and under a tag the one that refers to the others.
+pub(super) fn put(folder: &Path, all: &[&[u8]], mut descriptor: Descriptor, tag: &str) -> Result<()> {
+    descriptor.annotations =
+        BTreeMap::from([("org.opencontainers.image.ref.name".to_owned(), tag.to_owned())]);
     let put = |path: &Path, bytes: &[u8]| {
         std::fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
     };

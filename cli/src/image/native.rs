@@ -74,11 +74,8 @@ pub fn write(modules: &[Vec<u8>], folder: &Path, tag: &str) -> Result<String> {
     }
     let manifests: Vec<_> = manifests.into_values().collect();
     let index = serde_json::to_vec(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}))?;
-    let mut descriptor = Descriptor::of(INDEX, &index);
-    descriptor.annotations =
-        BTreeMap::from([("org.opencontainers.image.ref.name".to_owned(), tag.to_owned())]);
     let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).chain([index.as_slice()]).collect();
-    layout::put(folder, &blobs, &descriptor)?;
+    layout::put(folder, &blobs, Descriptor::of(INDEX, &index), tag)?;
     Ok(digest(&index))
 }
 

@@ -49,7 +49,7 @@ pub fn point<W: World>(plan: &Plan, request: &Gathered<'_, W>, decision: &mut De
     }
 }
 
-/// A number as Envoy reads it. By hand: what formats 64 bits is two kilobytes of the module.
+/// A number as Envoy reads it, in bytes: nothing on the path of a request formats text.
 pub fn decimal(mut number: u64) -> Vec<u8> {
     let mut digits = Vec::with_capacity(20);
     loop {

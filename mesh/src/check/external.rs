@@ -1,7 +1,7 @@
 //! What the file leaves to somebody else: the routes of a service, the weights of a rollout, the edge.
 
 use super::Checker;
-use crate::document::model::{Rollout, Routing, Service};
+use crate::document::model::{Rollout, Service};
 use crate::mesh;
 
 /// What is written into a VirtualService or a DestinationRule, and into nothing else.
@@ -20,13 +20,12 @@ pub fn check(checker: &mut Checker<'_>) {
         if let Some(rollout) = &service.rollout {
             weights(checker, name, service, rollout);
         }
-        let routes = service.routes.iter().map(|route| ("routes", &route.rollout)).enumerate();
-        for (index, (list, rollout)) in routes {
-            if rollout.as_ref().is_some_and(|rollout| rollout.weights.external) {
+        for (index, route) in service.routes.iter().enumerate() {
+            if route.rollout.as_ref().is_some_and(|rollout| rollout.weights.external) {
                 let number = index.to_string();
                 checker
                     .error(
-                        &["services", name, list, &number, "rollout", "weights"],
+                        &["services", name, "routes", &number, "rollout", "weights"],
                         "`external` weights are those of a whole service, not of one route",
                     )
                     .help("write `rollout` beside `routes`");
@@ -153,17 +152,14 @@ fn offer(checker: &mut Checker<'_>) {
             .help("for more, list a service under `services`: docs/adopt.md");
         return;
     }
-    let of = |routing: Routing| {
-        let fits =
-            |service: &&Service| mesh::is_external(&document.mesh, service) == (routing == Routing::External);
-        document.services.values().filter(fits).count()
-    };
-    if of(Routing::External) > 0 {
+    let external =
+        document.services.values().filter(|service| mesh::is_external(&document.mesh, service)).count();
+    if external > 0 {
         checker.note(
             &["services"],
             format!(
                 "{} of {} services have routes that are somebody else's: nothing is rendered for them",
-                of(Routing::External),
+                external,
                 document.services.len()
             ),
         );

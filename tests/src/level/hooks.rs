@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use graylane_decide::names::CLAIMS_STATE;
 use graylane_decide::{Role, names};
 use graylane_native::abi::Attribute;
 use graylane_native::node;
@@ -73,9 +74,7 @@ impl Level for Hooks {
             }
         }
         if let Some((claims, _)) = request.token {
-            stream
-                .state
-                .insert("graylane.claims".to_owned(), token::payload(claims).to_string().into_bytes());
+            stream.state.insert(CLAIMS_STATE.to_owned(), token::payload(claims).to_string().into_bytes());
         }
         let passed = plugin.send(&mut stream);
         let state = |name: &str| {
