@@ -20,19 +20,26 @@ pub fn check(checker: &mut Checker<'_>) {
         if let Some(rollout) = &service.rollout {
             weights(checker, name, service, rollout);
         }
-        for (index, route) in service.routes.iter().enumerate() {
-            if route.rollout.as_ref().is_some_and(|rollout| rollout.weights.external) {
-                let number = index.to_string();
-                checker
-                    .error(
-                        &["services", name, "routes", &number, "rollout", "weights"],
-                        "`external` weights are those of a whole service, not of one route",
-                    )
-                    .help("write `rollout` beside `routes`");
-            }
+        let shown = service.expose.iter().flat_map(|expose| &expose.routes).map(|route| &route.rollout);
+        for (index, rollout) in service.routes.iter().map(|route| &route.rollout).enumerate() {
+            of_one_route(checker, &["services", name, "routes", &index.to_string()], rollout);
+        }
+        for (index, rollout) in shown.enumerate() {
+            of_one_route(checker, &["services", name, "expose", "routes", &index.to_string()], rollout);
         }
     }
     offer(checker);
+}
+
+fn of_one_route(checker: &mut Checker<'_>, path: &[&str], rollout: &Option<Rollout>) {
+    if rollout.as_ref().is_some_and(|rollout| rollout.weights.external) {
+        checker
+            .error(
+                &[path, &["rollout", "weights"]].concat(),
+                "`external` weights are those of a whole service, not of one route",
+            )
+            .help("write `rollout` at the service, beside its routes");
+    }
 }
 
 fn namespaces(checker: &mut Checker<'_>) {

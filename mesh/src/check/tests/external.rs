@@ -103,6 +103,20 @@ fn weights_of_somebody_else_are_said_and_not_steered() {
 }
 
 #[test]
+fn weights_of_one_route_are_numbers() {
+    let routes = |list: &str| {
+        let route = "{name: a, match: [{uri: {prefix: /a}}], rollout: {weights: external}}";
+        let own = list.replace("ROUTE", route);
+        super::GOOD.to_owned() + &own
+    };
+    let found = |text: &str| {
+        findings(text).into_iter().filter(|one| one.contains("of a whole service, not of one route")).count()
+    };
+    assert_eq!(found(&routes("    routes: [ROUTE]\n")), 1);
+    assert_eq!(found(&routes("    expose: {hosts: [api.example.com], routes: [ROUTE]}\n")), 1);
+}
+
+#[test]
 fn who_takes_no_part_is_drawn_and_that_is_said() {
     let said = notes(&CANARY.replace(", tenants: [green, gray-v1]", ""));
     assert!(said.iter().any(|note| note.contains("`gray-v1` are drawn at random")), "{said:?}");
