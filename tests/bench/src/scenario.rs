@@ -49,7 +49,9 @@ services:
         );
         let file = graylane::check::open(document::load_text("bench.yaml", &text)?).checked()?;
         let mut config = lower::config(&Mesh::of(&file), role);
-        if let (Self::Services(count), Some(service)) = (self, config.services.pop()) {
+        if let Self::Services(count) = self
+            && let Some(service) = config.services.pop()
+        {
             config.services = (0..count)
                 .map(|number| {
                     let mut service = service.clone();
