@@ -58,13 +58,10 @@ impl Own {
 #[must_use]
 pub fn may_have_ours(line: &[u8], tenant: &[u8]) -> bool {
     let first = |name: &[u8]| name.first().map(u8::to_ascii_lowercase);
-    let (tenant, unit) = (first(tenant), first(UNIT_MEMBER.as_bytes()));
-    let mut begins = true;
-    line.iter().any(|byte| {
-        let is_first = begins && !byte.is_ascii_whitespace();
-        begins = *byte == b',' || (begins && !is_first);
-        let byte = Some(byte.to_ascii_lowercase());
-        is_first && (byte == tenant || byte == unit)
+    let ours = [first(tenant), first(UNIT_MEMBER.as_bytes())];
+    line.split(|byte| *byte == b',').any(|member| {
+        let begins = first(member.trim_ascii_start());
+        begins.is_some() && ours.contains(&begins)
     })
 }
 
