@@ -3,13 +3,9 @@
 use std::path::Path;
 
 use graylane_decide::{Plan, Role};
-use graylane_native::abi::Attribute;
-use graylane_native::node;
-use graylane_serve::in_memory::{InMemory, Pod};
 use graylane_tests::case::Suite;
-use graylane_tests::fuzz::{configuration, edge, gateway, headers, memory, parts, plan, sidecar};
-use graylane_tests::mock::{self, Plugin};
-use serde_json::json;
+use graylane_tests::fuzz::{configuration, edge, gateway, memory, parts, plan, sidecar};
+use graylane_tests::native_fuzz;
 
 /// Runs of each target.
 const RUNS: usize = 20_000;
@@ -157,37 +153,9 @@ fn edge_target() {
     run("edge", RUNS / 4, |data| edge::edge(&plan, data));
 }
 
-/// The hooks of the native module do to any lines what the layer below does over a host in memory.
 #[test]
-fn native_module_target() {
-    const CONFIGURATION: &str = r#"{"version": 2, "role": "ROLE", "header": "tenant", "tenants": ["gray-v1", "green"],
-        "default": "green", "policy": {"restore": ["baggage"], "carriers": ["ot-baggage", "correlation-context"]},
-        "services": [{"name": "api", "host": "api.shop.svc.cluster.local", "port": 8080, "subsets": ["stable", "canary"],
-            "baseline": "stable", "pins": [{"tenant": "gray-v1", "subset": "canary"}]}]}"#;
-    node::is(json!({"id": "sidecar~1~pod.shop~shop.svc", "metadata": {"NAMESPACE": "shop"}}));
-    for role in ["inbound", "outbound", "gateway"] {
-        let text = CONFIGURATION.replace("ROLE", role);
-        let plan = plan(text.as_bytes());
-        let plugin = Plugin::load(&format!("{role}/fuzz"), text.as_bytes()).unwrap();
-        let target = if role == "gateway" { "gateway" } else { "sidecar" };
-        run(target, RUNS / 4, |data| {
-            let lines = headers(data);
-            let mut pod = Pod::new(7);
-            let mut host = InMemory::new(&mut pod, lines.clone());
-            host.cluster = Some("outbound|8080||api.shop.svc.cluster.local".to_owned());
-            graylane_serve::run(&plan, &(), &mut host);
-            let passed = host.reply.is_none();
-            let wanted: mock::Lines =
-                host.into_lines().into_iter().map(|(name, value)| (name.into_bytes(), value)).collect();
-            let mut request = mock::Request {
-                headers: lines.into_iter().map(|(name, value)| (name.into_bytes(), value)).collect(),
-                ..mock::Request::default()
-            };
-            let cluster = b"outbound|8080||api.shop.svc.cluster.local".to_vec();
-            request.texts.insert(Attribute::ClusterName as u32, cluster);
-            assert_eq!(plugin.send(&mut request), passed, "{role}");
-            assert_eq!(request.headers, wanted, "{role}");
-        });
+fn native_target() {
+    for corpus in ["native", "gateway", "sidecar"] {
+        run(corpus, RUNS / 4, native_fuzz::native);
     }
-    assert!(mock::log().iter().all(|line| !line.contains("failed")), "a panic");
 }

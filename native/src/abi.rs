@@ -128,8 +128,6 @@ pub enum Attribute {
     DnsSanPeer = 35,
     /// `connection.uri_san_peer_certificate`.
     UriSanPeer = 37,
-    /// `xds.cluster_name`.
-    ClusterName = 57,
     /// `xds.route_name`.
     RouteName = 61,
 }
@@ -177,6 +175,7 @@ calls! {
     set_state: "http_set_filter_state_bytes"(*mut c_void, Ours, Ours) -> bool,
     state: "http_get_filter_state_bytes"(*mut c_void, Ours, *mut Theirs) -> bool,
     text: "http_filter_get_attribute_string"(*mut c_void, u32, *mut Theirs) -> bool,
+    cluster_name: "http_get_cluster_name"(*mut c_void, *mut Theirs) -> bool,
     number: "http_filter_get_attribute_int"(*mut c_void, u32, *mut u64) -> bool,
     respond: "http_send_response"(*mut c_void, u32, *const OurLine, usize, Ours, Ours),
     respond_headers: "http_send_response_headers"(*mut c_void, *const OurLine, usize, bool),
@@ -308,6 +307,14 @@ impl<'s> Stream<'s> {
         unsafe {
             (self.calls.text)(self.envoy, attribute as u32, &raw mut value).then(|| value.bytes().to_vec())
         }
+    }
+
+    /// The cluster that the route leads to. There is an attribute too, which Envoy 1.39 does not fill in (envoyproxy/envoy
+    /// #47267).
+    pub fn cluster_name(self) -> Option<Vec<u8>> {
+        let mut value = Theirs::NONE;
+        // SAFETY: as above.
+        unsafe { (self.calls.cluster_name)(self.envoy, &raw mut value).then(|| value.bytes().to_vec()) }
     }
 
     /// An attribute that is a number.

@@ -155,7 +155,7 @@ impl<'s> Host for Envoy<'s> {
     }
 
     fn cluster_name(&mut self) -> Option<Vec<u8>> {
-        self.stream.text(Attribute::ClusterName).filter(|name| !name.is_empty())
+        self.stream.cluster_name().filter(|name| !name.is_empty())
     }
 
     fn route_name(&mut self) -> Option<Vec<u8>> {

@@ -11,6 +11,7 @@ pub mod host;
 pub mod istio;
 pub mod level;
 pub mod mock;
+pub mod native_fuzz;
 pub mod prometheus;
 pub mod random;
 pub mod run;

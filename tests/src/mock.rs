@@ -22,6 +22,8 @@ pub struct Request {
     pub state: BTreeMap<String, Vec<u8>>,
     /// Attributes that are texts, by their numbers.
     pub texts: BTreeMap<u32, Vec<u8>>,
+    /// The cluster that its route leads to.
+    pub cluster: Option<Vec<u8>>,
     /// The port that it was sent to.
     pub port: Option<u64>,
     /// How often its route was chosen again.
@@ -32,9 +34,13 @@ pub struct Request {
 
 /// A configuration in it, and the plugin that came of it.
 pub struct Plugin {
-    config: Box<Config>,
+    /// Of a box, which this owns: the module has the pointer too.
+    config: *mut Config,
     plugin: *const c_void,
 }
+
+// SAFETY: Envoy, too, calls a plugin's hooks on each of its workers; a configuration's metrics are defined while it is made.
+unsafe impl Sync for Plugin {}
 
 #[derive(Default)]
 struct Config {
@@ -67,12 +73,14 @@ impl Plugin {
     #[must_use]
     pub fn load(name: &str, text: &[u8]) -> Option<Self> {
         connect_to(calls());
-        let mut config = Box::<Config>::default();
-        let envoy: *mut c_void = (&raw mut *config).cast();
+        let config = Box::into_raw(Box::<Config>::default());
+        let envoy: *mut c_void = config.cast();
         let (name, text) = (Theirs::of(name.as_bytes()), Theirs::of(text));
         // SAFETY: as Envoy calls it; the configuration lives as long as this.
         let plugin = unsafe { hooks::envoy_dynamic_module_on_http_filter_config_new(envoy, name, text) };
-        (!plugin.is_null()).then_some(Self { config, plugin })
+        let made = Self { config, plugin };
+        // What is refused is dropped here, and its configuration with it.
+        (!plugin.is_null()).then_some(made)
     }
 
     /// Sends a request through it; false: it ends here.
@@ -93,16 +101,21 @@ impl Plugin {
 
     /// Envoy's main thread is woken.
     pub fn scheduled(&self) {
-        let envoy = (&raw const *self.config).cast_mut().cast();
         // SAFETY: as Envoy calls it.
-        unsafe { hooks::envoy_dynamic_module_on_http_filter_config_scheduled(envoy, self.plugin, 0) }
+        unsafe {
+            hooks::envoy_dynamic_module_on_http_filter_config_scheduled(self.config.cast(), self.plugin, 0);
+        }
     }
 }
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        // SAFETY: as Envoy calls it: once, while the configuration is there.
-        unsafe { hooks::envoy_dynamic_module_on_http_filter_config_destroy(self.plugin) }
+        if !self.plugin.is_null() {
+            // SAFETY: as Envoy calls it: once, while the configuration is there.
+            unsafe { hooks::envoy_dynamic_module_on_http_filter_config_destroy(self.plugin) }
+        }
+        // SAFETY: made by `load`, and the module is done with it.
+        drop(unsafe { Box::from_raw(self.config) });
     }
 }
 
@@ -116,6 +129,7 @@ fn calls() -> Calls {
         set_state,
         state,
         text,
+        cluster_name,
         number,
         respond,
         respond_headers,
@@ -221,6 +235,14 @@ unsafe extern "C" fn state(stream: *mut c_void, name: Ours, to: *mut Theirs) -> 
 unsafe extern "C" fn text(stream: *mut c_void, attribute: u32, to: *mut Theirs) -> bool {
     // SAFETY: as the module was given it.
     let Some(value) = unsafe { request(stream) }.texts.get(&attribute) else { return false };
+    // SAFETY: a place for one.
+    unsafe { to.write(Theirs::of(value)) };
+    true
+}
+
+unsafe extern "C" fn cluster_name(stream: *mut c_void, to: *mut Theirs) -> bool {
+    // SAFETY: as the module was given it.
+    let Some(value) = (unsafe { &request(stream).cluster }) else { return false };
     // SAFETY: a place for one.
     unsafe { to.write(Theirs::of(value)) };
     true

@@ -57,13 +57,13 @@ impl Level for Hooks {
         };
         let mut stream = mock::Request {
             headers: lower(&request.headers),
+            cluster: request.cluster.map(|name| name.as_bytes().to_vec()),
             trailers: (!request.trailers.is_empty()).then(|| lower(&request.trailers)),
             ..mock::Request::default()
         };
         let mut text = |attribute: Attribute, value: &[u8]| {
             stream.texts.insert(attribute as u32, value.to_vec());
         };
-        request.cluster.iter().for_each(|name| text(Attribute::ClusterName, name.as_bytes()));
         request.route.iter().for_each(|name| text(Attribute::RouteName, name.as_bytes()));
         for (path, value) in &request.properties {
             match path.as_slice() {
