@@ -41,11 +41,21 @@ fn objects(yaml: &str) -> Objects {
     documents
         .into_iter()
         .filter(|object| !object.is_null())
+        .map(parsed)
         .map(|object| {
             let metadata = &object["metadata"];
             ((text(&object["kind"]), text(&metadata["namespace"]), text(&metadata["name"])), object)
         })
         .collect()
+}
+
+/// With the configuration of a native module as JSON: a chart writes its fields in another order.
+fn parsed(mut object: Json) -> Json {
+    let value = object.pointer_mut("/spec/configPatches/0/patch/value/typed_config/filter_config/value");
+    if let Some(value) = value {
+        *value = serde_json::from_str(value.as_str().unwrap()).unwrap();
+    }
+    object
 }
 
 struct Chart {
@@ -117,10 +127,11 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
     paths.push(forms());
     for path in paths {
         let image = image();
-        let with: [&[&str]; 5] = [
+        let with: [&[&str]; 6] = [
             &["--image", &image],
             &["--image", &image, "--extension", "traffic-extension"],
             &["--image", &image, "--data-plane", "ambient"],
+            &["--image", &image, "--native"],
             &["--without-filter"],
             &[],
         ];
@@ -186,6 +197,24 @@ fn a_weight_that_is_set_reaches_routes_and_filter() {
     assert_eq!(plugin["services"][0]["rollout"]["weights"][0]["buckets"], 5000);
     let json = serde_json::to_vec(plugin).unwrap();
     assert!(graylane_decide::config::parse(&json).is_ok(), "the filter reads it");
+}
+
+#[test]
+#[ignore = "needs $HELM"]
+fn an_environment_takes_the_native_module_or_leaves_it() {
+    let image = image();
+    let options = ["--image", &image, "--native"];
+    let chart = Chart::of(&[&example("bank")], &options);
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    std::fs::write(file.path(), "services: {api: {rollout: {weights: {canary: 50}}}}").unwrap();
+    let overrides = ["-f", file.path().to_str().unwrap()];
+    let other = "--native=/elsewhere/libgraylane.so";
+    same(
+        &chart.objects(&["--set", "services.api.weights.canary=50,native.file=/elsewhere/libgraylane.so"]),
+        &chart.plain(&[&overrides[..], &["--image", &image, other]].concat()),
+    );
+    same(&chart.objects(&["--set", "native.enabled=false"]), &chart.plain(&["--image", &image]));
+    assert!(chart.refused(&["--set", "native.file=libgraylane.so"]).contains("native/file"));
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     let options = options(args, printer)?;
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     if args.mesh_config {
-        printer.exact(&resources::mesh_config(&mesh)?)?;
+        printer.exact(&resources::mesh_config(&mesh, args.native.is_some())?)?;
         return Ok(Outcome::Ok);
     }
     resources::check_merge(&mesh, &options)?;
@@ -182,11 +182,7 @@ fn check_native(args: &Render) -> Result<()> {
         "EnvoyFilters do not reach waypoints: leave out --native, or --data-plane ambient"
     );
     ensure!(
-        args.format == args::Output::Yaml,
-        "a chart's values cannot change an EnvoyFilter: leave out --native, or --format helm"
-    );
-    ensure!(
-        (args.image.is_some() || args.wasm_url.is_some()) && !args.without_filter,
+        args.mesh_config || (args.image.is_some() || args.wasm_url.is_some()) && !args.without_filter,
         "the native module takes the place of a plugin: pass --image REF@sha256:… or --wasm-url URL as well"
     );
     ensure!(file.starts_with('/'), "--native: `{file}` is not an absolute path");

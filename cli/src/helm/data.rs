@@ -6,6 +6,7 @@ use anyhow::Result;
 use graylane_decide::Role;
 use graylane_decide::config::End;
 use graylane_decide::names::SUBSET_HEADER;
+use graylane_mesh::native;
 use serde_json::{Map, Value as Json, json};
 
 use super::blocks;
@@ -160,6 +161,17 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
                 let module = if wasm { &mut object["spec"]["wasm"] } else { &mut object["spec"] };
                 entry.insert("role".to_owned(), module["pluginConfig"]["role"].clone());
                 module["pluginConfig"] = json!({});
+            }
+            Kind::EnvoyFilter => {
+                const FILTER: &str = "/spec/configPatches/0/patch/value/typed_config";
+                // Of the native module: its configuration is worked out by the chart too.
+                if let Some(filter) =
+                    object.pointer_mut(FILTER).filter(|filter| filter["@type"] == native::FILTER)
+                {
+                    let role = filter["filter_name"].as_str().and_then(|name| name.split('/').next());
+                    entry.insert("native".to_owned(), json!(role));
+                    filter["filter_config"]["value"] = json!("");
+                }
             }
             _ => {}
         }

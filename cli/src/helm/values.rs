@@ -17,6 +17,9 @@ pub fn values(mesh: &Mesh, options: &Options) -> Json {
         let (reference, digest) = image(url);
         values.insert("image".to_owned(), json!({"reference": reference, "digest": digest}));
     }
+    if let Some(file) = &options.native {
+        values.insert("native".to_owned(), json!({"enabled": true, "file": file}));
+    }
     let services =
         mesh.services.iter().filter_map(|service| Some((service.name.clone(), of(mesh, service)?)));
     values.insert("services".to_owned(), services.collect::<Map<_, _>>().into());
@@ -65,6 +68,15 @@ pub fn schema(mesh: &Mesh, options: &Options) -> Json {
             },
         });
         all.insert("image".to_owned(), image);
+    }
+    if options.native.is_some() {
+        let native = json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["enabled", "file"],
+            "properties": {"enabled": {"type": "boolean"}, "file": {"type": "string", "pattern": "^/"}},
+        });
+        all.insert("native".to_owned(), native);
     }
     let services = mesh.services.iter().filter_map(|service| {
         of(mesh, service)?;
