@@ -104,6 +104,10 @@ pub struct Check {
     /// elsewhere is one too.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
+    /// Say what a mesh risks in which some pods run the native module: docs/native.md. What is there of it is checked with
+    /// `--against` (`kubectl get envoyfilter,wasmplugin,trafficextension …`) and `--workloads`.
+    #[arg(long)]
+    pub native: bool,
     /// The file or folder as it was before: a user who leaves a canary whose weight does not fall is a finding. As in
     /// `git show main:graylane.yaml | graylane check --was -`.
     #[arg(long, value_name = "PATH")]

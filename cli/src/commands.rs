@@ -10,6 +10,7 @@ mod explain;
 mod image;
 mod import;
 mod init;
+mod native;
 mod off;
 mod plugin_config;
 mod ramp;

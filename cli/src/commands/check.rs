@@ -15,6 +15,7 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     if let (Some(path), Some(project)) = (&args.workloads, &loaded.project) {
         let found = import::read(std::slice::from_ref(path), &mut loaded.sources, &mut loaded.findings)?;
         crate::check::check_workloads(project, &found, &mut loaded.findings);
+        super::native::find(&found, &mut loaded.findings);
     }
     let Opened { mut sources, mut findings, file } = crate::check::open(loaded);
     if let (Some(path), Some(file)) = (&args.against, &file) {
@@ -22,6 +23,10 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
         let current = super::rivals::find(path, &mesh, &mut sources, &mut findings)?;
         super::adopted::differences(&current, &mesh, &mut findings)?;
         super::adopted::weights(&current, &mesh, &mut findings);
+        super::native::find(&current, &mut findings);
+    }
+    if let (Some(file), true) = (&file, args.native) {
+        super::native::risks(&Mesh::of(file), &mut findings);
     }
     if let (Some(file), Some(was)) = (&file, &args.was) {
         let before = document::open(std::slice::from_ref(was))?;
