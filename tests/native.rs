@@ -47,9 +47,9 @@ fn routes_are_chosen_again_only_after_edits() {
 
 fn counts_outlive_configurations() {
     let more = r#", "telemetry": {"metrics": true, "state": true}"#;
-    let series = "requests_total inbound gray none header";
+    let series = "graylane_requests_total inbound gray none header";
     let old = Plugin::load("inbound/counts", configuration("inbound", "a1", more).as_bytes()).unwrap();
-    assert_eq!(mock::series("config_revision inbound"), Some(0xa1));
+    assert_eq!(mock::series("graylane_config_revision inbound native"), Some(0xa1));
     let send = |plugin: &Plugin, times: usize| {
         (0..times).for_each(|_| assert!(plugin.send(&mut request(&[("tenant", "gray")]))));
     };
@@ -64,7 +64,7 @@ fn counts_outlive_configurations() {
     send(&new, 4);
     drop(old);
     assert_eq!(mock::series(series), Some(9), "told before it ends");
-    assert_eq!(mock::series("config_revision inbound"), Some(0xa2));
+    assert_eq!(mock::series("graylane_config_revision inbound native"), Some(0xa2));
     send(&new, 1);
     drop(new);
     assert_eq!(mock::series(series), Some(10));

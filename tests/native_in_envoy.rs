@@ -59,16 +59,19 @@ fn send(address: SocketAddr, lines: &str) -> Result<u32> {
     Ok(echo::send(address, format!("GET / HTTP/1.1\r\nhost: api\r\n{lines}\r\n").as_bytes())?.status)
 }
 
+/// With the switch by which names of metrics are the same for both modules.
 async fn start(listeners: &[Json]) -> Result<Envoy> {
-    let bootstrap = config::bootstrap(&node(), listeners, &[]);
+    let mut bootstrap = config::bootstrap(&node(), listeners, &[]);
+    let layer = json!({"name": "native", "static_layer": {native::STRIP: true}});
+    bootstrap["layered_runtime"] = json!({"layers": [layer]});
     Envoy::start(&locate()?, "native", &bootstrap, Options { concurrency: 2 }).await
 }
 
-/// Series of ours, without the beginning that only the native module's have.
+/// Series of ours, as Prometheus sees them.
 async fn series(envoy: &Envoy) -> Result<BTreeSet<String>> {
     let all = envoy.get("/stats/prometheus?filter=graylane").await?;
     let own = all.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    Ok(own.map(|line| line.strip_prefix("envoy_").unwrap_or(line).to_owned()).collect())
+    Ok(own.map(ToOwned::to_owned).collect())
 }
 
 /// What others see: access log, expressions, series.
@@ -124,6 +127,11 @@ fn others_see_the_same_of_both_modules() {
         assert_eq!(wasm_lines[0], "inbound gray header gray true");
         assert_eq!(wasm_lines, native_lines);
         assert!(wasm_series.len() >= 9, "{wasm_series:?}");
+        // By this one `status` tells which of the two it is.
+        const MODULE: &str = ",module=\"native\"";
+        let with_module = native_series.iter().filter(|line| line.contains(MODULE)).count();
+        assert_eq!(with_module, 2, "config_revision of each direction: {native_series:?}");
+        let native_series = native_series.iter().map(|line| line.replace(MODULE, "")).collect();
         assert_eq!(sorted_labels(&wasm_series), sorted_labels(&native_series));
     });
 }
@@ -183,7 +191,10 @@ fn configurations_change_under_load() {
                         _ => configuration("inbound", &format!("{:x}", version + 1)),
                     };
                     discover(&path, version, "inbound", &text)?;
-                    let runs = format!("graylane_config_revision{{direction=\"inbound\"}} {}", version + 1);
+                    let runs = format!(
+                        "graylane_config_revision{{direction=\"inbound\",module=\"native\"}} {}",
+                        version + 1
+                    );
                     if version % 3 == 0 {
                         envoy.wait_for_log("the last good one", version / 3).await?;
                     } else {

@@ -13,9 +13,15 @@ pub const STATE: &str = "type.googleapis.com/envoy.extensions.filters.http.set_f
 /// Where a pod has the module, unless a command says otherwise.
 pub const FILE: &str = "/graylane/libgraylane.so";
 
-/// What Envoy's scope of the module's metrics is called. With `envoy_` before it this is how Prometheus sees their names
-/// begin: `envoy_graylane_requests_total`.
-pub const NAMESPACE: &str = "graylane";
+/// What Envoy's scope of the module's metrics is called. Istio's bootstrap keeps statistics of few scopes: those whose names
+/// begin with `istio` are among them (`v2Suffix` in istio/pkg/bootstrap/config.go). This one is that of Istio's own metrics:
+/// where the filter `istio.stats` runs, Prometheus sees names without it, so `graylane_requests_total` as of the filter in
+/// WebAssembly.
+pub const NAMESPACE: &str = "istiocustom";
+
+/// The switch by which an Envoy takes [`NAMESPACE`] off the names that Prometheus sees, whatever else it runs. Without both
+/// names begin with `envoy_istiocustom_`.
+pub const STRIP: &str = "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix";
 
 /// The filter's configuration. `name`: the role, and behind a `/` what tells plugins of one role apart; `environment`: what
 /// the module has to know without a readable configuration.

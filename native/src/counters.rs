@@ -20,8 +20,8 @@ use crate::abi::Config;
 /// How often Envoy is told.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What Envoy's scope of ours is called, and with `envoy_` before it the beginning of every name.
-const NAMESPACE: &str = "graylane_";
+/// Label of [`metrics::CONFIG_REVISION`] that tells this module from the filter in WebAssembly, which has none.
+const MODULE: (&str, &str) = ("module", "native");
 
 /// What is counted together, in one plan.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -183,14 +183,15 @@ impl Registry {
 /// A configuration lives from now on: its metrics are defined, its gauges set.
 pub fn open(config: Config, shown: Shown) -> u64 {
     let role = shown.role;
-    let counters =
-        metrics::COUNTERS.map(|metric| config.define_counter(short(metric), metrics::tags(role, metric)));
-    let gauges =
-        [(metrics::CONFIG_VALID, u64::from(shown.valid)), (metrics::CONFIG_REVISION, shown.revision)];
-    for (metric, value) in gauges {
-        if let Some(id) = config.define_gauge(short(metric), metrics::tags(role, metric)) {
-            config.set_gauge(id, &[role.name()], value);
-        }
+    let counters = metrics::COUNTERS.map(|metric| config.define_counter(metric, metrics::tags(role, metric)));
+    let (module, native) = MODULE;
+    let valid = config.define_gauge(metrics::CONFIG_VALID, &["direction"]);
+    let revision = config.define_gauge(metrics::CONFIG_REVISION, &["direction", module]);
+    if let Some(id) = valid {
+        config.set_gauge(id, &[role.name()], u64::from(shown.valid));
+    }
+    if let Some(id) = revision {
+        config.set_gauge(id, &[role.name(), native], shown.revision);
     }
     let mut registry = registry();
     let id = registry.next;
@@ -240,9 +241,4 @@ fn tick() {
             }
         }
     }
-}
-
-/// A metric's name in Envoy's scope, whose own name stands before it.
-fn short(metric: &'static str) -> &'static str {
-    metric.strip_prefix(NAMESPACE).unwrap_or(metric)
 }

@@ -139,6 +139,7 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
         module: wasm::module()?,
         entry: path.first().cloned().unwrap_or_default(),
         worker_tenant: Some(cast.gray.clone()),
+        native: None,
         mesh,
     };
     let mut town = Town::start(setup, |name| {

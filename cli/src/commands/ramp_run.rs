@@ -12,7 +12,7 @@ use crate::document::duration;
 use crate::printer::{Outcome, Printer};
 use crate::prometheus::{Prometheus, Sample};
 use crate::queries::Queries;
-use crate::ramp::apply::{Apply, Plugin, plugins};
+use crate::ramp::apply::{Apply, NATIVE, Plugin, half_over, plugins};
 use crate::ramp::journal::Journal;
 use crate::ramp::only_run;
 use crate::ramp::run::{Progress, Run};
@@ -122,19 +122,30 @@ pub fn status(args: &Status, printer: Printer) -> Result<Outcome> {
         Format::Text => {
             let mut table = comfy_table::Table::new();
             table.load_style(comfy_table::presets::NOTHING);
-            table.set_header(["namespace", "pod", "plugin", "runs", ""]);
+            table.set_header(["namespace", "pod", "plugin", "module", "runs", ""]);
             for plugin in &plugins {
                 let mark = if plugin.current { "" } else { "another configuration" };
                 let runs = plugin.revision.as_deref().unwrap_or("nothing");
                 let told = [&*plugin.namespace, &plugin.pod, &plugin.direction].map(plain::line);
-                table.add_row([&*told[0], &*told[1], &*told[2], runs, mark]);
+                table.add_row([&*told[0], &*told[1], &*told[2], plugin.module, runs, mark]);
             }
             for column in table.column_iter_mut() {
                 column.set_padding((0, 2));
             }
             printer.data(&(table.trim_fmt() + "\n"))?;
-            printer.say(&format!("{current} of {} plugins run revision {revision}", plugins.len()));
+            let native = plugins.iter().filter(|plugin| plugin.module == NATIVE).count();
+            let native =
+                if native > 0 { format!(", {native} of them as native module") } else { String::new() };
+            printer.say(&format!("{current} of {} plugins run revision {revision}{native}", plugins.len()));
         }
+    }
+    let half_over = half_over(&plugins);
+    if !half_over.is_empty() {
+        printer.say(&format!(
+            "the native module for one direction, the filter for the other: {}; what comes in there is not restored when it goes out: \
+             docs/native.md",
+            half_over.join(", ")
+        ));
     }
     if let Some(first) = unreadable.first() {
         printer.say(&format!(
@@ -152,7 +163,8 @@ pub fn status(args: &Status, printer: Printer) -> Result<Outcome> {
     if plugins.is_empty() {
         printer.say("no pod says which configuration it runs: is the filter's port of metrics scraped?");
     }
-    let fine = other == 0 && current > 0 && unreadable.is_empty() && without.is_empty();
+    let fine =
+        other == 0 && current > 0 && unreadable.is_empty() && without.is_empty() && half_over.is_empty();
     Ok(if fine { Outcome::Ok } else { Outcome::Findings })
 }
 

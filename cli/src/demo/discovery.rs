@@ -22,6 +22,7 @@ use crate::envoy::config;
 use crate::lower;
 use crate::mesh::{Mesh, Service};
 use crate::routing::{self, Rule};
+use graylane_mesh::native;
 
 /// The cluster of a pod's own application.
 pub const APPLICATION: &str = "inbound|8080||";
@@ -39,6 +40,7 @@ pub struct Discovery {
     pub address: SocketAddr,
     offers: Offers,
     module: PathBuf,
+    native: Option<PathBuf>,
     version: u64,
     task: JoinHandle<()>,
     _folder: TempDir,
@@ -58,9 +60,15 @@ pub fn plugin(role: Role) -> String {
     format!("graylane-{}", role.name())
 }
 
+/// The same as native module.
+#[must_use]
+pub fn native_plugin(role: Role) -> String {
+    format!("graylane-native-{}", role.name())
+}
+
 impl Discovery {
-    /// Starts it, with the module that plugins run.
-    pub async fn start(module: &[u8]) -> Result<Self> {
+    /// Starts it, with the module that plugins run, and the native one, if some do.
+    pub async fn start(module: &[u8], native: Option<PathBuf>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("graylane-demo-").tempdir()?;
         let path = folder.path().join("graylane.wasm");
         std::fs::write(&path, module)?;
@@ -72,7 +80,7 @@ impl Discovery {
             // Serves until the task is aborted; there is nobody to tell of an error.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, offers, module: path, version: 0, task, _folder: folder })
+        Ok(Self { address, offers, module: path, native, version: 0, task, _folder: folder })
     }
 
     fn offer(&mut self, name: &str, type_url: &'static str, resource: Json) {
@@ -92,6 +100,11 @@ impl Discovery {
             let name = plugin(role);
             let filter = config::wasm_filter(&name, role.name(), &self.module, &configuration, policy);
             self.offer(&name, config::EXTENSIONS, json!({"name": name, "typed_config": filter}));
+            if let Some(file) = &self.native {
+                let name = native_plugin(role);
+                let filter = native::filter(&file.display().to_string(), role.name(), &[], &configuration);
+                self.offer(&name, config::EXTENSIONS, json!({"name": name, "typed_config": filter}));
+            }
         }
         Ok(())
     }

@@ -11,11 +11,12 @@ use serde_json::{Value as Json, json};
 use tokio::net::TcpSocket;
 
 use crate::demo::app::{App, Journal};
-use crate::demo::discovery::{APPLICATION, Discovery, OUTSIDE, OUTSIDE_HOST, cluster, plugin};
+use crate::demo::discovery::{APPLICATION, Discovery, OUTSIDE, OUTSIDE_HOST, cluster, native_plugin, plugin};
 use crate::envoy::config::{self, DISCOVERY};
 use crate::envoy::{Envoy, Options};
 use crate::lower;
 use crate::mesh::{Mesh, Service};
+use graylane_mesh::native;
 
 /// Worker threads of each Envoy: two, so that what comes in and what goes out meet different ones.
 const CONCURRENCY: u32 = 2;
@@ -28,6 +29,7 @@ struct Pod {
     app: App,
     envoy: Envoy,
     cluster: String,
+    is_native: bool,
 }
 
 /// A port that is kept for an Envoy: bound, but not listened on, so that Envoy can bind it too (its listeners set
@@ -97,16 +99,20 @@ pub struct Setup<'a> {
     pub entry: String,
     /// Tenant of the worker, if there is one besides the default.
     pub worker_tenant: Option<String>,
+    /// The native module, and the services whose sidecars run it instead of the filter.
+    pub native: Option<(PathBuf, Vec<String>)>,
 }
 
 impl Town {
     /// Starts everything; `step` is told of every Envoy that serves.
     pub async fn start(setup: Setup<'_>, mut step: impl FnMut(&str)) -> Result<Self> {
-        let Setup { envoy: binary, module, mesh, entry, worker_tenant } = setup;
+        let Setup { envoy: binary, module, mesh, entry, worker_tenant, native } = setup;
+        let (native, natives) = native.unzip();
+        let natives = natives.unwrap_or_default();
         let journal = Journal::default();
         let authorities: BTreeMap<String, String> =
             mesh.services.iter().map(|service| (service.name.clone(), authority(service))).collect();
-        let mut discovery = Discovery::start(module).await?;
+        let mut discovery = Discovery::start(module, native).await?;
         discovery.offer_mesh(&mesh, &entry)?;
         let outside = App::start("outside", OUTSIDE_HOST, &journal, &BTreeMap::new()).await?;
         let options = Options { concurrency: CONCURRENCY };
@@ -131,7 +137,8 @@ impl Town {
             let mut labels = service.subsets[subset].clone();
             labels.insert("app".to_owned(), service.host.split('.').next().unwrap_or_default().to_owned());
             let node = config::node("sidecar", &name, &service.namespace, &json!(labels));
-            let bootstrap = sidecar(&node, &clusters, Some((port.address, app.address)));
+            let is_native = natives.contains(&service.name);
+            let bootstrap = sidecar(&node, &clusters, Some((port.address, app.address)), is_native);
             let envoy = Envoy::start(&binary, &name, &bootstrap, options).await?;
             app.attach(envoy.listener(Role::Outbound.name()).await?);
             pods.push(Pod {
@@ -139,12 +146,14 @@ impl Town {
                 app,
                 envoy,
                 cluster: cluster(service, subset),
+                is_native,
             });
             step(&name);
         }
         let labels = worker_tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
         let node = config::node("sidecar", WORKER, &mesh.document.mesh.namespace, &labels);
-        let worker_envoy = Envoy::start(&binary, WORKER, &sidecar(&node, &clusters, None), options).await?;
+        let worker_envoy =
+            Envoy::start(&binary, WORKER, &sidecar(&node, &clusters, None, false), options).await?;
         step(WORKER);
         let gateway_envoy = Envoy::start(&binary, "gateway", &gateway_bootstrap, options).await?;
         step("gateway");
@@ -178,7 +187,8 @@ impl Town {
         let labels = tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
         let node = config::node("sidecar", name, &self.mesh.document.mesh.namespace, &labels);
         let options = Options { concurrency: CONCURRENCY };
-        let envoy = Envoy::start(&self.binary, name, &sidecar(&node, &self.clusters, None), options).await?;
+        let bootstrap = sidecar(&node, &self.clusters, None, false);
+        let envoy = Envoy::start(&self.binary, name, &bootstrap, options).await?;
         let said = format!("graylane: outbound runs revision {}", lower::revision(&self.mesh));
         envoy.wait_for_log(&said, CONCURRENCY as usize + 1).await?;
         let address = envoy.listener(Role::Outbound.name()).await?;
@@ -212,12 +222,15 @@ impl Town {
         self.wait_for_plugins().await
     }
 
-    /// Every VM of every Envoy says in the log when it runs a revision: the one on the main thread and one a worker.
+    /// Every VM of every Envoy says in the log when it runs a revision: the one on the main thread and one a worker. The native
+    /// module says it once.
     async fn wait_for_plugins(&self) -> Result<()> {
         let revision = lower::revision(&self.mesh);
-        let times = (CONCURRENCY as usize + 1) * self.offered.get(&revision).copied().unwrap_or(1);
+        let offered = self.offered.get(&revision).copied().unwrap_or(1);
+        let times = (CONCURRENCY as usize + 1) * offered;
         let said = |role: Role| format!("graylane: {} runs revision {revision}", role.name());
         for pod in &self.pods {
+            let times = if pod.is_native { offered } else { times };
             pod.envoy.wait_for_log(&said(Role::Inbound), times).await?;
             pod.envoy.wait_for_log(&said(Role::Outbound), times).await?;
         }
@@ -268,8 +281,19 @@ fn all(clusters: &Clusters) -> Vec<Json> {
 }
 
 /// A sidecar: where requests of its pod go, and, if it has an application, where requests to it come in.
-fn sidecar(node: &Json, clusters: &Clusters, inbound: Option<(SocketAddr, SocketAddr)>) -> Json {
-    let filter = |role| [config::discovered_filter(&plugin(role))];
+fn sidecar(
+    node: &Json,
+    clusters: &Clusters,
+    inbound: Option<(SocketAddr, SocketAddr)>,
+    is_native: bool,
+) -> Json {
+    let filter = |role| {
+        [if is_native {
+            config::discovered_filter_of(&native_plugin(role), native::FILTER)
+        } else {
+            config::discovered_filter(&plugin(role))
+        }]
+    };
     let routes = config::discovered_routes(Role::Outbound.name());
     let name = Role::Outbound.name();
     let mut listeners = vec![config::listener(name, 0, "OUTBOUND", &filter(Role::Outbound), &routes)];
@@ -283,7 +307,12 @@ fn sidecar(node: &Json, clusters: &Clusters, inbound: Option<(SocketAddr, Socket
         listeners.push(config::listener(name, listen.port(), "INBOUND", &filter(Role::Inbound), &routes));
         clusters.push(config::cluster(APPLICATION, &[app]));
     }
-    config::bootstrap(node, &listeners, &clusters)
+    let mut bootstrap = config::bootstrap(node, &listeners, &clusters);
+    if is_native {
+        let layer = json!({"name": "native", "static_layer": {native::STRIP: true}});
+        bootstrap["layered_runtime"] = json!({"layers": [layer]});
+    }
+    bootstrap
 }
 
 fn gateway(mesh: &Mesh, clusters: &Clusters) -> Json {

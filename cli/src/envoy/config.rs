@@ -94,7 +94,13 @@ fn discovery() -> Json {
 /// A filter whose configuration is discovered by its name (ECDS), as Istio's is.
 #[must_use]
 pub fn discovered_filter(name: &str) -> Json {
-    json!({"name": name, "config_discovery": {"config_source": discovery(), "type_urls": [WASM]}})
+    discovered_filter_of(name, WASM)
+}
+
+/// The same, of a filter of this type.
+#[must_use]
+pub fn discovered_filter_of(name: &str, type_url: &str) -> Json {
+    json!({"name": name, "config_discovery": {"config_source": discovery(), "type_urls": [type_url]}})
 }
 
 /// The router, which ends every chain of filters.

@@ -1,5 +1,6 @@
 //! What a file says, brought into the mesh: resources stage by stage, then waiting until every pod runs them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::process::{Child, Command};
 use crate::lower;
 use crate::mesh::Mesh;
 use crate::plain;
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, Sample};
 use crate::queries::Queries;
 use crate::resources::{self, Options, Resource, Stage};
 
@@ -33,6 +34,9 @@ pub struct Apply {
 /// The largest revision: a number of 48 bits.
 const REVISIONS: f64 = (1u64 << 48) as f64;
 
+/// A plugin's module, if it is the native one.
+pub const NATIVE: &str = "native";
+
 /// A plugin in a pod, and what it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plugin {
@@ -42,6 +46,8 @@ pub struct Plugin {
     pub pod: String,
     /// Which of its plugins.
     pub direction: String,
+    /// What it is: `wasm` or `native`.
+    pub module: &'static str,
     /// The revision that it runs; none: nothing.
     pub revision: Option<String>,
     /// Is it the file's?
@@ -71,7 +77,9 @@ pub async fn plugins(prometheus: &Prometheus, mesh: &Mesh) -> Result<Vec<Plugin>
             sample.value
         );
     }
-    let plugin = |sample: &crate::prometheus::Sample| {
+    let native = prometheus.query(&Queries::of(mesh).native()).await?;
+    let native: BTreeSet<_> = native.iter().map(place).collect();
+    let plugin = |sample: &Sample| {
         // A number of 48 bits, so a double holds it exactly.
         let revision =
             Some(sample.value).filter(|value| *value > 0.0).map(|value| format!("{:012x}", value as u64));
@@ -79,11 +87,30 @@ pub async fn plugins(prometheus: &Prometheus, mesh: &Mesh) -> Result<Vec<Plugin>
             namespace: sample.label("namespace").to_owned(),
             pod: sample.label("pod").to_owned(),
             direction: sample.label("direction").to_owned(),
+            module: if native.contains(&place(sample)) { NATIVE } else { "wasm" },
             current: revision.as_ref() == Some(&wanted),
             revision,
         }
     };
-    Ok(samples.iter().map(plugin).collect())
+    let mut plugins: Vec<Plugin> = samples.iter().map(plugin).collect();
+    plugins.sort_by(|a, b| [&a.namespace, &a.pod, &a.direction].cmp(&[&b.namespace, &b.pod, &b.direction]));
+    Ok(plugins)
+}
+
+/// Which plugin a series is about.
+fn place(sample: &Sample) -> [&str; 3] {
+    ["namespace", "pod", "direction"].map(|label| sample.label(label))
+}
+
+/// Pods whose plugins are not all of one module: what one of the two remembers the other does not know.
+#[must_use]
+pub fn half_over(plugins: &[Plugin]) -> Vec<String> {
+    let mut modules: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for plugin in plugins {
+        modules.entry((&plugin.namespace, &plugin.pod)).or_default().insert(plugin.module);
+    }
+    let mixed = modules.into_iter().filter(|(_, modules)| modules.len() > 1);
+    mixed.map(|((namespace, pod), _)| format!("{}/{}", plain::line(namespace), plain::line(pod))).collect()
 }
 
 /// Why not every pod runs this file yet; none: all do.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use graylane_decide::metrics::REQUESTS;
+use graylane_mesh::native::NAMESPACE;
 
 use crate::mesh::Mesh;
 use crate::prometheus::{Prometheus, Sample};
@@ -38,10 +39,10 @@ pub type Decisions = BTreeMap<Decision, f64>;
 pub async fn of_prometheus(prometheus: &Prometheus, mesh: &Mesh, window: &str) -> Result<Decisions> {
     let samples = prometheus.query(&Queries::of(mesh).decisions(window)).await?;
     if samples.is_empty() {
-        if !prometheus.query(&format!("count(envoy_{REQUESTS})")).await?.is_empty() {
+        if !prometheus.query(&format!("count(envoy_{NAMESPACE}_{REQUESTS})")).await?.is_empty() {
             bail!(
-                "Prometheus knows `envoy_{REQUESTS}` of the native module, and no `{REQUESTS}`: let it take `envoy_` off when it \
-                 scrapes, as docs/native.md says under \"What differs\""
+                "Prometheus knows `envoy_{NAMESPACE}_{REQUESTS}` of the native module, and no `{REQUESTS}`: add what `graylane render \
+                 --mesh-config --native` prints to Istio's mesh configuration, and start the pods anew"
             );
         }
         let mangled = prometheus.query(&format!(r#"count({{__name__=~".+{REQUESTS}"}})"#)).await?;
@@ -87,9 +88,10 @@ fn decision(sample: &Sample) -> Decision {
 #[must_use]
 pub fn of_envoy(namespace: &str, workload: &str, stats: &str) -> Decisions {
     let mut decisions = Decisions::new();
+    // Where nobody takes it off, the native module's begin with this.
+    let prefix = format!("envoy_{NAMESPACE}_");
     for line in stats.lines() {
-        // The native module's begin with Envoy's own prefix.
-        let line = line.strip_prefix("envoy_").unwrap_or(line);
+        let line = line.strip_prefix(&prefix).unwrap_or(line);
         let Some(rest) = line.strip_prefix(REQUESTS).and_then(|rest| rest.strip_prefix('{')) else {
             continue;
         };

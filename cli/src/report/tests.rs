@@ -237,7 +237,7 @@ fn whatever_a_label_says_is_text_in_the_page() {
 fn an_envoy_says_what_it_counted() {
     let stats = "# TYPE graylane_requests_total counter\n\
         graylane_requests_total{direction=\"outbound\",tenant=\"gray\",subset=\"none\",source=\"memory\",service=\"other\",unit=\"none\"} 3\n\
-        envoy_graylane_requests_total{direction=\"outbound\",tenant=\"gray\",subset=\"none\",source=\"memory\",service=\"other\",unit=\"none\"} 5\n\
+        envoy_istiocustom_graylane_requests_total{direction=\"outbound\",tenant=\"gray\",subset=\"none\",source=\"memory\",service=\"other\",unit=\"none\"} 5\n\
         graylane_requests_total{direction=\"outbound\",tenant=\"gray\",subset=\"none\",source=\"memory\",service=\"other\",unit=\"key\"} 2\n\
         graylane_rejected_total{direction=\"inbound\",reason=\"missing\"} 3\n";
     let decisions = of_envoy("bank", "api", stats);

@@ -25,6 +25,15 @@ impl Queries<'_> {
         format!("max by (namespace, pod, direction) (graylane_config_revision{{{}}})", self.namespaces())
     }
 
+    /// Plugins that are the native module, by namespace, pod and direction.
+    #[must_use]
+    pub fn native(&self) -> String {
+        format!(
+            r#"group by (namespace, pod, direction) (graylane_config_revision{{module="native",{}}})"#,
+            self.namespaces()
+        )
+    }
+
     /// How many revisions run at once, by namespace and direction, where it is more than one.
     #[must_use]
     pub fn mixed_revisions(&self) -> String {

@@ -1,10 +1,13 @@
 //! What no resource can carry: fields of the mesh's own configuration.
 
+use std::collections::BTreeMap;
+
 use graylane_decide::metrics::TAGS;
 use graylane_decide::names::filter_state;
 use serde::Serialize;
 
 use crate::mesh::Mesh;
+use crate::native;
 
 /// Istio's own format of access logs (pilot/pkg/model/telemetry_logging.go, `EnvoyTextLogFormat`), to which ours is
 /// appended.
@@ -29,24 +32,31 @@ struct MeshConfig {
 #[serde(rename_all = "camelCase")]
 struct DefaultConfig {
     extra_stat_tags: Vec<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    runtime_values: BTreeMap<&'static str, &'static str>,
 }
 
-/// The fields of the mesh's configuration, as values of Istio's Helm chart or as part of an IstioOperator.
+/// The fields of the mesh's configuration, as values of Istio's Helm chart or as part of an IstioOperator. `has_native`: some
+/// pods run the native module.
 ///
 /// # Errors
 /// Never in practice: all of it is text.
-pub fn mesh_config(mesh: &Mesh) -> anyhow::Result<String> {
+pub fn mesh_config(mesh: &Mesh, has_native: bool) -> anyhow::Result<String> {
     let telemetry = &mesh.document.telemetry;
     let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
     let ours = ["tenant", "subset", "source"].map(state).join(" ");
+    let runtime_values = has_native.then_some((native::STRIP, "true")).into_iter().collect();
     let values = Values {
         mesh_config: MeshConfig {
             access_log_format: telemetry.tracing.then(|| format!("{ISTIOS_FORMAT} {ours}\n")),
-            default_config: telemetry.metrics.then(|| DefaultConfig { extra_stat_tags: TAGS.to_vec() }),
+            default_config: telemetry
+                .metrics
+                .then(|| DefaultConfig { extra_stat_tags: TAGS.to_vec(), runtime_values }),
         },
     };
+    let later = if has_native { "extraStatTags and runtimeValues" } else { "extraStatTags" };
     Ok(format!(
-        "# accessLogFormat counts at once; extraStatTags when a pod starts anew.\n{}",
+        "# accessLogFormat counts at once; {later} when a pod starts anew.\n{}",
         serde_saphyr::to_string(&values)?
     ))
 }

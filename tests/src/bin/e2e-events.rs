@@ -159,6 +159,7 @@ async fn run(java: &Java) -> Result<()> {
         mesh: mesh.clone(),
         entry: "api".to_owned(),
         worker_tenant: Some(GRAY.to_owned()),
+        native: None,
     };
     let town = Town::start(setup, |_| {}).await?;
     let (green_envoy, green_sidecar) = town.another_worker("invoice-mailer", None).await?;

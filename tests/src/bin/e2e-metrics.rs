@@ -17,10 +17,13 @@ use graylane::queries::{Part, Queries};
 use graylane::resources::{Kind, Options, dashboard_queries, resources};
 use graylane::{envoy, wasm};
 use graylane_decide::config::{Accept, Unknown};
+use graylane_tests::host::native_path;
 use graylane_tests::prometheus::{Server, Target};
 use serde_json::Value as Json;
 
 const FILE: &str = "examples/observability/graylane.yaml";
+/// The service whose sidecars run the native module: what it loses is restored there.
+const NATIVE: &str = "ledger";
 
 fn main() -> Result<()> {
     let program = PathBuf::from(std::env::args().nth(1).context("pass the path of graylane")?);
@@ -102,6 +105,8 @@ async fn traffic(program: &Path) -> Result<()> {
         mesh: mesh.clone(),
         entry: path[0].clone(),
         worker_tenant: Some(cast.gray.clone()),
+        // Some pods run the native module, and nobody who asks Prometheus has to know.
+        native: Some((native_path(), vec![NATIVE.to_owned()])),
     };
     let town = Town::start(setup, |_| ()).await?;
     let targets: Vec<Target> = town
@@ -150,7 +155,27 @@ async fn traffic(program: &Path) -> Result<()> {
         ensure!(!samples.is_empty(), "{panel} shows nothing: {query}");
     }
     println!("every query of the dashboard has data");
+    status(program, &server.url)?;
     report(program, &server.url)
+}
+
+/// Which pods run which module.
+fn status(program: &Path, url: &str) -> Result<()> {
+    let output = Command::new(program)
+        .args(["status", "-f", FILE, "--prometheus", url, "--output", "json"])
+        .output()
+        .context("cannot start status")?;
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said: Json = serde_json::from_slice(&output.stdout).with_context(|| talk.clone())?;
+    let mut modules: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+    for plugin in said["plugins"].as_array().into_iter().flatten() {
+        let (pod, module) = (plugin["pod"].as_str().unwrap_or_default(), plugin["module"].as_str());
+        *modules.entry((pod.starts_with(NATIVE), module.context("no module")?)).or_default() += 1;
+    }
+    let kinds: Vec<_> = modules.keys().copied().collect();
+    ensure!(kinds == [(false, "wasm"), (true, "native")], "status says {said}");
+    println!("status: {modules:?}");
+    Ok(())
 }
 
 /// So many times everything.

@@ -235,6 +235,7 @@ async fn all(program: &Path, folder: &Path) -> Result<()> {
         mesh: mesh(&file)?,
         entry: "api".to_owned(),
         worker_tenant: Some("gray-v1".to_owned()),
+        native: None,
     };
     let mut town = Town::start(setup, |_| ()).await?;
     let targets = town.envoys().enumerate().map(|(number, envoy)| Target {

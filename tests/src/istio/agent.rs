@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use graylane_decide::metrics::TAGS;
+use graylane_mesh::native;
 use serde_json::json;
 
 use super::control_plane::{ControlPlane, DISCOVERY};
@@ -17,6 +18,7 @@ use super::declare::Pod;
 use super::objects::labels;
 use super::process::Process;
 use super::proxy::{Proxy, Running};
+use super::sidecar::VERSION_LABEL;
 use super::wait::{Look, until};
 
 /// How long it may take to come up.
@@ -48,6 +50,7 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
         // Connections between proxies outlive a change of filters for so long.
         "drainDuration": "1s",
         "extraStatTags": TAGS,
+        "runtimeValues": {native::STRIP: "true"},
     });
     let mut command = Command::new(plane.tools.program("pilot-agent"));
     command.current_dir(folder.path());
@@ -60,6 +63,8 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
     command.env("POD_NAME", &pod.name);
     command.env("POD_NAMESPACE", namespace);
     command.env("ISTIO_METAJSON_LABELS", labels(pod).to_string());
+    // Which version EnvoyFilters take it for; its own is that of a build from sources.
+    command.envs(pod.labels.get(VERSION_LABEL).map(|version| ("ISTIO_META_ISTIO_VERSION", version)));
     command.envs([
         ("FILE_MOUNTED_CERTS", "true"),
         ("WASM_INSECURE_REGISTRIES", "*"),

@@ -1,5 +1,6 @@
 //! The native module in the place of the filter: in pods that have its label and a proxy that it was tried in, and in no
-//! others; over and back under load, and never both or neither in one chain.
+//! others; over and back under load, and never both or neither in one chain. One of the pods runs under Istio's agent, with the
+//! bootstrap that Istio makes: which metrics Prometheus gets of it is Istio's doing.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,7 +33,8 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     let mut mesh = example.create(plane, Pod::sidecar(CALLER)).await?;
     for (name, version) in PODS {
         let labels = [("app", CALLER), (NATIVE_LABEL, "true"), (VERSION_LABEL, version)];
-        mesh.add(example.namespace(), Pod::sidecar(name).labels(&labels)).await?;
+        let pod = if name == PODS[0].0 { Pod::agent(name) } else { Pod::sidecar(name) };
+        mesh.add(example.namespace(), pod.labels(&labels)).await?;
     }
     let file = format!("--native={}", native_path().display());
     let both = example.render_with_filter(&[&file]).await?;
@@ -46,9 +48,10 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     runs(newer, false).await?;
     runs(mesh.proxy(CALLER), false).await?;
     let revision = u64::from_str_radix(&lower::revision(&example.meaning), 16)?;
-    let shown = native.stats(r"^graylane\.config_revision").await?;
+    let shown = native.stats(r"^istiocustom\.graylane_config_revision").await?;
     ensure!(shown.len() == 2 && shown.values().all(|shown| *shown == revision), "{revision}: {shown:?}");
     restored(&mesh).await?;
+    memories_are_not_shared(plane, &mesh, &filters).await?;
 
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let load = async {
@@ -74,6 +77,30 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     ensure!(sent.load(Ordering::Relaxed) > 100, "{sent:?} requests are no load");
     ensure!(native.rejections().await? == 0, "{}", native.log_end());
     restored(&mesh).await
+}
+
+/// What came in before a running pod went back and goes out after it: restored from baggage, and not from memory.
+async fn memories_are_not_shared(plane: &ControlPlane, mesh: &Mesh<'_>, filters: &str) -> Result<()> {
+    let (pod, native) = (mesh.pod(PODS[0].0), mesh.proxy(PODS[0].0));
+    let id = "0b7e4f1a-5c1d-4b9e-8a53-6d0f2c9be001";
+    let comes_in = async || {
+        let request = pod.receive(CALLER_PORT, CALLER_HOST).header("tenant", "gray-v1");
+        let answer = request.header("x-request-id", id).send().await?;
+        ensure_who(&answer, PODS[0].0, "a request comes in")
+    };
+    let goes_out = async || pod.call("api:8080").header("x-request-id", id).send().await;
+    comes_in().await?;
+    ensure_who(&goes_out().await?, "api-v2", "the module remembers")?;
+    plane.delete(filters).await?;
+    runs(native, false).await?;
+    let lost = goes_out().await?;
+    ensure!(lost.seen("tenant") == Some("green"), "the filter has a memory of its own: {lost:?}");
+    let carried = pod.call("api:8080").header("x-request-id", id).header("baggage", "tenant=gray-v1");
+    ensure_who(&carried.send().await?, "api-v2", "baggage")?;
+    comes_in().await?;
+    ensure_who(&goes_out().await?, "api-v2", "the filter remembers")?;
+    plane.apply(filters).await?;
+    runs(native, true).await
 }
 
 /// Waits until each chain of HTTP filters that has one of ours has exactly one, and it is this one.
@@ -127,9 +154,15 @@ async fn restored(mesh: &Mesh<'_>) -> Result<()> {
         ensure_who(&answer, "api-v2", "the lost header is restored")?;
         ensure!(answer.seen("tenant") == Some("gray-v1"), "{answer:?}");
     }
+    // By the name that the filter's has, although Istio's bootstrap keeps few statistics and Envoy puts a prefix before most.
     until("what was restored is counted", LIMIT, async || {
-        let counted = native.stats(r"^graylane\.requests_total.*source\.memory").await?;
-        Ok(Look::whether(counted.values().sum::<u64>() >= 10, || format!("{counted:?}")))
+        let metrics = native.metrics().await?;
+        let restored = metrics.lines().filter(|line| {
+            line.starts_with("graylane_requests_total{") && line.contains("source=\"memory\"")
+        });
+        let counted: u64 = restored.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+        let ours = || metrics.lines().filter(|line| line.contains("graylane")).collect::<Vec<_>>().join("\n");
+        Ok(Look::whether(counted >= 10, ours))
     })
     .await
     .context("told once a second")
