@@ -186,6 +186,7 @@ pub struct AllSaid(Few<Said, 1>);
 impl Carriers {
     /// Compiles them, and registers what has to be seen.
     #[must_use]
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(tenant: &str, named: &[config::Carrier], interest: &mut Interest) -> Self {
         let shapes = Shape::every(tenant, named).into_iter().filter(|(_, is_written)| *is_written);
         let list = shapes.filter_map(|(shape, _)| Carrier::of(shape, interest)).collect();

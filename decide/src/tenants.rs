@@ -66,6 +66,7 @@ pub struct Tenants {
 impl Tenants {
     /// From the declared names and the default one; none if the default is not declared, or there are over 65,535.
     #[must_use]
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(names: &[String], default: &str) -> Option<Self> {
         let mut ordered: Vec<&str> = Vec::with_capacity(names.len());
         names.iter().for_each(|name| sorted::insert(&mut ordered, name));

@@ -33,6 +33,7 @@ pub fn labels(workloads: &[WorkloadSubset]) -> Vec<&str> {
 
 /// The subset that a pod with these labels is. The most labels win; none where two names are left.
 #[must_use]
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 pub fn subset<'a>(workloads: &'a [WorkloadSubset], pod: &Labels) -> Option<&'a str> {
     let service = SERVICE_LABELS.iter().find_map(|label| pod.get(label));
     let fits = |workload: &&WorkloadSubset| {

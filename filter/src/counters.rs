@@ -16,6 +16,7 @@ thread_local! {
     static DEFINED: RefCell<Vec<(String, u32)>> = const { RefCell::new(Vec::new()) };
 }
 
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn define(kind: Metric, name: String) -> Option<u32> {
     DEFINED.with_borrow_mut(|defined| match defined.binary_search_by(|(known, _)| known.cmp(&name)) {
         Ok(place) => defined.get(place).map(|(_, id)| *id),

@@ -123,6 +123,7 @@ impl<C> LastGood<C> {
         }
     }
 
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     fn fall_back(&self, role: Role, configuration: &[u8], setup: &mut impl Setup) -> Arc<Active<C>> {
         let key = Self::key(role, setup);
         let good = self.0.iter().find(|(is, _)| *is == key).map(|(_, good)| Arc::clone(good));
@@ -150,6 +151,7 @@ impl<C> LastGood<C> {
 
 /// What a gateway removes that has no plan: the names that travel outside of it, in the environment, and those that can
 /// still be told in a configuration that cannot be run as a whole, of a newer version perhaps.
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn without_plan(configuration: &[u8], setup: &mut impl Setup) -> (String, Sanitiser) {
     let document: Value = serde_json::from_slice(configuration).unwrap_or_default();
     let in_environment = setup.environment(names::HEADER_ENV).filter(|name| !name.is_empty());
@@ -179,6 +181,7 @@ fn headers_of(list: Option<&Value>) -> impl Iterator<Item = &str> {
         .filter_map(|entry| entry.get("header").and_then(Value::as_str))
 }
 
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn compile(configuration: &[u8], named: Option<Role>, setup: &mut impl Setup) -> Result<Plan, Vec<Mistake>> {
     let config = config::parse(configuration)?;
     if let Some(named) = named.filter(|named| *named != config.role) {
@@ -195,6 +198,7 @@ fn compile(configuration: &[u8], named: Option<Role>, setup: &mut impl Setup) ->
     Ok(plan)
 }
 
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn node(config: &Config, setup: &mut impl Setup) -> Node {
     let names = workload::labels(&config.workloads).into_iter();
     let labels = names.filter_map(|name| {

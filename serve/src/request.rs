@@ -47,6 +47,7 @@ pub fn run<'p, H: Host>(
 }
 
 /// Does what was decided. Only a rejection that the proxy took ends the request here.
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn carry_out<H: Host>(plan: &Plan, counters: &H::Counters, host: &mut H, decision: &Decision<'_>) -> Fate {
     if decision.exempt {
         apply(host, &decision.edits);
@@ -96,6 +97,7 @@ fn apply(host: &mut impl Host, edits: &Edits<'_>) {
     }
 }
 
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn remember<H: Host>(
     plan: &Plan,
     counters: &H::Counters,
@@ -119,6 +121,7 @@ fn remember<H: Host>(
 }
 
 /// Filter state, for metrics, traces and access logs of others.
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn tell(plan: &Plan, host: &mut impl Host, decision: &Decision<'_>) {
     host.set_state(names::TENANT_STATE, plan.tenants.name(decision.tenant));
     if let Some(subset) = decision.subset {

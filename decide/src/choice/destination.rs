@@ -67,6 +67,7 @@ pub struct Choice<'a> {
 
 impl Destination {
     /// Compiles a service whose names the caller has checked; what does not resolve is left out.
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub(crate) fn new(index: u32, service: &config::Service, tenants: &Tenants) -> Self {
         let subset = |name: &str| service.subsets.iter().position(|subset| subset == name);
         let choices = |pins: &[config::Pin], rollout: Option<&config::Rollout>| Choices {
@@ -204,6 +205,7 @@ impl Destinations {
     }
 
     /// Adds a service; false if its host is no host name.
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub(crate) fn add(&mut self, service: &config::Service, tenants: &Tenants) -> bool {
         let Ok(index) = u32::try_from(self.list.len()) else { return false };
         let Some(names) = Names::of(service.host.as_bytes(), &self.domain, None) else { return false };

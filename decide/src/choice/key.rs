@@ -37,6 +37,7 @@ pub struct Keys {
 impl Keys {
     /// Compiles the places and registers what has to be seen and asked.
     #[must_use]
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(sticky: &config::Sticky, interest: &mut Interest, properties: &mut Properties) -> Self {
         let mut mint = None;
         let places = sticky.keys.iter().map(|key| match key {

@@ -31,6 +31,7 @@ pub struct Kinds {
 impl Kinds {
     /// Compiles them, and registers what has to be seen.
     #[must_use]
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(ids: &[config::Id], interest: &mut Interest) -> Self {
         use config::IdKind as From;
         let list = ids.iter().map(|id| match id.kind {

@@ -17,6 +17,7 @@ impl Mistakes {
         self.list.push(Mistake { field: field.into(), problem: problem.into() });
     }
 
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn check(&mut self, config: &Config) {
         if !is_header_name(&config.header) {
             self.add("header", format!("`{}` cannot be the tenant header", config.header));

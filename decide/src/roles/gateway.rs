@@ -18,6 +18,7 @@ use crate::why::{Source, UnitSource};
 use crate::world::World;
 
 /// Decides about a request from outside. `headers`: all of the request's.
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 pub fn decide<'p, 'h, W: World>(
     plan: &'p Plan,
     request: &mut Gathered<'_, W>,

@@ -8,6 +8,7 @@ use crate::request::gathered::Gathered;
 use crate::world::World;
 
 /// Decides about a request to this pod. It never computes a unit, and never looks into the memory.
+#[inline(never)] // Large functions cost V8 the most: decision 15.
 pub fn decide<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Decision<'p> {
     let resolved =
         resolve::from_header(plan, request.seen).unwrap_or_else(|| resolve::restore(plan, request, false));
