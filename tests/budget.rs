@@ -4,168 +4,170 @@ use super::*;
 
 /// The budget of host calls, in calls that return bytes and calls that do not: one metric included, filter state off.
 /// Where the memory is used, the clock is one more.
+struct Path {
+    name: &'static str,
+    text: &'static str,
+    role: Role,
+    /// Sent through the inbound plugin of the same VM first.
+    before: &'static [&'static [&'static str]],
+    request: &'static [&'static str],
+    budget: (u32, u32),
+}
+
+const PATHS: [Path; 18] = [
+    Path {
+        name: "inbound, default tenant present",
+        text: PLAIN,
+        role: Role::Inbound,
+        before: &[],
+        request: &[":authority= api", "tenant= green", "x-request-id= a", TRACE],
+        budget: (1, 1),
+    },
+    Path {
+        name: "inbound, absent",
+        text: PLAIN,
+        role: Role::Inbound,
+        before: &[],
+        request: &[":authority= api", "x-request-id= a", TRACE],
+        budget: (1, 2),
+    },
+    Path {
+        name: "inbound gray, id known to this worker",
+        text: PLAIN,
+        role: Role::Inbound,
+        before: &[&["tenant= gray-v1", "x-request-id= a"]],
+        request: &["tenant= gray-v1", "x-request-id= a"],
+        budget: (1, 1 + 1),
+    },
+    Path {
+        name: "inbound gray, one new id, its slot in use",
+        text: PLAIN,
+        role: Role::Inbound,
+        before: &[&["tenant= green", "x-request-id= a"]],
+        request: &["tenant= gray-v1", "x-request-id= a"],
+        budget: (2, 2 + 1),
+    },
+    Path {
+        name: "inbound gray, new request id and new trace id",
+        text: PLAIN,
+        role: Role::Inbound,
+        before: &[],
+        request: &["tenant= gray-v1", "x-request-id= a", TRACE],
+        budget: (3, 3 + 1),
+    },
+    Path {
+        name: "inbound, default tenant, an id that the file names: new request id, its slot in use",
+        text: NAMED,
+        role: Role::Inbound,
+        before: &[],
+        // What the default list costs no live request: the clock, and one slot read and written.
+        request: &["tenant= green", "x-correlation-id= a"],
+        budget: (2, 2 + 1),
+    },
+    Path {
+        name: "inbound, default tenant, an id that the file names and this worker knows",
+        text: NAMED,
+        role: Role::Inbound,
+        before: &[&["tenant= green", "x-correlation-id= a"]],
+        request: &["tenant= green", "x-correlation-id= a"],
+        budget: (1, 1 + 1),
+    },
+    Path {
+        name: "inbound, default tenant, a file that names ids and a request that has none of them",
+        text: NAMED,
+        role: Role::Inbound,
+        before: &[],
+        request: &["tenant= green", "x-request-id= a", TRACE],
+        budget: (1, 1),
+    },
+    Path {
+        name: "outbound, header present, no rollout",
+        text: PLAIN,
+        role: Role::Outbound,
+        before: &[],
+        request: &[":authority= api", "tenant= gray-v1", "x-request-id= a", TRACE],
+        budget: (1, 1),
+    },
+    Path {
+        name: "outbound, header lost, found in shared data (baggage written on top)",
+        text: PLAIN,
+        role: Role::Outbound,
+        before: &[&["tenant= gray-v1", "x-request-id= a"]],
+        request: &[":authority= api", "x-request-id= a"],
+        budget: (2, 2 + 1 + 1),
+    },
+    Path {
+        name: "outbound, header lost, two ids looked up in vain",
+        text: PLAIN,
+        role: Role::Outbound,
+        before: &[],
+        request: &[":authority= api", "x-request-id= a", TRACE],
+        budget: (1, 2 + 2 + 1),
+    },
+    Path {
+        name: "outbound sticky, unit in baggage",
+        text: STICKY,
+        role: Role::Outbound,
+        before: &[],
+        request: &[":authority= api", "tenant= green", "baggage= graylane-unit=00000000000000ff"],
+        budget: (1, 2),
+    },
+    Path {
+        name: "gateway, live user with a key",
+        text: STICKY,
+        role: Role::Gateway,
+        before: &[],
+        // Pairs and the cluster's name; tenant, subset and baggage written, counted.
+        request: &[":authority= api.example.com", "x-user-id= alice"],
+        budget: (2, 4),
+    },
+    Path {
+        name: "gateway, a rule on headers, host and path costs nothing more",
+        text: EDGE,
+        role: Role::Gateway,
+        before: &[],
+        // Pairs and the cluster's name; tenant and subset written, counted.
+        request: &[":authority= api.example.com", ":path= /v1/x", "x-app= qa/7"],
+        budget: (2, 3),
+    },
+    Path {
+        name: "gateway, a choice: the address, asked only since the header names one that may be chosen",
+        text: EDGE,
+        role: Role::Gateway,
+        before: &[],
+        request: &[":authority= api.example.com", "tenant= gray-v1", "@source.address= 10.1.2.3:80"],
+        budget: (3, 2),
+    },
+    Path {
+        name: "gateway, an employee: claim and issuer, each once for two rules",
+        text: EDGE,
+        role: Role::Gateway,
+        before: &[],
+        request: &[":authority= api.example.com", "@role= tester", "@iss= https://id.example"],
+        budget: (4, 3),
+    },
+    Path {
+        name: "gateway, a live user with a token: the rules' claim is not there, the key is",
+        text: EDGE,
+        role: Role::Gateway,
+        before: &[],
+        // Pairs, cluster, subject, issuer; one claim in vain, three headers written, counted.
+        request: &[":authority= api.example.com", "@sub= alice", "@iss= https://id.example"],
+        budget: (4, 5),
+    },
+    Path {
+        name: "gateway, a stranger: two claims in vain, three headers, a cookie",
+        text: EDGE,
+        role: Role::Gateway,
+        before: &[],
+        request: &[":authority= api.example.com"],
+        budget: (2, 7),
+    },
+];
+
 #[test]
 fn no_path_asks_more_of_the_host_than_its_budget() {
-    struct Path {
-        name: &'static str,
-        text: &'static str,
-        role: Role,
-        /// Sent through the inbound plugin of the same VM first.
-        before: &'static [&'static [&'static str]],
-        request: &'static [&'static str],
-        budget: (u32, u32),
-    }
-    let paths = [
-        Path {
-            name: "inbound, default tenant present",
-            text: PLAIN,
-            role: Role::Inbound,
-            before: &[],
-            request: &[":authority= api", "tenant= green", "x-request-id= a", TRACE],
-            budget: (1, 1),
-        },
-        Path {
-            name: "inbound, absent",
-            text: PLAIN,
-            role: Role::Inbound,
-            before: &[],
-            request: &[":authority= api", "x-request-id= a", TRACE],
-            budget: (1, 2),
-        },
-        Path {
-            name: "inbound gray, id known to this worker",
-            text: PLAIN,
-            role: Role::Inbound,
-            before: &[&["tenant= gray-v1", "x-request-id= a"]],
-            request: &["tenant= gray-v1", "x-request-id= a"],
-            budget: (1, 1 + 1),
-        },
-        Path {
-            name: "inbound gray, one new id, its slot in use",
-            text: PLAIN,
-            role: Role::Inbound,
-            before: &[&["tenant= green", "x-request-id= a"]],
-            request: &["tenant= gray-v1", "x-request-id= a"],
-            budget: (2, 2 + 1),
-        },
-        Path {
-            name: "inbound gray, new request id and new trace id",
-            text: PLAIN,
-            role: Role::Inbound,
-            before: &[],
-            request: &["tenant= gray-v1", "x-request-id= a", TRACE],
-            budget: (3, 3 + 1),
-        },
-        Path {
-            name: "inbound, default tenant, an id that the file names: new request id, its slot in use",
-            text: NAMED,
-            role: Role::Inbound,
-            before: &[],
-            // What the default list costs no live request: the clock, and one slot read and written.
-            request: &["tenant= green", "x-correlation-id= a"],
-            budget: (2, 2 + 1),
-        },
-        Path {
-            name: "inbound, default tenant, an id that the file names and this worker knows",
-            text: NAMED,
-            role: Role::Inbound,
-            before: &[&["tenant= green", "x-correlation-id= a"]],
-            request: &["tenant= green", "x-correlation-id= a"],
-            budget: (1, 1 + 1),
-        },
-        Path {
-            name: "inbound, default tenant, a file that names ids and a request that has none of them",
-            text: NAMED,
-            role: Role::Inbound,
-            before: &[],
-            request: &["tenant= green", "x-request-id= a", TRACE],
-            budget: (1, 1),
-        },
-        Path {
-            name: "outbound, header present, no rollout",
-            text: PLAIN,
-            role: Role::Outbound,
-            before: &[],
-            request: &[":authority= api", "tenant= gray-v1", "x-request-id= a", TRACE],
-            budget: (1, 1),
-        },
-        Path {
-            name: "outbound, header lost, found in shared data (baggage written on top)",
-            text: PLAIN,
-            role: Role::Outbound,
-            before: &[&["tenant= gray-v1", "x-request-id= a"]],
-            request: &[":authority= api", "x-request-id= a"],
-            budget: (2, 2 + 1 + 1),
-        },
-        Path {
-            name: "outbound, header lost, two ids looked up in vain",
-            text: PLAIN,
-            role: Role::Outbound,
-            before: &[],
-            request: &[":authority= api", "x-request-id= a", TRACE],
-            budget: (1, 2 + 2 + 1),
-        },
-        Path {
-            name: "outbound sticky, unit in baggage",
-            text: STICKY,
-            role: Role::Outbound,
-            before: &[],
-            request: &[":authority= api", "tenant= green", "baggage= graylane-unit=00000000000000ff"],
-            budget: (1, 2),
-        },
-        Path {
-            name: "gateway, live user with a key",
-            text: STICKY,
-            role: Role::Gateway,
-            before: &[],
-            // Pairs and the cluster's name; tenant, subset and baggage written, counted.
-            request: &[":authority= api.example.com", "x-user-id= alice"],
-            budget: (2, 4),
-        },
-        Path {
-            name: "gateway, a rule on headers, host and path costs nothing more",
-            text: EDGE,
-            role: Role::Gateway,
-            before: &[],
-            // Pairs and the cluster's name; tenant and subset written, counted.
-            request: &[":authority= api.example.com", ":path= /v1/x", "x-app= qa/7"],
-            budget: (2, 3),
-        },
-        Path {
-            name: "gateway, a choice: the address, asked only since the header names one that may be chosen",
-            text: EDGE,
-            role: Role::Gateway,
-            before: &[],
-            request: &[":authority= api.example.com", "tenant= gray-v1", "@source.address= 10.1.2.3:80"],
-            budget: (3, 2),
-        },
-        Path {
-            name: "gateway, an employee: claim and issuer, each once for two rules",
-            text: EDGE,
-            role: Role::Gateway,
-            before: &[],
-            request: &[":authority= api.example.com", "@role= tester", "@iss= https://id.example"],
-            budget: (4, 3),
-        },
-        Path {
-            name: "gateway, a live user with a token: the rules' claim is not there, the key is",
-            text: EDGE,
-            role: Role::Gateway,
-            before: &[],
-            // Pairs, cluster, subject, issuer; one claim in vain, three headers written, counted.
-            request: &[":authority= api.example.com", "@sub= alice", "@iss= https://id.example"],
-            budget: (4, 5),
-        },
-        Path {
-            name: "gateway, a stranger: two claims in vain, three headers, a cookie",
-            text: EDGE,
-            role: Role::Gateway,
-            before: &[],
-            request: &[":authority= api.example.com"],
-            budget: (2, 7),
-        },
-    ];
-    for path in paths {
+    for path in PATHS {
         for state in [false, true] {
             let mut vm = vm();
             // As if other requests had been here: the slots of ids exist, and hold nothing of theirs.

@@ -2,6 +2,8 @@
 //! with either module.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::process::Command;
 
 use graylane::envoy::locate;
@@ -14,7 +16,11 @@ use graylane_tests::level::wasm::Wasm;
 use graylane_tests::run::run;
 
 /// Runs all suites, each case at a level of its own making; shows everything that failed.
-fn check<'s>(suites: &'s [Suite], level_name: &str, mut level: impl FnMut(&'s Suite) -> Box<dyn Level + 's>) {
+fn check<'s>(
+    suites: &'s [Suite],
+    level_name: &str,
+    mut level: impl FnMut(&'s Suite) -> Box<dyn Level + 's>,
+) -> usize {
     let mut failures = String::new();
     let (mut count, mut number) = (0, 0);
     for suite in suites {
@@ -35,6 +41,7 @@ fn check<'s>(suites: &'s [Suite], level_name: &str, mut level: impl FnMut(&'s Su
     }
     println!("{count} cases at level {level_name}");
     assert!(failures.is_empty(), "at level {level_name}:\n{failures}");
+    count
 }
 
 #[test]
@@ -61,9 +68,9 @@ fn in_envoy_with_the_native_module() {
     // Before 1.39 Envoy lacks functions, and says so.
     let refused = format!("{refused:#}");
     assert!(refused.contains("graylane: this Envoy cannot run the native module: it lacks"), "{refused}");
-    let version = Command::new(locate().unwrap()).arg("--version").output().unwrap().stdout;
-    let version = String::from_utf8_lossy(&version).into_owned();
-    assert!(["/1.37.", "/1.38."].iter().any(|old| version.contains(old)), "{version}: {refused}");
+    let version = version();
+    note(Module::Native, "refused");
+    assert!(["1.37.", "1.38."].iter().any(|old| version.starts_with(old)), "{version}: {refused}");
 }
 
 #[test]
@@ -80,5 +87,22 @@ fn check_in_envoy(module: Module, level: &str) {
     }
     let fleets: BTreeMap<String, Fleet> =
         by_node.into_iter().map(|(node, suites)| (node, Fleet::start(&suites, module).unwrap())).collect();
-    check(&suites, level, |suite| Box::new(fleets[&format!("{:?}", suite.node)].suite(suite)));
+    let count = check(&suites, level, |suite| Box::new(fleets[&format!("{:?}", suite.node)].suite(suite)));
+    note(module, &count.to_string());
+}
+
+/// The version of the Envoy that is used.
+fn version() -> String {
+    let said = Command::new(locate().unwrap()).arg("--version").output().unwrap().stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    said.split('/').nth(1).unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+/// Adds what was run to the file that `make e2e-envoys` asks for, of which the table of docs/support.md is made.
+fn note(module: Module, cases: &str) {
+    let Some(path) = std::env::var_os("GRAYLANE_RAN") else { return };
+    let module = if module == Module::Native { "native" } else { "filter" };
+    let line = format!("{}\t{}\t{module}\t{cases}\n", env!("CARGO_PKG_VERSION"), version());
+    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    file.write_all(line.as_bytes()).unwrap();
 }

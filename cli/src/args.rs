@@ -33,6 +33,8 @@ pub enum Command {
     Check(Check),
     /// Print all files as one, with the place that each value came from.
     Config(Config),
+    /// Bring a file to the newest version of its format; changes nothing if it is of that version.
+    Migrate(Migrate),
     /// Print the configuration that the filter gets.
     PluginConfig(PluginConfig),
     /// Show where one request goes, hop by hop, and why.
@@ -77,6 +79,14 @@ pub struct Files {
     /// removes. `${NAME}` and `${NAME:-default}` in values come from the environment.
     #[arg(short, long = "file", value_name = "PATH", default_value = "graylane.yaml")]
     pub file: Vec<PathBuf>,
+}
+
+/// Arguments of `migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
 }
 
 /// How data is printed.

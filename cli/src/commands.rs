@@ -10,6 +10,7 @@ mod explain;
 mod image;
 mod import;
 mod init;
+mod migrate;
 mod native;
 mod off;
 mod plugin_config;
@@ -40,6 +41,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
     match command {
         Command::Check(args) => check::run(&args, printer),
         Command::Config(args) => config::run(&args, printer),
+        Command::Migrate(args) => migrate::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Ramp(args) => ramp::run(&args, printer),

@@ -3,8 +3,10 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
 use crate::document::finding::{self, Findings, Severity};
 use crate::document::source::Sources;
@@ -83,6 +85,20 @@ impl Printer {
     /// When stdout cannot be written.
     pub fn json_line(&self, value: &impl Serialize) -> Result<()> {
         self.data(&format!("{}\n", plain::json(&serde_json::to_string(value)?)))
+    }
+
+    /// What runs work that waits for others: servers, processes, files.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn runtime(&self) -> Result<Runtime> {
+        Runtime::new().context("cannot start threads")
+    }
+
+    /// Progress of so many steps, or of an unknown number. Drawn on stderr, and only if that is a terminal.
+    #[must_use]
+    pub fn progress(&self, steps: Option<u64>) -> ProgressBar {
+        ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr())
     }
 
     /// How wide a table may be: the terminal's width, or 120 columns where there is none.

@@ -30,6 +30,7 @@ fn folder(program: &str) -> tempfile::TempDir {
     };
     put("good.yaml", GOOD);
     put("broken.yaml", &GOOD.replace("baseline: stable", "baseline: stabel"));
+    put("later.yaml", &GOOD.replace("version: 1\n", "version: 2\n"));
     put("teams/ours.yaml", GOOD);
     put("teams/theirs.yaml", "services: {orders: {baseline: [}\n");
     let render =

@@ -172,20 +172,38 @@ fn istio() -> (u32, u32) {
     (*taken.first().unwrap(), *taken.last().unwrap())
 }
 
+/// What the last `make e2e-envoys` of this version ran (docs/envoys.tsv): an Envoy, how many cases passed with the filter, and with
+/// the native module.
+fn ran(version: &str) -> Vec<[String; 3]> {
+    let pinned = read(".ci/envoys.sha256");
+    let mut all: Vec<[String; 3]> = Vec::new();
+    for line in read("docs/envoys.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let [graylane, envoy, module, cases] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("four fields: {line}")
+        };
+        if graylane != version {
+            continue;
+        }
+        assert!(pinned.contains(&format!("\n{envoy} ")), ".ci/envoys.sha256 does not name {envoy}");
+        let place = all.iter().position(|[known, ..]| known == envoy).unwrap_or_else(|| {
+            all.push([envoy.to_owned(), "-".to_owned(), "-".to_owned()]);
+            all.len() - 1
+        });
+        all[place][if module == "native" { 2 } else { 1 }] = cases.to_owned();
+    }
+    all
+}
+
 #[test]
 fn the_support_matrix_says_what_the_code_does() {
     let (oldest, newest) = istio();
-    let envoys = read(".ci/envoys.sha256");
-    let mut envoys: Vec<&str> = envoys
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split(' ').next())
-        .collect();
-    envoys.dedup();
     let version = env!("CARGO_PKG_VERSION");
+    let ran = ran(version);
+    let envoys: Vec<&str> = ran.iter().map(|[envoy, ..]| envoy.as_str()).collect();
+    let envoys = if envoys.is_empty() { "not run yet".to_owned() } else { envoys.join(", ") };
     let row = format!(
         "| {version} | 1.{oldest} to 1.{newest} | {} | 1 | {OLDEST_VERSION} to {VERSION} | {} |\n",
-        envoys.join(", "),
+        envoys,
         sticky::VERSION
     );
     let page = read("docs/support.md");
@@ -197,9 +215,39 @@ fn the_support_matrix_says_what_the_code_does() {
         .filter(|line| line.starts_with("| ") && !line.starts_with(&format!("| {version} |")))
         .map(|line| format!("{line}\n"))
         .collect();
-    let now = format!("{head}|-|-|-|-|-|-|\n{row}{former}\n{tail}");
+    let (above, rest) = tail.split_once("<!-- envoys -->\n").expect("the place of the second table");
+    let (_, below) = rest.split_once("<!-- /envoys -->").expect("its end");
+    let tried: String =
+        ran.iter().map(|[envoy, filter, native]| format!("| {envoy} | {filter} | {native} |\n")).collect();
+    let tried = format!("| Envoy | cases with the filter | cases with the native module |\n|-|-|-|\n{tried}");
+    let now =
+        format!("{head}|-|-|-|-|-|-|\n{row}{former}\n{above}<!-- envoys -->\n{tried}<!-- /envoys -->{below}");
     if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
         std::fs::write(root().join("docs/support.md"), &now).unwrap();
     }
     assert!(read("docs/support.md") == now, "docs/support.md is not current: run `make docs`");
+}
+
+/// `make` lists every target with what it needs.
+#[test]
+fn make_lists_every_target() {
+    let makefile = read("Makefile");
+    let phony = makefile.lines().find_map(|line| line.strip_prefix(".PHONY: ")).expect("a list of targets");
+    let phony: BTreeSet<&str> = phony.split_whitespace().collect();
+    let is_name =
+        |name: &str| name.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-');
+    let heads = makefile
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| !name.is_empty() && is_name(name));
+    let mut targets = BTreeSet::new();
+    for (target, rest) in heads {
+        assert!(rest.contains("## "), "`make {target}` is not in the list");
+        assert!(
+            ["help", "kind-down"].contains(&target) || rest.ends_with(']'),
+            "`make {target}` does not list what it needs"
+        );
+        targets.insert(target);
+    }
+    assert_eq!(targets, phony);
 }

@@ -1,7 +1,7 @@
 //! What is taken off a request where the mesh ends: everything of ours that a stranger sends, and everything of ours that
 //! would leave.
 //!
-//! Made of names alone, so that it holds without a plan as well. Lists are judged in [`lists`], names in [`crate::request::spelling`].
+//! Made of names alone, so that it holds without a plan as well. Lists are judged in `lists`, names in [`crate::request::spelling`].
 
 mod lists;
 

@@ -40,7 +40,7 @@ pub fn open(loaded: Loaded) -> Opened {
         check(project, &mut findings);
     }
     findings.sort();
-    let file = project.filter(|_| !findings.has_errors()).map(Checked::trusted);
+    let file = if findings.has_errors() { None } else { project.map(Checked::trusted) };
     Opened { sources, findings, file }
 }
 

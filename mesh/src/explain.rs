@@ -126,7 +126,7 @@ pub fn explain(
         let is_external = service.is_some_and(|service| service.external);
         hops.push(Hop { rule, is_external, ..hop(to, &by, outcome, place, sources) });
         let (Some(service), None) = (service, rejection) else { break };
-        if let (Some(against), Some(last)) = (against.filter(|_| service.external), hops.last_mut()) {
+        if let (true, Some(against), Some(last)) = (service.external, against, hops.last_mut()) {
             against.fill(mesh, service, &headers, last);
         }
         let mut pod = Proxy::sidecar(mesh, Some(&service.namespace), hops.len())?;

@@ -121,8 +121,8 @@ fn sticky(mesh: &Mesh, role: Role) -> Option<Sticky> {
 #[must_use]
 pub fn sticky_of(mesh: &Mesh, role: Role, tenants: Vec<String>) -> Sticky {
     let reads_keys = role == Role::Gateway || (mesh.keys_anywhere && role != Role::Inbound);
-    let all = &mesh.document.sticky.keys;
-    let keys = all.iter().filter(|_| reads_keys).filter_map(|key| edge::key(key, role)).collect();
+    let all = if reads_keys { mesh.document.sticky.keys.as_slice() } else { &[] };
+    let keys = all.iter().filter_map(|key| edge::key(key, role)).collect();
     Sticky { salt: mesh.salt.clone(), tenants, keys }
 }
 

@@ -189,10 +189,11 @@ pub struct Rollout {
 /// The baseline, where the file says or implies one.
 #[must_use]
 pub fn baseline(service: &model::Service) -> Option<&str> {
-    service
-        .baseline
-        .as_deref()
-        .or_else(|| service.subsets.keys().next().map(String::as_str).filter(|_| service.subsets.len() == 1))
+    let mut subsets = service.subsets.keys();
+    service.baseline.as_deref().or_else(|| match (subsets.next(), subsets.next()) {
+        (Some(only), None) => Some(only.as_str()),
+        _ => None,
+    })
 }
 
 /// A service's namespace.

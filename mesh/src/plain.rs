@@ -13,7 +13,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, obeyed)
 }
 
-/// Several lines: as [`line`], and line ends and tabs stay.
+/// Several lines: as [`line()`], and line ends and tabs stay.
 #[must_use]
 pub fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| obeyed(c) && c != '\n' && c != '\t')

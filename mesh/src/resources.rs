@@ -327,7 +327,7 @@ pub fn resource_name(mesh: &Mesh, name: &str) -> String {
 pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     let mut all = topic::all(mesh);
     all.extend(destination_rule::all(mesh));
-    if let Some(url) = options.url.as_ref().filter(|_| !options.without_filter) {
+    if let (Some(url), false) = (&options.url, options.without_filter) {
         all.extend(plugin::all(mesh, options, url));
         all.extend(options.native.iter().flat_map(|file| native::all(mesh, file)));
     }

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
     CONTINUE
 }
 
-/// Envoy's main thread was woken by [`Config::wake`].
+/// Envoy's main thread was woken by `Config::wake`.
 ///
 /// # Safety
 /// As Envoy calls it: with what `…_config_new` gave, before it ends.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use graylane_decide::config::Mode;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,7 +25,7 @@ const MAX_PODS: usize = 16;
 /// Runs it.
 pub fn run(args: &Demo, printer: Printer) -> Result<Outcome> {
     let Some(mesh) = read(args, printer)? else { return Ok(Outcome::Failure) };
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = printer.runtime()?;
     runtime.block_on(async {
         tokio::select! {
             outcome = show(args, printer, mesh) => outcome,
@@ -132,7 +132,7 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     let path = if args.path.is_empty() { path(&mesh) } else { args.path.clone() };
     let cast = Cast::of(&mesh, &path, &client);
 
-    let bar = progress(args, pods as u64 + 2);
+    let bar = progress(args, printer, pods as u64 + 2);
     bar.set_message("starting Envoys");
     let setup = Setup {
         envoy: locate()?,
@@ -194,10 +194,8 @@ async fn keep(town: &Town, cast: &Cast<'_>, printer: Printer) -> Result<()> {
     Ok(())
 }
 
-fn progress(args: &Demo, steps: u64) -> ProgressBar {
-    // Drawn on stderr, and only if that is a terminal.
-    let target = if args.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(Some(steps), target);
+fn progress(args: &Demo, printer: Printer, steps: u64) -> ProgressBar {
+    let bar = if args.quiet { ProgressBar::hidden() } else { printer.progress(Some(steps)) };
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_msg}") {
         bar.set_style(style);
     }

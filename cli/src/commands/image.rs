@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::args::{Format, Inspect, Package, Push};
 use crate::files;
@@ -51,8 +50,8 @@ pub fn push(args: &Push, printer: Printer) -> Result<Outcome> {
         None => packed(None)?,
     };
     let remote = Remote::open(&args.reference, args.insecure, TAG, args.times)?;
-    let bar = ProgressBar::with_draw_target(Some(3), ProgressDrawTarget::stderr());
-    let pinned = tokio::runtime::Runtime::new()?.block_on(image::push(&remote, &image, |name| {
+    let bar = printer.progress(Some(3));
+    let pinned = printer.runtime()?.block_on(image::push(&remote, &image, |name| {
         bar.inc(1);
         bar.set_message(name.to_owned());
     }));
@@ -76,7 +75,7 @@ pub fn inspect(args: &Inspect, printer: Printer) -> Result<Outcome> {
         (files::bytes(path)?, None)
     } else {
         let remote = Remote::open(&args.what, args.insecure, TAG, args.times)?;
-        tokio::runtime::Runtime::new()?.block_on(async {
+        printer.runtime()?.block_on(async {
             let (manifest, digest) = image::fetch_manifest(&remote).await?;
             let layer = image::fetch_layer(&remote, &manifest).await?;
             anyhow::Ok((image::unpack(&layer)?, Some(digest)))

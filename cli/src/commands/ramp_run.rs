@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::args::{Format, RampRun, Status};
@@ -26,8 +26,7 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
     let log = super::ramp::log(files, args.log.as_deref(), &args.service);
     let folder = log.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _only = only_run(folder, &args.service)?;
-    // Drawn on stderr, and only if that is a terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let bar = printer.progress(None);
     bar.enable_steady_tick(Duration::from_millis(120));
     let mut run = Run {
         paths: files.file.clone(),
@@ -52,7 +51,7 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
     if args.resume || args.anew {
         run.resume()?;
     }
-    tokio::runtime::Runtime::new()?.block_on(take_steps(args, &mut run, &bar, printer))
+    printer.runtime()?.block_on(take_steps(args, &mut run, &bar, printer))
 }
 
 async fn take_steps(args: &RampRun, run: &mut Run, bar: &ProgressBar, printer: Printer) -> Result<Outcome> {
@@ -109,7 +108,7 @@ struct Report<'a> {
 pub fn status(args: &Status, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     let prometheus = Prometheus::open(&args.asked)?;
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = printer.runtime()?;
     let plugins = runtime.block_on(plugins(&prometheus, &mesh))?;
     let queries = Queries::of(&mesh);
     let unreadable = runtime.block_on(prometheus.query(&queries.invalid()))?;

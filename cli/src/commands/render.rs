@@ -100,7 +100,8 @@ fn pinned(args: &Render, image: &str, printer: Printer) -> Result<(String, Optio
         return Ok((image.to_owned(), None));
     }
     let remote = Remote::open(image, args.insecure, TAG, args.times)?;
-    let (pinned, speaks) = tokio::runtime::Runtime::new()?
+    let (pinned, speaks) = printer
+        .runtime()?
         .block_on(image::resolve(&remote))
         .context("pass a digest, or --no-pin to write the reference as it is")?;
     ensure!(

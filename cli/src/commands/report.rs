@@ -17,7 +17,7 @@ pub fn run(args: &Report, printer: Printer) -> Result<Outcome> {
     let window =
         window.with_context(|| format!("--window: invalid duration `{}`; write it as in 5m", args.window))?;
     let prometheus = Prometheus::open(&args.asked)?;
-    let decisions = tokio::runtime::Runtime::new()?.block_on(report::of_prometheus(
+    let decisions = printer.runtime()?.block_on(report::of_prometheus(
         &prometheus,
         &mesh,
         &format!("{}s", window.as_secs()),

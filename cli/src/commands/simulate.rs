@@ -1,7 +1,7 @@
 //! `graylane simulate`: who moves when weights change.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 use serde::Serialize;
 
 use graylane_decide::choice::sticky::BUCKETS;
@@ -102,10 +102,9 @@ fn show(
 ) -> Result<Outcome> {
     let users = match &args.users_file {
         Some(path) => {
-            // Drawn on stderr, and only if that is a terminal.
-            let bar = ProgressBar::no_length();
+            let bar = printer.progress(None);
             let read = simulate::from_file(none, path, |bytes, length| {
-                if let Some(length) = length.filter(|_| bar.length().is_none()) {
+                if let (Some(length), None) = (length, bar.length()) {
                     bar.set_length(length);
                     bar.set_style(style());
                 }

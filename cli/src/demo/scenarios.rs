@@ -67,154 +67,213 @@ const USER: &str = "user-7";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn journeys(mesh: &Mesh, cast: &Cast<'_>) -> Vec<Scenario> {
-    let gray = |source| (cast.gray.clone(), source);
-    let live = |source| (cast.live.clone(), source);
-    let header = &mesh.header;
-    let sent_gray = format!("{header}: {}", cast.gray);
-    let all = |forward| cast.path.iter().map(|name| (name.clone(), forward)).collect::<Vec<_>>();
-    let first = cast.path[0].clone();
-    // Without a key there is no telling which version a user gets.
-    let key = cast.key.is_some().then(|| USER.to_owned());
-    let restores = |from: Restore| mesh.document.policy.restore.contains(&from);
-    // The first hop has the header, the others what is restored.
-    let then = |source: &'static str| -> Vec<(String, &'static str)> {
-        let rest = cast.path.iter().skip(1).map(|_| gray(source));
-        [gray("header")].into_iter().chain(rest).collect()
-    };
-    let gray_scenario = |name, how: &str, journey, want| Scenario {
-        name,
-        sent: format!("{sent_gray}{how}"),
-        journey,
-        want,
-        key: None,
-        unseen: Vec::new(),
-    };
-    let gray_journey = || cast.gray_journey(mesh);
-    let mut list = vec![
-        gray_scenario(
-            if cast.has_one_tenant() { "user who names the only tenant" } else { "gray user, end to end" },
-            "",
-            gray_journey(),
-            then("header"),
-        ),
-        Scenario {
-            name: "live user, end to end",
-            sent: format!("no {header}, {USER}"),
-            journey: cast.live_journey(USER),
-            want: [live("default")]
-                .into_iter()
-                .chain(cast.path.iter().skip(1).map(|_| live("header")))
-                .collect(),
-            key: key.clone(),
-            unseen: Vec::new(),
-        },
-        gray_scenario(
-            "header lost, restored from the request id",
-            "; applications forward x-request-id only",
-            Journey { forward: all(Forward::Only("x-request-id")), ..gray_journey() },
-            then("memory"),
-        ),
-        gray_scenario(
-            "header lost, restored from the trace id",
-            "; applications forward traceparent only",
-            Journey {
-                forward: all(Forward::Only("traceparent")),
-                headers: vec![
-                    (header.clone(), cast.gray.clone()),
-                    ("traceparent".to_owned(), TRACEPARENT.to_owned()),
-                ],
-                ..gray_journey()
-            },
-            then("memory"),
-        ),
-        gray_scenario(
-            "the application calls after it has answered",
-            "; a late call, x-request-id only",
-            Journey {
-                forward: all(Forward::Only("x-request-id")),
-                late: vec![first.clone()],
-                ..gray_journey()
-            },
-            then("memory"),
-        ),
-        gray_scenario(
-            "everything lost: the request is live again",
-            &format!("; {first} forwards nothing"),
-            Journey {
-                forward: vec![(first.clone(), Forward::Nothing)],
-                path: cast.path.iter().take(2).cloned().collect(),
-                ..gray_journey()
-            },
-            vec![gray("header"), live("default")],
-        ),
-    ];
-    if cast.path.len() < 2 {
-        // Nobody calls anybody, so nothing gets lost.
-        list.retain(|scenario| scenario.journey.forward.is_empty());
+    let plan = Plan { mesh, cast, first: &cast.path[0] };
+    let mut list = plan.kept();
+    // Where nobody calls anybody nothing gets lost.
+    if cast.path.len() > 1 {
+        list.extend(plan.lost());
     }
-    if !restores(Restore::Memory) {
+    if !plan.restores(Restore::Memory) {
         list.retain(|scenario| scenario.want.iter().all(|(_, source)| *source != "memory"));
     }
-    if cast.path.len() > 2 && restores(Restore::Memory) && restores(Restore::Baggage) {
-        let second = cast.path[1].clone();
-        let forward =
-            vec![(first.clone(), Forward::Only("x-request-id")), (second.clone(), Forward::Only("baggage"))];
-        list.insert(
-            list.len().min(4),
-            gray_scenario(
-                "header lost, restored from baggage",
-                &format!("; {second} forwards baggage only"),
-                Journey { forward, ..gray_journey() },
-                vec![gray("header"), gray("memory"), gray("baggage")],
-            ),
-        );
+    if cast.path.len() > 2 && plan.restores(Restore::Memory) && plan.restores(Restore::Baggage) {
+        list.insert(list.len().min(4), plan.lost_twice());
     }
-    let own_call = Scenario {
-        name: "no request to copy from: restored from the pod label",
-        sent: "a call of the worker's own".to_owned(),
-        journey: Journey { entry: Entry::Worker, headers: Vec::new(), ..gray_journey() },
-        want: [gray("workload")]
-            .into_iter()
-            .chain(cast.path.iter().skip(1).map(|_| gray("header")))
-            .collect(),
-        key: None,
-        unseen: Vec::new(),
-    };
-    if restores(Restore::Workload) {
-        list.push(own_call);
+    if plan.restores(Restore::Workload) {
+        list.push(plan.own_call());
     }
-    let mut unknown = cast.live_journey(USER);
-    unknown.headers.push((header.clone(), "blue".to_owned()));
-    list.push(Scenario {
-        name: "unknown tenant",
-        sent: format!("{header}: blue, {USER}"),
-        journey: unknown,
-        want: [live("default")].into_iter().chain(cast.path.iter().skip(1).map(|_| live("header"))).collect(),
-        key: key.clone(),
-        unseen: vec![],
-    });
-    let mut forged = cast.live_journey(USER);
-    forged.headers.extend([
-        ("baggage".to_owned(), format!("{header}={},{UNIT_MEMBER}=ffffffffffffffff", cast.gray)),
-        (SUBSET_HEADER.to_owned(), "api.bank.svc.cluster.local/canary".to_owned()),
-    ]);
-    list.push(Scenario {
-        name: "forged baggage and subset are removed at the gateway",
-        sent: format!("baggage: {header}={}, {SUBSET_HEADER}, {USER}", cast.gray),
-        journey: forged,
-        want: [live("default")].into_iter().chain(cast.path.iter().skip(1).map(|_| live("header"))).collect(),
-        key: key.clone(),
-        unseen: vec![("baggage", "ffffffffffffffff"), (SUBSET_HEADER, "")],
-    });
-    list.push(Scenario {
-        name: "a call that leaves the mesh takes nothing of ours along",
-        sent: format!("{sent_gray}; {first} calls {OUTSIDE_HOST}"),
-        journey: Journey { path: vec![first, OUTSIDE_HOST.to_owned()], ..gray_journey() },
-        want: vec![gray("header")],
-        key: None,
-        unseen: Vec::new(),
-    });
+    list.extend(plan.not_believed());
+    list.push(plan.leaving());
     list
+}
+
+/// What scenarios are made of.
+struct Plan<'a> {
+    mesh: &'a Mesh,
+    cast: &'a Cast<'a>,
+    /// The first service on the way.
+    first: &'a String,
+}
+
+impl Plan<'_> {
+    fn restores(&self, from: Restore) -> bool {
+        self.mesh.document.policy.restore.contains(&from)
+    }
+
+    fn is_gray(&self, source: &'static str) -> (String, &'static str) {
+        (self.cast.gray.clone(), source)
+    }
+
+    fn is_live(&self, source: &'static str) -> (String, &'static str) {
+        (self.cast.live.clone(), source)
+    }
+
+    /// The first hop has the header, the others what is restored.
+    fn then(&self, source: &'static str) -> Vec<(String, &'static str)> {
+        let rest = self.cast.path.iter().skip(1).map(|_| self.is_gray(source));
+        [self.is_gray("header")].into_iter().chain(rest).collect()
+    }
+
+    /// The first hop gets the default, the others the header that it makes.
+    fn then_live(&self) -> Vec<(String, &'static str)> {
+        let rest = self.cast.path.iter().skip(1).map(|_| self.is_live("header"));
+        [self.is_live("default")].into_iter().chain(rest).collect()
+    }
+
+    fn sent_gray(&self) -> String {
+        format!("{}: {}", self.mesh.header, self.cast.gray)
+    }
+
+    fn gray_journey(&self) -> Journey {
+        self.cast.gray_journey(self.mesh)
+    }
+
+    fn gray(
+        &self,
+        name: &'static str,
+        how: &str,
+        journey: Journey,
+        want: Vec<(String, &'static str)>,
+    ) -> Scenario {
+        let sent = format!("{}{how}", self.sent_gray());
+        Scenario { name, sent, journey, want, key: None, unseen: Vec::new() }
+    }
+
+    /// Without a key there is no telling which version a user gets.
+    fn key(&self) -> Option<String> {
+        self.cast.key.is_some().then(|| USER.to_owned())
+    }
+
+    /// Users whose applications lose nothing.
+    fn kept(&self) -> Vec<Scenario> {
+        let one = self.cast.has_one_tenant();
+        let name = if one { "user who names the only tenant" } else { "gray user, end to end" };
+        vec![
+            self.gray(name, "", self.gray_journey(), self.then("header")),
+            Scenario {
+                name: "live user, end to end",
+                sent: format!("no {}, {USER}", self.mesh.header),
+                journey: self.cast.live_journey(USER),
+                want: self.then_live(),
+                key: self.key(),
+                unseen: Vec::new(),
+            },
+        ]
+    }
+
+    /// Users whose applications lose the header.
+    fn lost(&self) -> Vec<Scenario> {
+        let all = |forward| self.cast.path.iter().map(|name| (name.clone(), forward)).collect::<Vec<_>>();
+        let traced = vec![
+            (self.mesh.header.clone(), self.cast.gray.clone()),
+            ("traceparent".to_owned(), TRACEPARENT.to_owned()),
+        ];
+        let by_request_id = Journey { forward: all(Forward::Only("x-request-id")), ..self.gray_journey() };
+        let by_trace_id =
+            Journey { forward: all(Forward::Only("traceparent")), headers: traced, ..self.gray_journey() };
+        let late = Journey {
+            forward: all(Forward::Only("x-request-id")),
+            late: vec![self.first.clone()],
+            ..self.gray_journey()
+        };
+        let nothing = Journey {
+            forward: vec![(self.first.clone(), Forward::Nothing)],
+            path: self.cast.path.iter().take(2).cloned().collect(),
+            ..self.gray_journey()
+        };
+        vec![
+            self.gray(
+                "header lost, restored from the request id",
+                "; applications forward x-request-id only",
+                by_request_id,
+                self.then("memory"),
+            ),
+            self.gray(
+                "header lost, restored from the trace id",
+                "; applications forward traceparent only",
+                by_trace_id,
+                self.then("memory"),
+            ),
+            self.gray(
+                "the application calls after it has answered",
+                "; a late call, x-request-id only",
+                late,
+                self.then("memory"),
+            ),
+            self.gray(
+                "everything lost: the request is live again",
+                &format!("; {} forwards nothing", self.first),
+                nothing,
+                vec![self.is_gray("header"), self.is_live("default")],
+            ),
+        ]
+    }
+
+    /// Two applications that lose the header, each in a way of its own.
+    fn lost_twice(&self) -> Scenario {
+        let second = &self.cast.path[1];
+        let forward = vec![
+            (self.first.clone(), Forward::Only("x-request-id")),
+            (second.clone(), Forward::Only("baggage")),
+        ];
+        self.gray(
+            "header lost, restored from baggage",
+            &format!("; {second} forwards baggage only"),
+            Journey { forward, ..self.gray_journey() },
+            vec![self.is_gray("header"), self.is_gray("memory"), self.is_gray("baggage")],
+        )
+    }
+
+    /// A worker's call, which follows from no request.
+    fn own_call(&self) -> Scenario {
+        let rest = self.cast.path.iter().skip(1).map(|_| self.is_gray("header"));
+        Scenario {
+            name: "no request to copy from: restored from the pod label",
+            sent: "a call of the worker's own".to_owned(),
+            journey: Journey { entry: Entry::Worker, headers: Vec::new(), ..self.gray_journey() },
+            want: [self.is_gray("workload")].into_iter().chain(rest).collect(),
+            key: None,
+            unseen: Vec::new(),
+        }
+    }
+
+    /// Callers who send what does not count.
+    fn not_believed(&self) -> [Scenario; 2] {
+        let header = &self.mesh.header;
+        let live = |name, sent: String, headers: Vec<(String, String)>, unseen| {
+            let mut journey = self.cast.live_journey(USER);
+            journey.headers.extend(headers);
+            Scenario { name, sent, journey, want: self.then_live(), key: self.key(), unseen }
+        };
+        let baggage = format!("{header}={},{UNIT_MEMBER}=ffffffffffffffff", self.cast.gray);
+        [
+            live(
+                "unknown tenant",
+                format!("{header}: blue, {USER}"),
+                vec![(header.clone(), "blue".to_owned())],
+                Vec::new(),
+            ),
+            live(
+                "forged baggage and subset are removed at the gateway",
+                format!("baggage: {header}={}, {SUBSET_HEADER}, {USER}", self.cast.gray),
+                vec![
+                    ("baggage".to_owned(), baggage),
+                    (SUBSET_HEADER.to_owned(), "api.bank.svc.cluster.local/canary".to_owned()),
+                ],
+                vec![("baggage", "ffffffffffffffff"), (SUBSET_HEADER, "")],
+            ),
+        ]
+    }
+
+    fn leaving(&self) -> Scenario {
+        let path = vec![self.first.clone(), OUTSIDE_HOST.to_owned()];
+        self.gray(
+            "a call that leaves the mesh takes nothing of ours along",
+            &format!("; {} calls {OUTSIDE_HOST}", self.first),
+            Journey { path, ..self.gray_journey() },
+            vec![self.is_gray("header")],
+        )
+    }
 }
 
 /// Runs all of it; `step` is told the name of what comes next.

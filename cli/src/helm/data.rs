@@ -143,7 +143,7 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
             Kind::VirtualService => {
                 let host = object["spec"]["hosts"][0].as_str().unwrap_or_default();
                 let at_gateways = object["spec"].get("gateways").is_some();
-                let Some(host) = inside.get(host).filter(|_| !at_gateways) else { continue };
+                let (Some(host), false) = (inside.get(host), at_gateways) else { continue };
                 let own: Vec<Json> =
                     host.blocks.iter().map(|one| blocks::block(mesh, one, options.without_filter)).collect();
                 object["spec"]["http"] = json!([]);

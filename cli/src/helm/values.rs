@@ -13,7 +13,7 @@ fn image(url: &str) -> (&str, &str) {
 /// What environments change, with what the file says.
 pub fn values(mesh: &Mesh, options: &Options) -> Json {
     let mut values = Map::new();
-    if let Some(url) = options.url.as_ref().filter(|_| !options.without_filter) {
+    if let (Some(url), false) = (&options.url, options.without_filter) {
         let (reference, digest) = image(url);
         values.insert("image".to_owned(), json!({"reference": reference, "digest": digest}));
     }

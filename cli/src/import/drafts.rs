@@ -104,7 +104,9 @@ fn rank(world: &World, own: &VirtualService) -> Option<usize> {
         for host in &own.hosts {
             let all = world.of_host(gateway, &own.host_at(gateway, host));
             let place = all.iter().position(|other| other.resource == own.resource);
-            rank = rank.max(place.filter(|_| all.len() > 1));
+            if all.len() > 1 {
+                rank = rank.max(place);
+            }
         }
     }
     rank
@@ -245,7 +247,7 @@ fn outside(
     // A VirtualService of one host of the mesh is about that service, whatever its versions are called.
     let mut service = own.hosts.iter().map(|host| own.host_at(MESH, host)).filter(|host| is_in_cluster(host));
     let at_home = own.gateways.iter().any(|gateway| gateway == MESH);
-    let service = service.next().filter(|_| at_home);
+    let service = if at_home { service.next() } else { None };
     let hosts: Vec<String> = own.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
     for (gateways, rules) in by_rules {
         let of = |rule: &Found| service.clone().or_else(|| Some(rule.shares.first()?.0.host.clone()));

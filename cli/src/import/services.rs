@@ -91,7 +91,7 @@ pub fn make(common: &Common<'_>, host: &str, port: Option<u16>, draft: &Draft, s
     // Inside the mesh nothing says the port of the file, so rules that lead to one have to.
     let mesh_says =
         draft.mesh.iter().flatten().flat_map(|rule| &rule.shares).any(|(to, _)| to.port.is_some());
-    let implied = port.filter(|_| shared || !mesh_says);
+    let implied = if shared || !mesh_says { port } else { None };
     let mut targets = Targets::new(common.world, host, implied);
     let mut out = ServiceOut { port, ..ServiceOut::default() };
     let mut loose = false;

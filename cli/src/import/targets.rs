@@ -100,7 +100,7 @@ impl<'a> Targets<'a> {
         target.version.port = key.port;
         target.version.headers = key.headers.as_object().cloned().unwrap_or_default();
         // A host of its own brings its policy along, so that the file says all that holds for it.
-        let whole = self.world.policy(&key.host).filter(|_| foreign).cloned().unwrap_or_default();
+        let whole = if foreign { self.world.policy(&key.host).cloned() } else { None }.unwrap_or_default();
         let Some(subset) = &key.subset else {
             target.version.traffic_policy = whole;
             return target;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::change::{Change, Desk, put};
 use super::edit::{self, Edit, insert, replace, scalar};
-use crate::document::tree::Entry;
+use crate::document::tree::{Entry, Node};
 use crate::mesh::{self, Mesh};
 use crate::simulate::{Layout, percent};
 
@@ -75,26 +75,7 @@ impl Desk {
         let pinned: Vec<String> = self.mesh.tenants.iter().filter(stays).cloned().collect();
         if !pinned.is_empty() {
             let at = [&path[..], &["pins"]].concat();
-            let entry = |tenant: &String| format!("{}: {}", scalar(tenant), scalar(old));
-            let all = pinned.iter().map(entry).collect::<Vec<_>>();
-            match tree.at(&at).filter(|pins| !pins.entries().is_empty()) {
-                // Behind each other at one place, so the last one is put in first.
-                Some(pins) => {
-                    for tenant in pinned.iter().rev() {
-                        edits.push(insert(&self.sources, &at, pins, &scalar(tenant), &scalar(old))?);
-                    }
-                }
-                None => {
-                    let Some(map) = tree.at(&path) else { bail!("there is no `{name}`") };
-                    edits.push(insert(
-                        &self.sources,
-                        &path,
-                        map,
-                        "pins",
-                        &format!("{{{}}}", all.join(", ")),
-                    )?);
-                }
-            }
+            edits.extend(self.pins(tree, name, &path, &pinned, old)?);
             for tenant in &pinned {
                 put(&mut expected, &[&at[..], &[tenant]].concat(), json!(old));
             }
@@ -110,6 +91,37 @@ impl Desk {
         }
 
         let change = self.change(edits, &expected)?;
+        self.nobody_moves(service, &change)?;
+        let salt = salt.map_or_else(|| next_salt(&self.mesh, name, &rollout.salt), ToOwned::to_owned);
+        Ok(Promotion { change, canary: canary.to_owned(), baseline: old.to_owned(), pinned, salt })
+    }
+
+    /// Pins of these tenants to the old baseline, put before those that there are.
+    fn pins(
+        &self,
+        tree: &Node,
+        name: &str,
+        path: &[&str],
+        pinned: &[String],
+        old: &str,
+    ) -> Result<Vec<Edit>> {
+        let at = [path, &["pins"]].concat();
+        if let Some(pins) = tree.at(&at)
+            && !pins.entries().is_empty()
+        {
+            // Behind each other at one place, so the last one is put in first.
+            let pin = |tenant: &String| insert(&self.sources, &at, pins, &scalar(tenant), &scalar(old));
+            return pinned.iter().rev().map(pin).collect();
+        }
+        let Some(map) = tree.at(path) else { bail!("there is no `{name}`") };
+        let pins: Vec<String> =
+            pinned.iter().map(|tenant| format!("{}: {}", scalar(tenant), scalar(old))).collect();
+        Ok(vec![insert(&self.sources, path, map, "pins", &format!("{{{}}}", pins.join(", ")))?])
+    }
+
+    /// Checks that every user stays on the version that they have, on every route.
+    fn nobody_moves(&self, service: &mesh::Service, change: &Change) -> Result<()> {
+        let name = service.name.as_str();
         for route in &service.routes {
             let after = change.mesh.service(name).and_then(|service| {
                 service.routes.iter().find(|after| after.name == route.name).map(|after| (service, after))
@@ -123,8 +135,7 @@ impl Desk {
                 );
             }
         }
-        let salt = salt.map_or_else(|| next_salt(&self.mesh, name, &rollout.salt), ToOwned::to_owned);
-        Ok(Promotion { change, canary: canary.to_owned(), baseline: old.to_owned(), pinned, salt })
+        Ok(())
     }
 
     /// The entry of a canary becomes the old baseline's, with 0, in every file that has it: one that stayed below would

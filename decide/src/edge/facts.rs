@@ -106,7 +106,9 @@ pub fn one(claim: &[u8]) -> Option<Cow<'_, [u8]>> {
 /// A number of over 48 significant bits whose eight bytes all happen to be printable is taken for text. It still matches
 /// and places the same user the same way, but not as `explain` says from its digits.
 fn text_of(value: &[u8]) -> Cow<'_, [u8]> {
-    let number = || Some(f64::from_le_bytes(value.try_into().ok()?)).filter(|_| !is_text(value));
+    let number = || {
+        if is_text(value) { None } else { Some(f64::from_le_bytes(value.try_into().ok()?)) }
+    };
     match value {
         [0] => Cow::Borrowed(b"false"),
         [1] => Cow::Borrowed(b"true"),

@@ -59,7 +59,7 @@ impl<'a> Field<'a> {
     /// The one value, if there is exactly one.
     #[must_use]
     pub fn one(&self) -> Option<&'a [u8]> {
-        self.value.filter(|_| !self.mixed)
+        if self.mixed { None } else { self.value }
     }
 
     /// Was there any line of this name, if a blank one?

@@ -120,7 +120,8 @@ impl Text {
         }
         tests.extend(text.present.iter().map(|present| config::Text::Present(*present)));
         tests.extend(text.absent.iter().map(|absent| config::Text::Present(!absent)));
-        tests.pop().filter(|_| tests.is_empty())
+        let last = tests.pop();
+        if tests.is_empty() { last } else { None }
     }
 }
 

@@ -64,7 +64,7 @@ impl<'a> Walker<'a> {
     fn node(&mut self, node: &Node, schema: &'a Json, place: Span) -> Option<Json> {
         let schema = self.resolve(schema);
         let branches = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
-        if let Some(branches) = branches.filter(|_| self.dialect == Dialect::Own) {
+        if let (Some(branches), Dialect::Own) = (branches, self.dialect) {
             return self.branches(node, branches, place);
         }
         if let Some(words) = words(schema) {

@@ -158,7 +158,7 @@ fn settle_as(node: &mut Node, schema: &Json, is_istios: bool) {
             let others = all_of(schema).find_map(|schema| schema.get("additionalProperties"));
             for entry in entries {
                 let own = field(&entry.key).or(others).unwrap_or(&Json::Null);
-                let istios = istios(&entry.key).filter(|_| is_free(own));
+                let istios = if is_free(own) { istios(&entry.key) } else { None };
                 settle_as(&mut entry.node, istios.unwrap_or(own), is_istios || istios.is_some());
             }
         }

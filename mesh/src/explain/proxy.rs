@@ -54,7 +54,7 @@ impl Outcome {
             subset: decision.subset.map(ToOwned::to_owned),
             reason: decision.reason,
             rule: decision.rule,
-            rejection: decision.rejection.filter(|_| decision.enforce),
+            rejection: if decision.enforce { decision.rejection } else { None },
         }
     }
 }

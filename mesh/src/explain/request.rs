@@ -154,8 +154,10 @@ impl Request {
     pub(super) fn properties(&self, mesh: &Mesh) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let issuer =
             mesh.document.edge.jwt.as_ref().map(|jwt| (vec!["iss".to_owned()], vec![jwt.issuer.clone()]));
-        let mut claims: BTreeMap<Vec<String>, Vec<String>> =
-            issuer.into_iter().filter(|_| !self.claims.is_empty()).collect();
+        let mut claims: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+        if !self.claims.is_empty() {
+            claims.extend(issuer);
+        }
         claims.extend(self.claims.clone());
         claims.iter().map(|(path, values)| (claim_path(path), wire(values))).collect()
     }

@@ -33,10 +33,8 @@ impl Against<'_> {
 
     /// Says where the request of a hop goes, if the routes are somebody else's.
     pub(super) fn fill(&self, mesh: &Mesh, service: &Service, headers: &Headers, hop: &mut Hop) {
-        let (place, host) = match self.public(mesh, service).filter(|_| hop.by == GATEWAY) {
-            Some(public) => public,
-            None => (MESH.to_owned(), service.host.clone()),
-        };
+        let public = if hop.by == GATEWAY { self.public(mesh, service) } else { None };
+        let (place, host) = public.unwrap_or_else(|| (MESH.to_owned(), service.host.clone()));
         let mut request = Request::new(&place, &host);
         request.port = service.port.unwrap_or(80);
         request.headers = texts(headers);

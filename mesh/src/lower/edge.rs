@@ -32,7 +32,7 @@ pub(super) fn key(key: &model::Key, role: Role) -> Option<Key> {
         return Some(Key::Header(header.to_ascii_lowercase()));
     }
     if let Some(cookie) = &key.cookie {
-        let mint = key.mint.as_ref().filter(|_| gateway).map(attributes);
+        let mint = if gateway { key.mint.as_ref().map(attributes) } else { None };
         return Some(Key::Cookie(Cookie { name: cookie.clone(), mint }));
     }
     if let Some(query) = &key.query {

@@ -110,39 +110,41 @@ fn rows(queries: &Queries<'_>) -> Vec<(&'static str, Vec<Panel>)> {
                 ),
             ],
         ),
-        (
-            "Lanes",
+        ("Lanes", lanes(queries)),
+    ]
+}
+
+/// Where tenants came from, and what became of those that could not be read.
+fn lanes(queries: &Queries<'_>) -> Vec<Panel> {
+    vec![
+        panel(
+            "Lost headers by workload",
+            "reqps",
+            "Calls that came without the tenant header and got it back.",
+            vec![(queries.restored(WINDOW), "{{workload}} → {{service}} from {{source}}")],
+        ),
+        panel(
+            "Where tenants came from",
+            "reqps",
+            "Calls by the source of their tenant.",
+            vec![(queries.sources(WINDOW), "{{tenant}} from {{source}}")],
+        ),
+        panel(
+            "Rejected, and in conflict",
+            "reqps",
+            "",
             vec![
-                panel(
-                    "Lost headers by workload",
-                    "reqps",
-                    "Calls that came without the tenant header and got it back.",
-                    vec![(queries.restored(WINDOW), "{{workload}} → {{service}} from {{source}}")],
-                ),
-                panel(
-                    "Where tenants came from",
-                    "reqps",
-                    "Calls by the source of their tenant.",
-                    vec![(queries.sources(WINDOW), "{{tenant}} from {{source}}")],
-                ),
-                panel(
-                    "Rejected, and in conflict",
-                    "reqps",
-                    "",
-                    vec![
-                        (queries.rejected(WINDOW), "rejected: {{reason}}"),
-                        (queries.conflicts(WINDOW), "conflict with {{source}}"),
-                    ],
-                ),
-                Panel {
-                    title: "Configuration by pod",
-                    about: "Revisions that plugins run; more than one for long is stale.",
-                    kind: "table",
-                    unit: "none",
-                    lines: vec![(queries.revisions(), "{{pod}} {{direction}}")],
-                },
+                (queries.rejected(WINDOW), "rejected: {{reason}}"),
+                (queries.conflicts(WINDOW), "conflict with {{source}}"),
             ],
         ),
+        Panel {
+            title: "Configuration by pod",
+            about: "Revisions that plugins run; more than one for long is stale.",
+            kind: "table",
+            unit: "none",
+            lines: vec![(queries.revisions(), "{{pod}} {{direction}}")],
+        },
     ]
 }
 

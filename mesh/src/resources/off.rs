@@ -2,7 +2,8 @@
 //!
 //! Nothing is deleted: routes lose the rules that only the filter makes sense of, and the sidecars' plugins select no pod, which
 //! takes the filter out of every proxy. A later `render` puts both back. The gateway's plugin is not touched, so
-//! that callers outside still cannot pick a tenant (docs/decisions/09-plugins.md).
+//! that callers outside still cannot pick a tenant (docs/decisions/09-plugins.md). Pods with the native module are reached
+//! as well: the EnvoyFilters replace the filter that istiod makes of a plugin, and without one there is nothing to replace.
 
 use std::collections::BTreeSet;
 
@@ -136,6 +137,38 @@ services:
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_native_module_is_only_where_a_plugin_is() {
+        let loaded = document::load_text("graylane.yaml", FILE).unwrap();
+        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
+        let off: Vec<String> =
+            off(&mesh, &Options::default(), &Scope::Mesh).unwrap().iter().map(name_of_plugin).collect();
+        let mut replaced = 0;
+        for filter in crate::resources::native::all(&mesh, "/file") {
+            let json = filter.json().unwrap();
+            for patch in json["spec"]["configPatches"].as_array().unwrap() {
+                if patch["applyTo"] == "EXTENSION_CONFIG" {
+                    continue;
+                }
+                let beside = &patch["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"];
+                let beside = beside.as_str().expect("the filter of a plugin");
+                let operation = patch["patch"]["operation"].as_str().unwrap();
+                assert!(["REPLACE", "INSERT_BEFORE"].contains(&operation), "{patch}");
+                replaced += usize::from(off.iter().any(|name| beside.contains(name)));
+            }
+        }
+        assert_eq!(
+            replaced,
+            4 * 3,
+            "each plugin that is switched off, under each name that istiod gives its filter"
+        );
+    }
+
+    /// As it is in the name of its filter.
+    fn name_of_plugin(resource: &Resource) -> String {
+        format!("/{}.{}", resource.metadata.namespace, resource.metadata.name)
     }
 
     #[test]

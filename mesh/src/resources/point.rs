@@ -26,8 +26,7 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
             let patches = vec![patch("SIDECAR_OUTBOUND", &service.host, route)];
             all.push(resource(mesh, service, namespace, &format!("point-{}", service.name), None, &patches));
         }
-        let gateway = mesh.document.edge.gateway.as_ref();
-        if let Some(gateway) = gateway.filter(|_| !service.expose.hosts.is_empty()) {
+        if let (Some(gateway), false) = (&mesh.document.edge.gateway, service.expose.hosts.is_empty()) {
             let patches: Vec<Json> =
                 service.expose.hosts.iter().map(|host| patch("GATEWAY", host, route)).collect();
             let name = format!("gateway-point-{}", service.name);

@@ -35,8 +35,7 @@ const TRACE_HEADERS: [(IdKind, &[&str]); 4] = [
 /// One for the gateway, where trace ids of callers outside do not count.
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
     let edge = &mesh.document.edge;
-    let Some(gateway) = edge.gateway.as_ref().filter(|_| edge.trace_context() == Some(TraceContext::Restart))
-    else {
+    let (Some(gateway), Some(TraceContext::Restart)) = (&edge.gateway, edge.trace_context()) else {
         return Vec::new();
     };
     let mut spec = Fields::new();

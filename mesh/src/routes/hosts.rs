@@ -97,7 +97,7 @@ pub fn inside(mesh: &Mesh) -> Vec<HostRoutes<'_>> {
 /// The routes of a service inside the mesh. `is_shared`: others are at other ports of its host.
 fn at_home(service: &Service, is_shared: bool) -> Vec<Block<'_>> {
     // Without a port of its own in the destination, a request keeps the one that it was sent to.
-    let port = service.port.filter(|_| is_shared);
+    let port = if is_shared { service.port } else { None };
     let at = |one: &mut Match| {
         if let Some(port) = port {
             one.port = Some(port.into());

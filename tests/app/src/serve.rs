@@ -22,6 +22,8 @@ const PORT: u16 = 9080;
 const SERVICES_PORT: u16 = 8080;
 /// How long requests in flight have after SIGTERM.
 const GRACE: Duration = Duration::from_secs(20);
+/// How long a slow answer takes.
+const SLOW: Duration = Duration::from_millis(500);
 /// How long the next service may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -73,6 +75,9 @@ async fn answer(
     };
     if !orders.run.is_empty() {
         println!("{}", serde_json::json!(visit));
+    }
+    if orders.is_slow(&app.pod) {
+        tokio::time::sleep(SLOW).await;
     }
     if orders.fails(&app.pod) {
         return (StatusCode::INTERNAL_SERVER_ERROR, Json(visit));

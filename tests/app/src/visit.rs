@@ -30,6 +30,8 @@ pub struct Orders {
     pub late: String,
     /// `service` or `service-subset` that answers 500, parted by commas.
     pub fail: String,
+    /// `service` or `service-subset` that takes half a second, parted by commas.
+    pub slow: String,
 }
 
 impl Orders {
@@ -47,7 +49,12 @@ impl Orders {
 
     /// Whether a pod answers 500.
     pub fn fails(&self, pod: &str) -> bool {
-        self.fail.split(',').any(|name| !name.is_empty() && pod.starts_with(&format!("{name}-")))
+        names(&self.fail, pod)
+    }
+
+    /// Whether a pod takes its time.
+    pub fn is_slow(&self, pod: &str) -> bool {
+        names(&self.slow, pod)
     }
 
     /// The headers that a service copies from the request it got.
@@ -85,6 +92,11 @@ pub struct Visit {
 pub fn readable(headers: &HeaderMap) -> BTreeMap<String, String> {
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+/// Whether a list has the deployment, or the service, of a pod.
+fn names(list: &str, pod: &str) -> bool {
+    list.split(',').any(|name| !name.is_empty() && pod.starts_with(&format!("{name}-")))
 }
 
 #[cfg(test)]
@@ -127,5 +139,7 @@ mod tests {
         assert!(orders.fails("api-v2-6d5f-x1"));
         assert!(!orders.fails("api-v1-6d5f-x1"));
         assert!(!Orders::default().fails("api-v1-6d5f-x1"));
+        let orders = Orders { slow: "api-v2".to_owned(), ..Orders::default() };
+        assert!(orders.is_slow("api-v2-6d5f-x1") && !orders.is_slow("api-v1-6d5f-x1"));
     }
 }

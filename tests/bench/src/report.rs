@@ -199,26 +199,43 @@ pub fn tables(measured: &Measured) -> String {
         "\n## Paths: CPU time, tenth quantile of the bursts\n\n{}",
         paths(&measured.rounds, tenth)
     );
+    latencies(&mut text, measured);
+    starts(&mut text, measured);
+    let _ = write!(
+        text,
+        "\n## Memory while unique ids pass through\n\nGray requests, each with a request id and a trace id of its own.\n\n"
+    );
+    head(&mut text, ["ids", "RSS, MiB"].map(str::to_owned));
+    for (ids, rss) in &measured.ids.points {
+        row(&mut text, [ids.to_string(), format!("{rss:.1}")]);
+    }
+    text
+}
+
+fn latencies(text: &mut String, measured: &Measured) {
     let _ = write!(
         text,
         "\n## Latency at {RATE} requests a second\n\nOutbound, right already; a direct response; from the time that a request was due. \
          Quantiles of a turn, and of the turns the middle one; beside them how long the worker waited for its core in a turn.\n\n"
     );
-    head(&mut text, ["µs", "p50", "p99", "p99.9", "waited, ms"].map(str::to_owned));
+    head(text, ["µs", "p50", "p99", "p99.9", "waited, ms"].map(str::to_owned));
     for (variant, latency) in &measured.latencies {
         let times = latency.quantiles.map(|time| format!("{time:.0}"));
         let waited = format!("{:.1}", latency.waited);
-        row(&mut text, [variant.name().to_owned()].into_iter().chain(times).chain([waited]));
+        row(text, [variant.name().to_owned()].into_iter().chain(times).chain([waited]));
     }
+}
+
+fn starts(text: &mut String, measured: &Measured) {
     let _ = write!(
         text,
         "\n## Start and memory\n\nA sidecar's two listeners; memory after 4,000 requests; the lowest of {}.\n\n",
-        effort.starts
+        measured.effort.starts
     );
-    head(&mut text, ["workers", "filter", "RSS, MiB", "start to ready, ms"].map(str::to_owned));
+    head(text, ["workers", "filter", "RSS, MiB", "start to ready, ms"].map(str::to_owned));
     for start in &measured.starts {
         row(
-            &mut text,
+            text,
             [
                 start.workers.to_string(),
                 start.variant.name().to_owned(),
@@ -232,13 +249,13 @@ pub fn tables(measured: &Measured) -> String {
         "\n## Large configurations\n\nMore than with one service; the main thread reads each configuration as well.\n\n"
     );
     head(
-        &mut text,
+        text,
         ["module", "services", "configuration, KiB", "CPU time of a worker, ms", "RSS, MiB"]
             .map(str::to_owned),
     );
     for load in &measured.loads {
         row(
-            &mut text,
+            text,
             [
                 load.variant.name().to_owned(),
                 load.services.to_string(),
@@ -248,15 +265,6 @@ pub fn tables(measured: &Measured) -> String {
             ],
         );
     }
-    let _ = write!(
-        text,
-        "\n## Memory while unique ids pass through\n\nGray requests, each with a request id and a trace id of its own.\n\n"
-    );
-    head(&mut text, ["ids", "RSS, MiB"].map(str::to_owned));
-    for (ids, rss) in &measured.ids.points {
-        row(&mut text, [ids.to_string(), format!("{rss:.1}")]);
-    }
-    text
 }
 
 /// Writes docs/performance.md, and the figures that the README quotes.

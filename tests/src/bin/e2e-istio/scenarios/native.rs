@@ -1,5 +1,5 @@
 //! The native module in the place of the filter: in pods that have its label and a proxy that it was tried in, and in no
-//! others; over and back under load, and never both or neither in one chain. One of the pods runs under Istio's agent, with the
+//! others; over and back under load, and never both or neither in one chain; the kill switch takes both out. One of the pods runs under Istio's agent, with the
 //! bootstrap that Istio makes: which metrics Prometheus gets of it is Istio's doing.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -76,7 +76,24 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     tokio::try_join!(load, turns)?;
     ensure!(sent.load(Ordering::Relaxed) > 100, "{sent:?} requests are no load");
     ensure!(native.rejections().await? == 0, "{}", native.log_end());
-    restored(&mesh).await
+    restored(&mesh).await?;
+
+    // The kill switch: where there is no plugin there is nothing that the EnvoyFilters could replace.
+    plane.apply(&example.off().await?).await?;
+    runs_neither(native).await?;
+    plane.apply(&both).await?;
+    runs(native, true).await
+}
+
+/// Waits until no chain of HTTP filters has one of ours.
+async fn runs_neither(proxy: &Proxy) -> Result<()> {
+    until(&format!("{} runs neither", proxy.pod()), LIMIT, async || {
+        let chains = chains(&proxy.get_json("/config_dump?include_eds=false").await?);
+        let none = !chains.is_empty() && chains.iter().all(Vec::is_empty);
+        Ok(Look::whether(none, || format!("{chains:?}\n{}", proxy.log_end())))
+    })
+    .await?;
+    proxy.settle().await
 }
 
 /// What came in before a running pod went back and goes out after it: restored from baggage, and not from memory.

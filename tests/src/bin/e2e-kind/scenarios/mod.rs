@@ -11,6 +11,7 @@ mod removal;
 mod requests;
 mod restart;
 mod restore;
+mod runbooks;
 mod streams;
 mod upgrade;
 
@@ -36,6 +37,9 @@ pub fn all() -> Vec<Scenario> {
         one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
         one("ramp aborted", false, Box::new(|bank| ramp::aborted(bank).boxed_local())),
         one("streams", false, Box::new(|bank| streams::run(bank).boxed_local())),
+        one("runbooks canaries", false, Box::new(|bank| runbooks::canaries(bank).boxed_local())),
+        one("runbooks configurations", false, Box::new(|bank| runbooks::configurations(bank).boxed_local())),
+        one("runbooks requests", false, Box::new(|bank| runbooks::requests(bank).boxed_local())),
         one("pod killed", false, Box::new(|bank| restart::killed(bank).boxed_local())),
         one("removal", true, Box::new(|bank| removal::run(bank).boxed_local())),
     ]
