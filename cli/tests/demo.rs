@@ -63,6 +63,19 @@ fn a_file_with_the_least_that_check_accepts_runs() {
     assert!(String::from_utf8_lossy(&twice.stderr).contains("`web` twice"));
 }
 
+#[test]
+fn what_was_reported_of_the_demo_holds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/regressions/demo");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let output = demo().args(["--users", "30", "-f"]).arg(&file).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&said));
+    }
+}
+
 /// Processes whose parent is this one.
 fn children(parent: u32) -> Vec<u32> {
     let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
