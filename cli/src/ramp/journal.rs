@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Finding, Sample, Verdict};
+use super::judge::{Judgement, Sample, Verdict};
 use super::lock::adopt;
 
 /// What happened.
@@ -83,7 +83,7 @@ pub struct Record {
     pub verdict: Option<Verdict>,
     /// Of a look: what each guard found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub guards: Vec<Finding>,
+    pub guards: Vec<Judgement>,
     /// Of a look: what was counted of the canary, or of the gate's tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<Sample>,

@@ -90,7 +90,7 @@ pub enum Verdict {
 
 /// A verdict of one guard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct Judgement {
     /// `errors`, `latency`, or one of the owner's.
     pub guard: String,
     /// The verdict.
@@ -99,7 +99,7 @@ pub struct Finding {
     pub why: String,
 }
 
-impl Finding {
+impl Judgement {
     /// For a comparison with another hour: latency depends on the load, so that it rose may not be the canary's
     /// fault. A person is to look at it.
     pub fn soften(&mut self) {
@@ -115,8 +115,8 @@ const LATENCY: &str = "latency";
 
 /// Judges errors and latency.
 #[must_use]
-pub fn judge(canary: &Sample, baseline: &Sample, limits: &Limits) -> Vec<Finding> {
-    let finding = |guard: &str, verdict, why| Finding { guard: guard.to_owned(), verdict, why };
+pub fn judge(canary: &Sample, baseline: &Sample, limits: &Limits) -> Vec<Judgement> {
+    let finding = |guard: &str, verdict, why| Judgement { guard: guard.to_owned(), verdict, why };
     for (who, sample) in [("canary", canary), ("baseline", baseline)] {
         if sample.requests < limits.requests {
             let why = format!(
@@ -158,7 +158,7 @@ pub fn judge(canary: &Sample, baseline: &Sample, limits: &Limits) -> Vec<Finding
 
 /// Judges one of the owner's numbers.
 #[must_use]
-pub fn judge_guard(guard: &crate::document::model::Guard, value: Result<f64, String>) -> Finding {
+pub fn judge_guard(guard: &crate::document::model::Guard, value: Result<f64, String>) -> Judgement {
     let (verdict, why) = match value {
         Err(problem) => (Verdict::Hold, problem),
         Ok(value) => match (guard.min.filter(|min| value < *min), guard.max.filter(|max| value > *max)) {
@@ -167,12 +167,12 @@ pub fn judge_guard(guard: &crate::document::model::Guard, value: Result<f64, Str
             (None, None) => (Verdict::Pass, value.to_string()),
         },
     };
-    Finding { guard: guard.name.clone(), verdict, why }
+    Judgement { guard: guard.name.clone(), verdict, why }
 }
 
 /// The verdict of all guards together: the worst.
 #[must_use]
-pub fn together(findings: &[Finding]) -> Verdict {
+pub fn together(findings: &[Judgement]) -> Verdict {
     findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Hold)
 }
 

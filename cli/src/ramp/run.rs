@@ -15,7 +15,7 @@ use graylane_decide::config::Weight;
 use super::apply::{Apply, lagging};
 use super::change::{Desk, Opened};
 use super::journal::{Event, Journal, Record};
-use super::judge::{Finding, Verdict, together};
+use super::judge::{Judgement, Verdict, together};
 use super::lock::Lock;
 use super::resume::{Standing, standing};
 use crate::document::finding::Severity;
@@ -288,7 +288,7 @@ pub(super) fn changed() -> Progress {
 }
 
 /// The findings that count: those of the worst verdict.
-pub(super) fn said(findings: &[Finding]) -> String {
+pub(super) fn said(findings: &[Judgement]) -> String {
     let worst = together(findings);
     let worst = findings.iter().filter(|finding| finding.verdict == worst);
     worst.map(|finding| format!("{}: {}", finding.guard, finding.why)).collect::<Vec<_>>().join("; ")

@@ -6,7 +6,7 @@ use graylane_decide::config::Weight;
 use super::change::Desk;
 use super::figures::sample;
 use super::journal::{Event, Record, now};
-use super::judge::{Finding, Limits, Sample, Verdict, judge, judge_guard, together};
+use super::judge::{Judgement, Limits, Sample, Verdict, judge, judge_guard, together};
 use super::lock::Lock;
 use super::run::{Progress, Run, changed, said};
 use crate::queries::{Part, Queries};
@@ -84,11 +84,13 @@ impl Run {
         canary: &Weight,
         gate: Option<&str>,
         elapsed: u64,
-    ) -> (Vec<Finding>, Option<Sample>, Option<Sample>) {
+    ) -> (Vec<Judgement>, Option<Sample>, Option<Sample>) {
         let limits =
             Limits::of(desk.mesh.document.alerts.as_ref(), self.requests, desk.steps(&self.service).len());
         let (mut findings, figures, baseline) = match self.samples(desk, canary, gate, elapsed).await {
-            Err(why) => (vec![Finding { guard: "metrics".into(), verdict: Verdict::Hold, why }], None, None),
+            Err(why) => {
+                (vec![Judgement { guard: "metrics".into(), verdict: Verdict::Hold, why }], None, None)
+            }
             Ok((figures, mut baseline)) => {
                 // Once the canary has everybody, it is compared with the baseline as it last was.
                 let alone = canary.buckets == 10_000 && baseline.requests < limits.requests;
@@ -97,7 +99,7 @@ impl Run {
                 }
                 let mut findings = judge(&figures, &baseline, &limits);
                 if alone {
-                    findings.iter_mut().for_each(Finding::soften);
+                    findings.iter_mut().for_each(Judgement::soften);
                 }
                 (findings, Some(figures), Some(baseline))
             }

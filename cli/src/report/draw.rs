@@ -27,7 +27,7 @@ const COLOURS: usize = 6;
 
 /// Where a box is.
 #[derive(Clone, Copy)]
-struct Place {
+struct Coordinates {
     x: f64,
     y: f64,
     height: f64,
@@ -68,14 +68,15 @@ pub fn svg(map: &LaneMap, namespace: Option<&str>, ground: &Markup) -> Markup {
     let inner = widest * BOX + (widest - 1.0) * GAP;
     let side = MARGIN + LABEL;
     let width = inner + 2.0 * side + lane;
-    let mut places: BTreeMap<&str, Place> = BTreeMap::new();
+    let mut places: BTreeMap<&str, Coordinates> = BTreeMap::new();
     let mut y = MARGIN;
     for nodes in rows.values() {
         let count = nodes.len() as f64;
         let left = side + (inner - count * BOX - (count - 1.0) * GAP) / 2.0;
         let heights: Vec<f64> = nodes.iter().map(|node| HEAD + LINE * subsets(node).len() as f64).collect();
         for (index, (node, height)) in nodes.iter().zip(&heights).enumerate() {
-            places.insert(&node.name, Place { x: left + index as f64 * (BOX + GAP), y, height: *height });
+            places
+                .insert(&node.name, Coordinates { x: left + index as f64 * (BOX + GAP), y, height: *height });
         }
         y += heights.iter().copied().fold(0.0, f64::max) + DROP;
     }
@@ -116,7 +117,7 @@ fn is_long(map: &LaneMap, from: &str, to: &str) -> bool {
 const APART: f64 = 16.0;
 
 /// A line between two boxes, so far from the middle, and where its label goes.
-fn line((a, b): (Place, Place), off: f64, beside: Option<f64>) -> (String, (f64, f64)) {
+fn line((a, b): (Coordinates, Coordinates), off: f64, beside: Option<f64>) -> (String, (f64, f64)) {
     // Towards each other, so that lines from several boxes do not end in one point.
     let lean = ((b.x - a.x) / 4.0).clamp(-BOX / 3.0, BOX / 3.0);
     let Some(edge) = beside else {
@@ -149,7 +150,7 @@ fn label_place(lines: usize, index: usize, (x, y): (f64, f64), off: f64) -> (f64
 }
 
 /// Messages on their way from a topic to a worker.
-fn messages(map: &LaneMap, places: (Place, Place), hops: &[&Hop], beside: Option<f64>) -> Markup {
+fn messages(map: &LaneMap, places: (Coordinates, Coordinates), hops: &[&Hop], beside: Option<f64>) -> Markup {
     let one = |(index, hop): (usize, &&Hop)| {
         let off = first_of(hops.len()) + index as f64 * APART;
         let (path, label) = line(places, off, beside);
@@ -168,7 +169,7 @@ fn messages(map: &LaneMap, places: (Place, Place), hops: &[&Hop], beside: Option
 }
 
 /// The calls from one node to another: a line a tenant, side by side, and what they say beside them.
-fn edge(map: &LaneMap, places: (Place, Place), calls: &[&Call], beside: Option<f64>) -> Markup {
+fn edge(map: &LaneMap, places: (Coordinates, Coordinates), calls: &[&Call], beside: Option<f64>) -> Markup {
     let one = |(index, call): (usize, &&Call)| {
         let off = first_of(calls.len()) + index as f64 * APART;
         let (path, label) = line(places, off, beside);
@@ -213,8 +214,8 @@ fn note(call: &Call) -> String {
     }
 }
 
-fn draw_node(map: &LaneMap, node: &Node, place: Place) -> Markup {
-    let Place { x, y, height } = place;
+fn draw_node(map: &LaneMap, node: &Node, place: Coordinates) -> Markup {
+    let Coordinates { x, y, height } = place;
     let breaks: Vec<_> = map.breaks.iter().filter(|found| found.at == node.name).collect();
     let state = match (breaks.is_empty(), breaks.iter().all(|found| found.restored)) {
         (true, _) => "",

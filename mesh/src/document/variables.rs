@@ -37,7 +37,7 @@ pub fn expand(node: &mut Node, sources: &Sources, lookup: Lookup<'_>, findings: 
         }
         Value::Text(text) if text.contains('$') => {
             let place =
-                Place { span, source: sources.text(span.file).get(span.start..span.end).unwrap_or("") };
+                Position { span, source: sources.text(span.file).get(span.start..span.end).unwrap_or("") };
             let Expanded { text, has_variable } = expand_text(text, &place, lookup, findings);
             node.value = if has_variable {
                 Value::Expanded { text, quoted: !place.is_plain() }
@@ -50,12 +50,12 @@ pub fn expand(node: &mut Node, sources: &Sources, lookup: Lookup<'_>, findings: 
 }
 
 /// A scalar and how it was written.
-struct Place<'a> {
+struct Position<'a> {
     span: Span,
     source: &'a str,
 }
 
-impl Place<'_> {
+impl Position<'_> {
     fn is_plain(&self) -> bool {
         !self.source.starts_with(['"', '\'', '|', '>', '!', '&', '*'])
     }
@@ -81,7 +81,7 @@ struct Expanded {
     has_variable: bool,
 }
 
-fn expand_text(text: &str, place: &Place<'_>, lookup: Lookup<'_>, findings: &mut Findings) -> Expanded {
+fn expand_text(text: &str, place: &Position<'_>, lookup: Lookup<'_>, findings: &mut Findings) -> Expanded {
     let mut expanded = Expanded { text: String::with_capacity(text.len()), has_variable: false };
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -109,7 +109,7 @@ fn expand_text(text: &str, place: &Place<'_>, lookup: Lookup<'_>, findings: &mut
     expanded
 }
 
-fn variable(inner: &str, place: &Place<'_>, lookup: Lookup<'_>, findings: &mut Findings) -> String {
+fn variable(inner: &str, place: &Position<'_>, lookup: Lookup<'_>, findings: &mut Findings) -> String {
     let whole = format!("${{{inner}}}");
     let (name, default) = match inner.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn what_is_escaped_reads_as_itself() {
         for text in ["$", "$$", "${A}", "$${A}", "a$b", "$$$", "x$"] {
-            let place = Place { span: Span { file: 0, start: 0, end: 0, line: 1, column: 1 }, source: "" };
+            let place = Position { span: Span { file: 0, start: 0, end: 0, line: 1, column: 1 }, source: "" };
             let back = expand_text(&escape(text), &place, &lookup, &mut Findings::default());
             assert_eq!(back.text, text);
         }

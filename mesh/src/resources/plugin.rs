@@ -24,7 +24,7 @@ const PRIORITY: i32 = 100;
 #[derive(Clone, Debug, Serialize)]
 pub struct WasmPlugin {
     #[serde(flatten)]
-    place: Place,
+    place: Attachment,
     #[serde(flatten)]
     module: ModuleFields,
 }
@@ -32,13 +32,13 @@ pub struct WasmPlugin {
 #[derive(Clone, Debug, Serialize)]
 pub struct TrafficExtension {
     #[serde(flatten)]
-    place: Place,
+    place: Attachment,
     wasm: ModuleFields,
 }
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Place {
+struct Attachment {
     #[serde(skip_serializing_if = "Option::is_none")]
     selector: Option<Selector>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -154,14 +154,14 @@ fn waypoints(mesh: &Mesh, options: &Options, url: &str, namespace: &str) -> Vec<
         .collect()
 }
 
-fn place(role: Role, selector: Option<Selector>, target_refs: Vec<TargetRef>) -> Place {
+fn place(role: Role, selector: Option<Selector>, target_refs: Vec<TargetRef>) -> Attachment {
     let mode = match role {
         Role::Inbound => Some("SERVER"),
         Role::Outbound | Role::Gateway => Some("CLIENT"),
         // In a waypoint CLIENT never fits, and its listener counts as a server's.
         Role::Waypoint => None,
     };
-    Place {
+    Attachment {
         selector,
         target_refs,
         // The gateway's before authorization, so that policies see no forged header; sidecars' behind it, so that
@@ -189,7 +189,7 @@ fn resource(
     role: Role,
     namespace: &str,
     name: &str,
-    place: Place,
+    place: Attachment,
 ) -> Resource {
     let is_gateway = role == Role::Gateway;
     let module = ModuleFields {
