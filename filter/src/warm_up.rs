@@ -1,7 +1,8 @@
 //! Requests that nobody sent, decided while a plugin is configured.
 //!
-//! The first requests through a VM that is new take about a millisecond more than later ones. These go through the very functions of the request path (another instance of generic code would
-//! warm nothing up), and leave nothing behind: no stream to change, no counter, no slot of the memory.
+//! The first requests through a VM that is new take up to a millisecond more than later ones. These go through the very
+//! functions of the request path (another instance of generic code would warm nothing up), and leave nothing behind: no
+//! stream to change, no counter, no slot of the memory.
 
 use graylane_decide::Plan;
 
