@@ -128,7 +128,7 @@ vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small hos
 programs: wasm native ## The programs of the end-to-end tests: target/debug/e2e-* [rustup]
 	@cargo build --quiet --workspace --bins
 
-e2e-registry: programs ## What `push` sends to a real registry, pulled back by skopeo [rustup, docker-registry, skopeo]
+e2e-registry: programs native-arm64 ## What `push` sends to a real registry, pulled back by skopeo [rustup, docker-registry, skopeo, gcc-aarch64-linux-gnu]
 	@.ci/debian docker-registry=docker-registry skopeo=skopeo
 	@target/debug/e2e-registry target/debug/graylane
 

@@ -3,7 +3,7 @@
 //! `cli/tests/images.rs` has the registries that misbehave; `make e2e-istio` pulls with Istio's own code.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -121,11 +121,11 @@ impl Bench {
 }
 
 /// What skopeo pulls, as the blobs of an OCI layout.
-fn skopeo(folder: &Path, reference: &str, login: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
+fn skopeo(folder: &Path, reference: &str, options: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
     let target = format!("oci:{}:pulled", folder.display());
     let output = Command::new("skopeo")
         .args(["copy", "--quiet", "--insecure-policy", "--preserve-digests", "--src-tls-verify=false"])
-        .args(login)
+        .args(options)
         .args([&format!("docker://{reference}"), &target])
         .output()
         .context("cannot run skopeo")?;
@@ -142,6 +142,53 @@ fn skopeo(folder: &Path, reference: &str, login: &[&str]) -> Result<BTreeMap<Str
 fn same(pulled: &BTreeMap<String, Vec<u8>>, image: &Image) -> bool {
     let parts = [&image.manifest, &image.config, &image.layer];
     pulled.len() == parts.len() && parts.iter().all(|bytes| pulled.get(&digest(bytes)) == Some(bytes))
+}
+
+/// The native module for both architectures, as one image: pushed by skopeo as docs/native.md says, and each node gets its own.
+fn native(bench: &Bench, registry: &str) -> Result<()> {
+    // `e_machine` of elf(5).
+    const ARCHITECTURES: [(&str, [u8; 2]); 2] = [("amd64", [62, 0]), ("arm64", [183, 0])];
+    let folder = bench.folder.path();
+    let layout = folder.join("native").display().to_string();
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+    let [own, arm64] =
+        ["libgraylane.so", "arm64/libgraylane.so"].map(|name| dist.join(name).display().to_string());
+    let packed = bench.graylane(&["package", "--native", &own, "--native", &arm64, "--out", &layout], &[])?;
+    ensure!(packed.status.success(), "package: {}", String::from_utf8_lossy(&packed.stderr));
+    let digest = String::from_utf8(packed.stdout)?.trim().to_owned();
+    let target = format!("{registry}/mesh/graylane-native");
+    let source = format!("oci:{layout}:{}", env!("CARGO_PKG_VERSION"));
+    let destination = format!("docker://{target}:1.0");
+    let copied = Command::new("skopeo")
+        .args([
+            "copy",
+            "--quiet",
+            "--all",
+            "--insecure-policy",
+            "--dest-tls-verify=false",
+            &source,
+            &destination,
+        ])
+        .output()
+        .context("cannot run skopeo")?;
+    ensure!(copied.status.success(), "skopeo: {}", String::from_utf8_lossy(&copied.stderr));
+    for (architecture, machine) in ARCHITECTURES {
+        let pulled = folder.join(format!("native-{architecture}"));
+        // By the digest of the index, as a pod names it.
+        let blobs = skopeo(&pulled, &format!("{target}@{digest}"), &["--override-arch", architecture])?;
+        let module = blobs.values().find_map(|blob| {
+            let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(blob.as_slice()));
+            let mut file = archive.entries().ok()?.next()?.ok()?;
+            let mut module = Vec::new();
+            (file.path().ok()?.to_str()? == "libgraylane.so")
+                .then(|| file.read_to_end(&mut module).ok())??;
+            Some(module)
+        });
+        let module = module.with_context(|| format!("no module for {architecture}"))?;
+        ensure!(module.get(18..20) == Some(&machine), "{architecture} got a module for another machine");
+    }
+    println!("the native module: pulled by the digest of its index, for each architecture its own");
+    Ok(())
 }
 
 /// The pull's reference: skopeo takes a tag or a digest, not both.
@@ -170,6 +217,7 @@ fn main() -> Result<()> {
         same(&skopeo(&folder.join("by-digest"), &by_digest(&pinned)?, &[])?, &image),
         "by digest: other bytes"
     );
+    native(&bench, &open.address)?;
     println!("without login: pushed, pulled by tag and by digest, the same bytes");
 
     let closed = Registry::start(&folder.join("closed"), true)?;
