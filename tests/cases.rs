@@ -7,38 +7,23 @@ use std::io::Write as _;
 use std::process::Command;
 
 use graylane::envoy::locate;
-use graylane_tests::case::{self, Suite};
+use graylane_cases::play::{Played, outside_of_envoy, play};
+use graylane_tests::case::{self, Case, Suite};
 use graylane_tests::level::Level;
 use graylane_tests::level::envoy::{Fleet, Module};
 use graylane_tests::level::hooks::Hooks;
 use graylane_tests::level::native::Native;
 use graylane_tests::level::wasm::Wasm;
-use graylane_tests::run::run;
 
 /// Runs all suites, each case at a level of its own making; shows everything that failed.
 fn check<'s>(
     suites: &'s [Suite],
     level_name: &str,
-    mut level: impl FnMut(&'s Suite) -> Box<dyn Level + 's>,
+    level: impl FnMut(&'s Suite) -> Box<dyn Level + 's>,
 ) -> usize {
-    let mut failures = String::new();
-    let (mut count, mut number) = (0, 0);
-    for suite in suites {
-        for case in &suite.cases {
-            number += 1;
-            let in_envoy = level_name.starts_with("envoy");
-            if in_envoy && case.not_in_envoy.is_some() || !in_envoy && case.flaw.is_some() {
-                continue;
-            }
-            count += 1;
-            let result = run(suite, case, number, &mut *level(suite));
-            match result {
-                Ok(None) => {}
-                Ok(Some(table)) => failures += &format!("\n{}: {}\n{table}", suite.name, case.name),
-                Err(error) => failures += &format!("\n{}: {}\n  ! {error:#}\n", suite.name, case.name),
-            }
-        }
-    }
+    let in_envoy = |case: &Case| case.not_in_envoy.is_none();
+    let is_here = if level_name.starts_with("envoy") { in_envoy } else { outside_of_envoy };
+    let Played { count, failures } = play(suites, is_here, level);
     println!("{count} cases at level {level_name}");
     assert!(failures.is_empty(), "at level {level_name}:\n{failures}");
     count

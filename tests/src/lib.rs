@@ -4,7 +4,6 @@
 //! `decide`, through the built module in the small host, through the same module in real Envoy, and through the native
 //! module over a host in plain values and in real Envoy.
 
-pub mod case;
 pub mod echo;
 pub mod fuzz;
 pub mod host;
@@ -14,6 +13,7 @@ pub mod mock;
 pub mod native_fuzz;
 pub mod prometheus;
 pub mod random;
-pub mod run;
 pub mod tls;
 pub mod token;
+
+pub use graylane_cases::{case, run};

@@ -237,6 +237,7 @@ fn empty_suite() -> Suite {
         cluster: None,
         not_in_istio: None,
         cases: Vec::new(),
+        file: None,
         name: String::new(),
     }
 }

@@ -135,6 +135,7 @@ fn suite(document: &str, role: Role) -> Result<Suite> {
         cluster: None,
         not_in_istio: None,
         cases: Vec::new(),
+        file: None,
         name: "bank".to_owned(),
     })
 }

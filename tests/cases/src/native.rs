@@ -9,8 +9,8 @@ use graylane_decide::{Plan, Role};
 use graylane_serve::in_memory::{InMemory, Lines, Pod};
 use graylane_serve::{Active, LastGood, Level as Line, Setup};
 
-use super::{Level, Outcome, Request};
 use crate::case::{Node, Suite};
+use crate::level::{Level, Outcome, Request};
 
 const NOW: u64 = 1_700_000_000_000;
 /// Random bits that repeat.

@@ -1,13 +1,15 @@
-//! Cases, as files have them. See `cases/README.md` for the format in words.
+//! Cases, as files have them. See `../README.md` for the format in words.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use graylane::lower;
-use graylane::mesh::Mesh;
 use graylane_decide::Role;
+use graylane_mesh::mesh::Mesh;
+use graylane_mesh::{check, document, lower};
 use serde::Deserialize;
+
+use crate::claims::{Claims, Flaw};
 
 /// A file of cases that share a setup.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +38,9 @@ pub struct Suite {
     pub not_in_istio: Option<String>,
     /// The cases.
     pub cases: Vec<Case>,
+    /// The text of that example's file.
+    #[serde(skip)]
+    pub file: Option<String>,
     /// The file's name, without its ending.
     #[serde(skip)]
     pub name: String,
@@ -72,9 +77,9 @@ pub struct Case {
     #[serde(default)]
     pub no_route: bool,
     /// The claims of the caller's token. Elsewhere than in Envoy they are as if Istio had verified it.
-    pub token: Option<serde_json::Map<String, serde_json::Value>>,
+    pub token: Option<Claims>,
     /// What is wrong with the token; such a case runs in Envoy only.
-    pub flaw: Option<crate::token::Flaw>,
+    pub flaw: Option<Flaw>,
     /// The client's address. In Envoy it is taken from `x-forwarded-for`, which a case then has too.
     pub from: Option<String>,
     /// URI SAN of the client's certificate.
@@ -249,22 +254,30 @@ impl Ids {
 }
 
 impl Suite {
+    /// Reads a file of cases; `example` returns the text of an example's file.
+    ///
+    /// # Errors
+    /// When it is not written well, or has no case.
+    pub fn read(name: &str, text: &str, example: impl Fn(&str) -> Result<String>) -> Result<Self> {
+        let mut suite: Self =
+            serde_saphyr::from_str(text).map_err(|error| anyhow!("{name}.yaml: {error}"))?;
+        ensure!(!suite.cases.is_empty(), "{name}.yaml has no case");
+        name.clone_into(&mut suite.name);
+        suite.file = suite.example.as_deref().map(example).transpose()?;
+        Ok(suite)
+    }
+
     /// The mesh of its document.
     ///
     /// # Errors
     /// When the document is not in order.
     pub fn mesh(&self) -> Result<Mesh> {
-        let loaded = match &self.example {
-            Some(name) => {
-                let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-                graylane::document::load(&[examples.join(name).join("graylane.yaml")])?
-            }
-            None => {
-                let text = serde_json::to_string_pretty(&self.document)?;
-                graylane::document::load_text(&self.name, &text)?
-            }
+        let text = match &self.file {
+            Some(text) => text.clone(),
+            None => serde_json::to_string_pretty(&self.document)?,
         };
-        let file = graylane::check::open(loaded).checked();
+        let loaded = document::load_text(&self.name, &text)?;
+        let file = check::open(loaded).checked();
         let file = file.with_context(|| format!("the document of `{}` is not in order", self.name))?;
         Ok(Mesh::of(&file))
     }
@@ -291,29 +304,22 @@ impl Suite {
     }
 }
 
-/// The folder of cases.
-#[must_use]
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")
-}
-
 /// All suites, in order of their names.
 ///
 /// # Errors
 /// When one cannot be read.
 pub fn all() -> Result<Vec<Suite>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: PathBuf| std::fs::read_to_string(&path).with_context(|| path.display().to_string());
+    let example = |name: &str| read(folder.join("../../examples").join(name).join("graylane.yaml"));
     let mut suites = Vec::new();
-    for entry in std::fs::read_dir(folder())? {
+    for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
-        let text = std::fs::read_to_string(&path)?;
-        let mut suite: Suite =
-            serde_saphyr::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-        suite.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        ensure!(!suite.cases.is_empty(), "{} has no case", path.display());
-        suites.push(suite);
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        suites.push(Suite::read(&name, &read(path)?, example)?);
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(suites)

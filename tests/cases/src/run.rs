@@ -7,8 +7,8 @@ use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::{Role, names};
 
 use crate::case::{Case, Headers, Ids, Suite, Want, headers};
+use crate::claims;
 use crate::level::{Level, Outcome, Request};
-use crate::token;
 
 /// Where routes lead unless a suite or case says otherwise: a service of the mesh that no file lists.
 pub const DEFAULT_CLUSTER: &str = "outbound|8080||elsewhere.shop.svc.cluster.local";
@@ -64,7 +64,7 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
 
 /// What Envoy knows of a case's caller.
 fn properties(case: &Case) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let claims = case.token.iter().flat_map(token::properties);
+    let claims = case.token.iter().flat_map(claims::properties);
     let from = case.from.iter().map(|from| {
         let peer = if from.contains(':') { format!("[{from}]:0") } else { format!("{from}:0") };
         (names::SOURCE_ADDRESS.to_vec(), peer.into_bytes())
