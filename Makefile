@@ -14,6 +14,7 @@ export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME)
 WASM_BINDGEN = $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 CARGO_DENY := 0.20.2
 CARGO_FUZZ := 0.13.1
+CARGO_COMPONENT := 0.21.1
 
 help: ## This list
 	@echo "What each target does, and in brackets what it needs beside make, git and a C compiler:"
@@ -41,6 +42,13 @@ native: toolchain ## The native module for Envoy 1.39 and 1.40: dist/libgraylane
 	@cargo build --quiet --profile native --package graylane-native
 	@mkdir -p dist
 	@cp target/native/libgraylane_native.so dist/.libgraylane.so && mv dist/.libgraylane.so dist/libgraylane.so
+
+component: wasm ## The filter built by `cargo component`: the same module, byte for byte [rustup]
+	@component=$$(.ci/tool cargo-component $(CARGO_COMPONENT) cargo-component)
+	rm -f target/wasm32-wasip1/wasm/graylane_filter.wasm
+	$$component build --quiet --profile wasm --target wasm32-wasip1 --package graylane-filter
+	target/release/graylane-lean target/wasm32-wasip1/wasm/graylane_filter.wasm target/component.wasm
+	cmp dist/graylane.wasm target/component.wasm
 
 build: wasm ## The command line, with the filter in it: target/release/graylane [rustup]
 	@cargo build --quiet --release --package graylane
@@ -115,7 +123,7 @@ e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the 
 e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each [rustup, python3]
 	@python3 examples/eighty/measure.py target/release/graylane
 
-vectors: toolchain ## The golden vectors compiled to WebAssembly: in a small host, and in node [rustup; node]
+vectors: toolchain ## Golden vectors and cases compiled to WebAssembly: in a small host, and in node [rustup; node]
 	@cargo build --quiet --release --target wasm32-wasip1 --package graylane-vectors
 	@cargo run --quiet --package graylane-tests --bin run-export -- target/wasm32-wasip1/release/graylane_vectors.wasm graylane_vectors
 	@if ! command -v node >/dev/null; then echo "vectors in node: skipped, there is no node"
@@ -233,4 +241,4 @@ deny: ## Licences, sources and advisories of dependencies. ADVISORIES=required: 
 	  [ "$(ADVISORIES)" != required ]
 	fi
 
-.PHONY: help toolchain wasm native native-arm64 miri wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
+.PHONY: help toolchain wasm component native native-arm64 miri wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check

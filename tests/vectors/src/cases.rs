@@ -47,7 +47,9 @@ fn what_was_put_in_is_what_lies_there() {
     let there = graylane_cases::case::all().unwrap();
     let names = |suites: &[Suite]| -> Vec<String> {
         let cases = suites.iter().flat_map(|suite| suite.cases.iter().map(|case| (&suite.name, &case.name)));
-        cases.map(|(suite, case)| format!("{suite}: {case}")).collect()
+        let mut names: Vec<String> = cases.map(|(suite, case)| format!("{suite}: {case}")).collect();
+        names.sort();
+        names
     };
     assert_eq!(names(&embedded().unwrap()), names(&there));
     assert_eq!(natively(&embedded().unwrap()), natively(&there));
