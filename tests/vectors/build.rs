@@ -12,7 +12,7 @@ fn main() -> io::Result<()> {
         .filter(|path| path.extension().is_some_and(|is| is == "yaml"));
     let examples = files(&tests.join("../examples"))?.into_iter().map(|folder| folder.join("graylane.yaml"));
     let mut text = String::new();
-    table(&mut text, "CASES", cases, |path| path.file_stem());
+    table(&mut text, "CASES", cases, Path::file_stem);
     table(&mut text, "EXAMPLES", examples.filter(|path| path.is_file()), |path| path.parent()?.file_name());
     fs::write(Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("cases.rs"), text)
 }
