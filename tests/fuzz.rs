@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use graylane_decide::{Plan, Role};
-use graylane_tests::case::Suite;
+use graylane_tests::case::{self, Suite};
 use graylane_tests::fuzz::{configuration, edge, gateway, memory, parts, plan, sidecar};
 use graylane_tests::native_fuzz;
 
@@ -148,7 +148,8 @@ fn parts_target() {
 #[test]
 fn edge_target() {
     let suite = r#"{"about": "", "role": "gateway", "example": "edge", "cases": []}"#;
-    let suite: Suite = serde_json::from_str(suite).unwrap();
+    let mut suite: Suite = serde_json::from_str(suite).unwrap();
+    suite.file = Some(case::example("edge").unwrap());
     let plan: Plan = plan(suite.configuration(Role::Gateway).unwrap().as_bytes());
     run("edge", RUNS / 4, |data| edge::edge(&plan, data));
 }

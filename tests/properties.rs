@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use graylane_decide::Role;
-use graylane_tests::case::{Headers, Suite};
+use graylane_tests::case::{self, Headers, Suite};
 use graylane_tests::fuzz::lenient;
 use graylane_tests::level::native::Native;
 use graylane_tests::level::{Level, Outcome, Request};
@@ -89,7 +89,8 @@ thread_local! {
     /// The gateway of examples/edge.
     static EDGE: graylane_decide::Plan = {
         let suite = r#"{"about": "", "role": "gateway", "example": "edge", "cases": []}"#;
-        let suite: Suite = serde_json::from_str(suite).unwrap();
+        let mut suite: Suite = serde_json::from_str(suite).unwrap();
+        suite.file = Some(case::example("edge").unwrap());
         graylane_tests::fuzz::plan(suite.configuration(Role::Gateway).unwrap().as_bytes())
     };
 }

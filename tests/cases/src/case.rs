@@ -1,7 +1,7 @@
 //! Cases, as files have them. See `../README.md` for the format in words.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use graylane_decide::Role;
@@ -304,14 +304,25 @@ impl Suite {
     }
 }
 
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+/// The file of an example.
+///
+/// # Errors
+/// When there is none.
+pub fn example(name: &str) -> Result<String> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    read(&examples.join(name).join("graylane.yaml"))
+}
+
 /// All suites, in order of their names.
 ///
 /// # Errors
 /// When one cannot be read.
 pub fn all() -> Result<Vec<Suite>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |path: PathBuf| std::fs::read_to_string(&path).with_context(|| path.display().to_string());
-    let example = |name: &str| read(folder.join("../../examples").join(name).join("graylane.yaml"));
     let mut suites = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -319,7 +330,7 @@ pub fn all() -> Result<Vec<Suite>> {
             continue;
         }
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        suites.push(Suite::read(&name, &read(path)?, example)?);
+        suites.push(Suite::read(&name, &read(&path)?, example)?);
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(suites)
