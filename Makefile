@@ -45,9 +45,9 @@ native: toolchain ## The native module for Envoy 1.39 and 1.40: dist/libgraylane
 
 component: wasm ## The filter built by `cargo component`: the same module, byte for byte [rustup]
 	@component=$$(.ci/tool cargo-component $(CARGO_COMPONENT) cargo-component)
-	rm -f target/wasm32-wasip1/wasm/graylane_filter.wasm
-	$$component build --quiet --profile wasm --target wasm32-wasip1 --package graylane-filter
-	target/release/graylane-lean target/wasm32-wasip1/wasm/graylane_filter.wasm target/component.wasm
+	@# In a folder of its own, so that nothing of `make wasm` is taken for what this tool builds.
+	$$component build --quiet --profile wasm --target wasm32-wasip1 --package graylane-filter --target-dir target/component
+	target/release/graylane-lean target/component/wasm32-wasip1/wasm/graylane_filter.wasm target/component.wasm
 	cmp dist/graylane.wasm target/component.wasm
 
 build: wasm ## The command line, with the filter in it: target/release/graylane [rustup]
