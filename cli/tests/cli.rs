@@ -2,6 +2,7 @@
 //! are those of the checkout.
 
 use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn commands() {
@@ -11,4 +12,18 @@ fn commands() {
     for outside in ["make", "git", "kubectl", "curl"] {
         cases.register_bin(outside, trycmd::schema::Bin::Ignore);
     }
+}
+
+/// Standard input can be read once only.
+#[test]
+fn migrate_reads_standard_input() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let file = std::fs::File::open(root.join("examples/bank/graylane.yaml")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_graylane"))
+        .args(["migrate", "-f", "-"])
+        .stdin(file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("nothing to do: version 1"), "{said}");
 }

@@ -161,45 +161,6 @@ fn diff_names_another_virtual_service_of_the_same_host() {
     assert!(said.contains("VirtualService demo/shop is for the same host"), "{said}");
 }
 
-/// Field report 51: without a label `pod` the series of all pods are one, of which a query shows the largest; a pod that runs
-/// something else would be hidden behind it.
-#[tokio::test(flavor = "multi_thread")]
-async fn status_says_that_series_have_no_pod() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("graylane.yaml");
-    std::fs::write(&file, "version: 1\nmesh: {name: shop, namespace: shop, namespaces: [shop]}\ntenants: {green: {default: true}}\nedge: none\n").unwrap();
-    let mesh = Mesh::of(&document::open(std::slice::from_ref(&file)).unwrap().checked().unwrap());
-    let revision = u64::from_str_radix(&graylane::lower::revision(&mesh), 16).unwrap();
-    let series = |direction: &str| serde_json::json!({"metric": {"namespace": "shop", "direction": direction}, "value": [1, revision.to_string()]});
-    let known = serde_json::json!([series("inbound"), series("outbound")]);
-    let answer = move |query: Option<String>| {
-        let asks =
-            query.is_some_and(|query| query.contains("graylane_config_revision") && query.starts_with("max"));
-        let result = if asks { known.clone() } else { serde_json::json!([]) };
-        serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": result}})
-            .to_string()
-    };
-    let router = axum::Router::new().route(
-        "/api/v1/query",
-        axum::routing::get(
-            async move |query: axum::extract::Query<std::collections::BTreeMap<String, String>>| {
-                answer(query.get("query").cloned())
-            },
-        ),
-    );
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let output = Command::new(env!("CARGO_BIN_EXE_graylane"))
-        .args(["status", "--prometheus", &url, "-f"])
-        .arg(&file)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_ne!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("label `pod`") || said.contains("`pod`"), "{said}");
-}
-
 /// The list: `| report | what | test |`, where a test is `path::function`, `path: case`, or a file of its own.
 #[test]
 fn each_report_has_a_test_that_exists() {

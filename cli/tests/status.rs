@@ -22,6 +22,8 @@ const FINE: &[Plugin] = &[
     ("ledger-v1-7b9f", "inbound", false, true),
     ("ledger-v1-7b9f", "outbound", false, true),
 ];
+/// A pod whose series do not name it.
+const NAMELESS: &[Plugin] = &[("", "inbound", false, true), ("", "outbound", false, true)];
 /// A pod that is half over, and one that is behind.
 const HALF: &[Plugin] = &[
     ("api-v1-5d8c", "inbound", false, true),
@@ -29,28 +31,34 @@ const HALF: &[Plugin] = &[
     ("ledger-v1-7b9f", "outbound", true, false),
 ];
 
+fn labels(pod: &str, direction: &str) -> Json {
+    let mut labels = json!({"namespace": "bank", "direction": direction});
+    if !pod.is_empty() {
+        labels["pod"] = json!(pod);
+    }
+    labels
+}
+
 async fn answer(
     State((plugins, revision)): State<(&'static [Plugin], u64)>,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Body<Json> {
     let query = &query["query"];
-    let result: Vec<Json> = if query
-        .starts_with("max by (namespace, pod, direction) (graylane_config_revision")
-    {
-        let value = |current: bool| (if current { revision } else { 0xabc }).to_string();
-        let series = plugins.iter().map(|(pod, direction, _, current)| {
-            json!({"metric": {"namespace": "bank", "pod": pod, "direction": direction}, "value": [1, value(*current)]})
+    let result: Vec<Json> =
+        if query.starts_with("max by (namespace, pod, direction) (graylane_config_revision") {
+            let value = |current: bool| (if current { revision } else { 0xabc }).to_string();
+            let series = plugins.iter().map(|(pod, direction, _, current)| {
+            json!({"metric": labels(pod, direction), "value": [1, value(*current)]})
         });
-        series.collect()
-    } else if query.contains(r#"module="native""#) {
-        let native = plugins.iter().filter(|(_, _, native, _)| *native);
-        let series = native.map(|(pod, direction, ..)| {
-            json!({"metric": {"namespace": "bank", "pod": pod, "direction": direction}, "value": [1, "1"]})
-        });
-        series.collect()
-    } else {
-        Vec::new()
-    };
+            series.collect()
+        } else if query.contains(r#"module="native""#) {
+            let native = plugins.iter().filter(|(_, _, native, _)| *native);
+            let series = native
+                .map(|(pod, direction, ..)| json!({"metric": labels(pod, direction), "value": [1, "1"]}));
+            series.collect()
+        } else {
+            Vec::new()
+        };
     Body(json!({"status": "success", "data": {"resultType": "vector", "result": result}}))
 }
 
@@ -98,6 +106,15 @@ bank       ledger-v1-7b9f  outbound  native  000000000abc  another configuration
 the native module for one direction, the filter for the other: bank/api-v1-5d8c; what comes in there is not restored when it goes out: docs/native.md
 ";
     assert_eq!((text.as_str(), code), (golden, Some(1)));
+}
+
+/// Field report 51: without a label `pod` the series of all pods are one, of which a query shows the largest; a pod that runs
+/// something else would be hidden behind it.
+#[tokio::test]
+async fn series_without_a_pod_are_named() {
+    let (text, code) = status(NAMELESS, &[]).await;
+    assert_ne!(code, Some(0), "{text}");
+    assert!(text.contains("`pod`"), "{text}");
 }
 
 #[tokio::test]

@@ -83,9 +83,7 @@ impl Project {
 /// Reads layers of texts; later ones override earlier ones. A layer is a file, or the files of a folder.
 #[must_use]
 pub fn of(layers: Vec<Vec<Text>>, lookup: Lookup<'_>) -> Loaded {
-    let mut loaded = Loaded::default();
-    let layers = layers::read(layers, lookup, &mut loaded);
-    finish(loaded, layers)
+    shaped(merged_of(layers, lookup))
 }
 
 /// Reads layers of texts and lays them over each other; nothing is said about what they mean.
@@ -106,8 +104,10 @@ pub fn load_text(name: &str, text: &str) -> Result<Loaded> {
     Ok(of(vec![vec![(name.to_owned(), text.to_owned())]], &unset))
 }
 
-fn finish(mut loaded: Loaded, layers: Vec<Node>) -> Loaded {
-    let Some(tree) = layers::merge(layers, &mut loaded.findings) else { return loaded };
+/// What was read and laid over each other, as a project if it has a file's shape.
+#[must_use]
+pub fn shaped((mut loaded, tree): (Loaded, Option<Node>)) -> Loaded {
+    let Some(tree) = tree else { return loaded };
     let Some(json) = shape::check(&tree, &mut loaded.findings) else { return loaded };
     match serde_json::from_value(json) {
         Ok(document) => loaded.project = Some(Project { tree, document }),

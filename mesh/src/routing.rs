@@ -53,8 +53,7 @@ pub fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rul
     }
     let tenant = |tenant: &str| Some((mesh.header.as_str(), tenant.to_owned()));
     let one = |subset: &str| vec![(subset.to_owned(), 1)];
-    let choices = if route.rollout.is_some() { Some(&service.subsets) } else { None };
-    let chosen = choices.into_iter().flat_map(|subsets| subsets.keys()).map(|subset| {
+    let chosen = service.subsets.keys().filter(|_| route.rollout.is_some()).map(|subset| {
         let value = format!("{}/{subset}", service.host);
         let chosen = rule(format!("subset-{subset}"), Some((SUBSET_HEADER, value)), one(subset));
         Rule { remove: Some(SUBSET_HEADER), ..chosen }

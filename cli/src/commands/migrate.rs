@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::args::Migrate;
-use crate::check::Opened;
+use crate::check::{self, Opened};
 use crate::document;
 use crate::printer::{Outcome, Printer, summary};
 
@@ -26,7 +26,7 @@ pub fn run(args: &Migrate, printer: Printer) -> Result<Outcome> {
         return Ok(Outcome::Failure);
     }
     // Only a file that `check` accepts is one of that version.
-    let Opened { sources, findings, file } = document::open(&args.files.file)?;
+    let Opened { sources, findings, file } = check::open(document::shaped((loaded, tree)));
     printer.findings(&findings.without_notes(), &sources);
     if file.is_none() {
         printer.say(&summary(&findings));

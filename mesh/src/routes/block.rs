@@ -92,8 +92,7 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn targets(&self) -> BTreeMap<String, Target> {
         let service = self.service;
-        let subsets = if service.falls_back { Some(&service.subsets) } else { None };
-        let fallbacks = subsets.into_iter().flat_map(|subsets| subsets.keys()).map(|name| or_baseline(name));
+        let fallbacks = service.subsets.keys().filter(|_| service.falls_back).map(|name| or_baseline(name));
         service
             .subsets
             .keys()
