@@ -272,6 +272,7 @@ impl Suite {
     /// # Errors
     /// When the document is not in order.
     pub fn mesh(&self) -> Result<Mesh> {
+        ensure!(self.example.is_none() || self.file.is_some(), "the example of `{}` was not read", self.name);
         let text = match &self.file {
             Some(text) => text.clone(),
             None => serde_json::to_string_pretty(&self.document)?,
