@@ -159,7 +159,7 @@ e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: writes 
 	  case $$version in 1.3[0-8].*) ;; *) tests+=" --test native_in_envoy" ;; esac
 	  ENVOY=$$envoy GRAYLANE_RAN=$$new .ci/timed "$$version" cargo test --quiet --package graylane-tests $$tests
 	done
-	cp "$$new" docs/envoys.tsv
+	sort --reverse --version-sort "$$new" >docs/envoys.tsv
 	$(MAKE) --no-print-directory docs
 
 MIRIFLAGS ?= -Zmiri-disable-isolation -Zmiri-ignore-leaks

@@ -50,12 +50,16 @@ fn in_envoy_with_the_native_module() {
     let Err(refused) = Fleet::start(&[&suites[0]], Module::Native) else {
         return check_in_envoy(Module::Native, "envoy with the native module");
     };
-    // Before 1.39 Envoy lacks functions, and says so.
+    // Envoy 1.38 lacks functions, which the module says; 1.37 does not know a field of the configuration, and says that.
     let refused = format!("{refused:#}");
-    assert!(refused.contains("graylane: this Envoy cannot run the native module: it lacks"), "{refused}");
     let version = version();
+    let says = match version.rsplit_once('.').map(|(minor, _)| minor) {
+        Some("1.37") => "no such field: 'metrics_namespace'",
+        Some("1.38") => "graylane: this Envoy cannot run the native module: it lacks",
+        _ => panic!("{version}: {refused}"),
+    };
+    assert!(refused.contains(says), "{version}: {refused}");
     note(Module::Native, "refused");
-    assert!(["1.37.", "1.38."].iter().any(|old| version.starts_with(old)), "{version}: {refused}");
 }
 
 #[test]
@@ -70,17 +74,33 @@ fn check_in_envoy(module: Module, level: &str) {
     for suite in &suites {
         by_node.entry(format!("{:?}", suite.node)).or_default().push(suite);
     }
-    let fleets: BTreeMap<String, Fleet> =
-        by_node.into_iter().map(|(node, suites)| (node, Fleet::start(&suites, module).unwrap())).collect();
+    let fleets: anyhow::Result<BTreeMap<String, Fleet>> =
+        by_node.into_iter().map(|(node, suites)| Ok((node, Fleet::start(&suites, module)?))).collect();
+    let fleets = match fleets {
+        // Some old wheels were built without V8. Elsewhere than in the table of all Envoys that is no excuse.
+        Err(error) if is_noted() && format!("{error:#}").contains(WITHOUT_WASM) => {
+            return note(module, "built without WebAssembly");
+        }
+        fleets => fleets.unwrap(),
+    };
     let count = check(&suites, level, |suite| Box::new(fleets[&format!("{:?}", suite.node)].suite(suite)));
     note(module, &count.to_string());
 }
 
-/// The version of the Envoy that is used.
+/// What an Envoy says that was built without a WebAssembly runtime (source/extensions/common/wasm/wasm_vm.cc).
+const WITHOUT_WASM: &str = "envoy.wasm.runtime.v8 runtime. Envoy was compiled without support for it";
+
+/// The version of the Envoy that is used: `…/envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
 fn version() -> String {
     let said = Command::new(locate().unwrap()).arg("--version").output().unwrap().stdout;
     let said = String::from_utf8_lossy(&said).into_owned();
-    said.split('/').nth(1).unwrap_or_else(|| panic!("{said}")).to_owned()
+    let version = said.split_once("version: ").and_then(|(_, rest)| rest.split('/').nth(1));
+    version.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+/// Is the table of all Envoys being made?
+fn is_noted() -> bool {
+    std::env::var_os("GRAYLANE_RAN").is_some()
 }
 
 /// Adds what was run to the file that `make e2e-envoys` asks for, of which the table of docs/support.md is made.
