@@ -28,7 +28,7 @@ use anyhow::Result;
 
 use crate::args::Command;
 use crate::check::Opened;
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::document::{self, Checked};
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer, summary};
@@ -80,7 +80,7 @@ fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Checked, Mesh)>> 
 }
 
 /// As [`mesh`], with the texts of the files, for a command that points at places in them.
-fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(Sources, Checked, Mesh)>> {
+fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(SourceFiles, Checked, Mesh)>> {
     let Opened { sources, findings, file } = document::open(paths)?;
     printer.findings(&findings.without_notes(), &sources);
     let Some(file) = file else {

@@ -4,9 +4,9 @@
 //! | part | its subject |
 //! |-|-|
 //! | `app` | the applications, and how they lose headers |
-//! | `town` | all pods and the gateway, up and wired |
+//! | `testbed` | all pods and the gateway, up and wired |
 //! | `discovery` | the service that offers the Envoys their routes and plugins |
-//! | `journey` | one request through the town, hop by hop |
+//! | `journey` | one request through the mesh, hop by hop |
 //! | `expect` | what the core says should become of it |
 //! | `scenarios` | the journeys that are shown |
 //! | `crowd` | thousands of users |
@@ -22,7 +22,7 @@ mod journey;
 mod live;
 mod scenarios;
 mod table;
-mod town;
+mod testbed;
 
 pub use app::Forward;
 pub use cast::{Cast, KeyOf};
@@ -30,4 +30,4 @@ pub use journey::{Entry, Journey};
 pub use live::{Live, keep_moving};
 pub use scenarios::{Row, Stop, run};
 pub use table::render;
-pub use town::{Setup, Town};
+pub use testbed::{Setup, Testbed};

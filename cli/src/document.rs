@@ -9,7 +9,7 @@ use crate::check::{self, Opened};
 use crate::files::{self, files_of};
 pub use graylane_mesh::document::*;
 use layers::Text;
-use source::Sources;
+use source::SourceFiles;
 use tree::Node;
 use variables::VarError;
 
@@ -48,8 +48,11 @@ pub fn merged(paths: &[PathBuf]) -> Result<(Loaded, Option<Node>)> {
 /// Lays over each other what can be read of files and folders, with these texts instead of what lies on disk: a file
 /// that cannot be read is left out, and of one that is no YAML what stands above the mistake counts.
 #[must_use]
-pub fn as_far_as_possible(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> (Sources, Option<Node>) {
-    let mut whole = Sources::default();
+pub fn as_far_as_possible(
+    paths: &[PathBuf],
+    texts: &BTreeMap<PathBuf, String>,
+) -> (SourceFiles, Option<Node>) {
+    let mut whole = SourceFiles::default();
     let mut layers = Vec::new();
     for path in paths {
         let mut layer = Vec::new();
@@ -69,7 +72,7 @@ pub fn as_far_as_possible(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) 
 /// The lines before the first that is no YAML.
 fn above_the_mistake(mut text: String) -> String {
     loop {
-        let (mut sources, mut findings) = (Sources::default(), finding::Findings::default());
+        let (mut sources, mut findings) = (SourceFiles::default(), finding::Findings::default());
         let file = sources.add("", &*text);
         tree::parse(&sources, file, &mut findings);
         let first = findings.iter().filter(|found| found.severity == finding::Severity::Error);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// When it is not there, too large or not UTF-8.
-pub fn read(sources: &mut Sources, path: &Path) -> Result<usize> {
+pub fn read(sources: &mut SourceFiles, path: &Path) -> Result<usize> {
     let text = text(path)?;
     Ok(sources.add(name(path), text))
 }

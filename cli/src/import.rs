@@ -47,7 +47,7 @@ pub use read::{Found, Resource, read};
 pub use workloads::init;
 
 use crate::document::finding::Findings;
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 use crate::traffic::World;
 use drafts::Drafts;
 use file::{MeshOut, PolicyOut, ServiceOut, TenantOut};
@@ -83,7 +83,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// Never in practice: all of it is text, numbers, lists and maps.
-pub fn import(found: &Found, choices: &Choices, sources: &Sources) -> Result<Imported> {
+pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result<Imported> {
     let header = choices.header.clone().unwrap_or_else(|| tenant_header(found)).to_ascii_lowercase();
     let whole: Vec<&Json> = found.istio.iter().map(|resource| &resource.whole).collect();
     let world = World::of(&whole, &header);

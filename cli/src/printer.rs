@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::document::finding::{self, Findings, Severity};
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::plain;
 
 /// What a command ends with.
@@ -127,7 +127,7 @@ impl Printer {
     }
 
     /// Says what was found.
-    pub fn findings(&self, findings: &Findings, sources: &Sources) {
+    pub fn findings(&self, findings: &Findings, sources: &SourceFiles) {
         let text = finding::render(findings, sources);
         if !text.is_empty() {
             self.say_styled(text.trim_end());

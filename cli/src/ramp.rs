@@ -6,7 +6,7 @@
 //! | `edit` | bytes of files: what to replace, and where something can be put in |
 //! | `change` | an edit of a rollout, checked, and who moves by it |
 //! | `promote` | the canary becomes the baseline, and nobody moves |
-//! | `moved` | two versions of a file: who moves though nobody meant it |
+//! | `reassigned` | two versions of a file: who moves though nobody meant it |
 //! | `steps` | where a rollout stands, and what comes next |
 //! | `evidence`, `judge` | is the canary worse, and how sure is it |
 //! | `figures` | what was counted, as far as it is known |
@@ -27,8 +27,8 @@ mod figures;
 pub mod journal;
 pub mod judge;
 mod lock;
-mod moved;
 mod promote;
+mod reassigned;
 mod resume;
 pub mod run;
 mod steps;
@@ -38,8 +38,8 @@ mod write;
 pub use abort::{Aborted, abort};
 pub use change::{Change, Desk, Opened};
 pub use lock::{Lock, only_run};
-pub use moved::against;
 pub use promote::{Promotion, next_salt};
+pub use reassigned::against;
 pub use steps::{Standing, skipped};
 
 #[cfg(test)]

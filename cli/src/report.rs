@@ -19,8 +19,8 @@ mod read;
 mod text;
 
 pub use breaks::Break;
-pub use map::{Call, Flow, Hop, LaneMap, Node};
-pub use page::{content, live_page, page, picture};
+pub use map::{Call, Delivery, Flow, LaneMap, Node};
+pub use page::{content, drawing, live_page, page};
 pub use read::{Decision, Decisions, of_envoy, of_prometheus};
 pub use text::text;
 

@@ -9,7 +9,7 @@ use graylane::args::Cli;
 use graylane::document;
 use graylane::document::shape::SCHEMA;
 use graylane::mesh::Mesh;
-use graylane::report::{Decision, LaneMap, picture};
+use graylane::report::{Decision, LaneMap, drawing};
 use serde_json::Value as Json;
 
 fn current(file: &str, text: &str) {
@@ -182,9 +182,9 @@ fn reference_of_the_commands() {
     current("docs/commands.md", &(trimmed.join("\n") + "\n"));
 }
 
-/// The picture in the README: what `graylane report` draws of these requests.
+/// The drawing in the README: what `graylane report` draws of these requests.
 #[test]
-fn picture_of_the_lanes() {
+fn drawing_of_the_lanes() {
     let bank = include_str!("../../examples/observability/graylane.yaml");
     let mesh = Mesh::of(
         &graylane::check::open(document::load_text("graylane.yaml", bank).unwrap()).checked().unwrap(),
@@ -227,5 +227,5 @@ fn picture_of_the_lanes() {
         "orders receives 120 gray-v1 requests a minute, none of its 95 gray-v1 calls to ledger carry the tenant; \
          95 were restored from the request id or trace id."
     );
-    current("docs/lanes.svg", &picture(&map));
+    current("docs/lanes.svg", &drawing(&map));
 }

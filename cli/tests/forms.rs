@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use graylane::document::finding::Findings;
-use graylane::document::source::Sources;
+use graylane::document::source::SourceFiles;
 use graylane::import::{self, Choices, Found};
 use graylane::mesh::Mesh;
 use graylane::resources::{Options, Resource, resources};
@@ -31,7 +31,7 @@ fn meshes() -> Vec<(PathBuf, Mesh)> {
         .map(|path| (path.clone(), Mesh::of(&document::open(&[path]).unwrap().checked().unwrap())))
         .collect();
     for path in entries("cli/tests/samples") {
-        let (mut sources, mut findings) = (Sources::default(), Findings::default());
+        let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
         let found = import::read(std::slice::from_ref(&path), &mut sources, &mut findings).unwrap();
         let imported = import::import(&Found::of(found), &Choices::default(), &sources).unwrap();
         let loaded = document::load_text("graylane.yaml", &imported.text.unwrap()).unwrap();

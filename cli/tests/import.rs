@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use graylane::document;
 use graylane::document::finding::{Findings, Severity};
-use graylane::document::source::Sources;
+use graylane::document::source::SourceFiles;
 use graylane::import::{self, Choices, Found};
 use graylane::mesh::Mesh;
 use graylane::resources::{Kind, Options, resources, stream};
@@ -20,7 +20,7 @@ fn imported(text: &str) -> (String, Vec<String>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("current.yaml");
     std::fs::write(&path, text).unwrap();
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let resources = import::read(&[path], &mut sources, &mut findings).unwrap();
     assert!(!findings.has_errors(), "{findings:?}");
     let imported = import::import(&Found::of(resources), &Choices::default(), &sources).unwrap();
@@ -129,7 +129,7 @@ fn what_people_wrote_by_hand_is_carried_over_as_far_as_it_goes() {
 
 #[test]
 fn what_is_no_resource_is_a_finding() {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("x.yaml");
     std::fs::write(&path, "a: 1\n---\nkind: VirtualService\n").unwrap();
@@ -140,7 +140,7 @@ fn what_is_no_resource_is_a_finding() {
 #[test]
 fn what_init_proposes_passes_check() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/init/cluster.yaml");
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let found = import::read(&[path], &mut sources, &mut findings).unwrap();
     let choices = Choices { default_tenant: "green".to_owned(), ..Choices::default() };
     let (file, _) = import::init(&found, &choices);
@@ -158,7 +158,7 @@ fn folders_are_read_in_depth_and_templates_are_named() {
     std::fs::write(folder.path().join("settings.json"), "// no JSON\n{").unwrap();
     let resource = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "api"}}"#;
     std::fs::write(deep.join("service.json"), resource).unwrap();
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let found = import::read(&[folder.path().to_owned()], &mut sources, &mut findings).unwrap();
     assert_eq!(
         found.iter().map(graylane::manifest::Resource::title).collect::<Vec<_>>(),

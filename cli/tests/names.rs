@@ -1,7 +1,7 @@
 //! `import --keep-names`: what the file makes replaces in place what is there.
 
 use graylane::document::finding::Findings;
-use graylane::document::source::Sources;
+use graylane::document::source::SourceFiles;
 use graylane::import::{self, Choices, Found, Imported, Step};
 use graylane::mesh::Mesh;
 use graylane::resources::{Options, resources};
@@ -62,7 +62,7 @@ fn imported(text: &str) -> Imported {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("there.yaml");
     std::fs::write(&file, text).unwrap();
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let found = Found::of(import::read(&[file], &mut sources, &mut findings).unwrap());
     let choices = Choices { keep_names: true, ..Choices::default() };
     import::import(&found, &choices, &sources).unwrap()

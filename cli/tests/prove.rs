@@ -3,7 +3,7 @@
 
 use graylane::document;
 use graylane::document::finding::{Findings, Severity};
-use graylane::document::source::Sources;
+use graylane::document::source::SourceFiles;
 use graylane::import::{self, Choices, Found, Step};
 use graylane::mesh::Mesh;
 use graylane::resources::{Kind, Options, resources};
@@ -192,7 +192,7 @@ fn imported(current: &[Json]) -> Outcome {
     let path = folder.path().join("current.yaml");
     let list = json!({"apiVersion": "v1", "kind": "List", "items": current});
     std::fs::write(&path, serde_json::to_string(&list).unwrap()).unwrap();
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let resources = import::read(&[path], &mut sources, &mut findings).unwrap();
     assert!(!findings.has_errors(), "{findings:?}");
     let imported = import::import(&Found::of(resources), &Choices::default(), &sources).unwrap();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use graylane::document;
 use graylane::document::finding::{Findings, Severity};
-use graylane::document::source::Sources;
+use graylane::document::source::SourceFiles;
 use graylane::import::{self, Choices, Found};
 use graylane::mesh::Mesh;
 use graylane::resources::{Kind, Options, resources};
@@ -38,7 +38,7 @@ struct Made {
 }
 
 fn imported(path: &Path) -> Made {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let read = import::read(&[path.to_owned()], &mut sources, &mut findings).unwrap();
     let found = Found::of(read);
     let before = found.istio.iter().map(|resource| resource.whole.clone()).collect();
@@ -56,7 +56,7 @@ fn imported(path: &Path) -> Made {
 }
 
 fn proposed(path: &Path) -> Made {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let found = import::read(&[path.to_owned()], &mut sources, &mut findings).unwrap();
     let choices = Choices { default_tenant: "green".to_owned(), ..Choices::default() };
     let (file, notes) = import::init(&found, &choices);

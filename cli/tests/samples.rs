@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use graylane::document::finding::{Findings, Severity};
-use graylane::document::source::Sources;
+use graylane::document::source::SourceFiles;
 use graylane::import::{self, Choices, Found};
 
 /// How each set has to end; a change of these is a change of what people get.
@@ -43,7 +43,7 @@ fn root() -> PathBuf {
 }
 
 fn set(path: &Path) -> Set {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let resources = import::read(&[path.to_owned()], &mut sources, &mut findings).unwrap();
     assert!(!findings.has_errors(), "{}: {findings:?}", path.display());
     let found = Found::of(resources);
@@ -106,7 +106,7 @@ fn the_files_of_the_boutique_are_what_init_makes() {
     let folder = root().join("examples/boutique");
     for (cluster, file) in [("boutique", "graylane.yaml"), ("bookinfo", "bookinfo/graylane.yaml")] {
         let path = folder.join("cluster").join(format!("{cluster}.yaml"));
-        let (mut sources, mut findings) = (Sources::default(), Findings::default());
+        let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
         let found = import::read(&[path], &mut sources, &mut findings).unwrap();
         let choices = Choices { default_tenant: "green".to_owned(), ..Choices::default() };
         let (made, _) = import::init(&found, &choices);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use graylane::document::finding::Findings;
-use graylane::document::source::Sources;
+use graylane::document::source::SourceFiles;
 use graylane::import::{self, Choices, Found};
 
 /// Time that this thread was on a processor, in nanoseconds; what others do on the machine is not in it.
@@ -62,10 +62,10 @@ fn routes(services: usize) -> String {
     text
 }
 
-fn read(folder: &tempfile::TempDir, text: &str) -> (Sources, Vec<import::Resource>) {
+fn read(folder: &tempfile::TempDir, text: &str) -> (SourceFiles, Vec<import::Resource>) {
     let file: PathBuf = folder.path().join("all.yaml");
     std::fs::write(&file, text).unwrap();
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let found = import::read(&[file], &mut sources, &mut findings).unwrap();
     assert!(!findings.has_errors());
     (sources, found)

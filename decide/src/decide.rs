@@ -1,6 +1,6 @@
 //! The dispatcher: which role's decision a request gets.
 
-use crate::choice::destination::Place;
+use crate::choice::destination::Addressee;
 use crate::config::Role;
 use crate::decision::Decision;
 use crate::edge::facts::Facts;
@@ -48,7 +48,7 @@ impl Plan {
     ) -> Option<Decision<'p>> {
         let leaves = self.role == Role::Outbound
             && self.enforces()
-            && outbound::place(self, request) == Place::Outside;
+            && outbound::place(self, request) == Addressee::Outside;
         if !leaves {
             return None;
         }

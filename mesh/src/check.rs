@@ -18,14 +18,14 @@ mod workloads;
 use anyhow::{Context, Result, bail};
 
 use crate::document::finding::{self, Finding, Findings};
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::document::{Checked, Loaded, Project};
 
 /// Files that were read and checked.
 #[derive(Debug, Default)]
 pub struct Opened {
     /// The files.
-    pub sources: Sources,
+    pub sources: SourceFiles,
     /// Everything that was found, in the order of the files.
     pub findings: Findings,
     /// The document; none while there are errors.

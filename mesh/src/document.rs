@@ -16,7 +16,7 @@ use anyhow::Result;
 use finding::Findings;
 use layers::Text;
 use model::Document;
-use source::{Sources, Span};
+use source::{SourceFiles, Span};
 use tree::Node;
 use variables::{Lookup, VarError};
 
@@ -24,7 +24,7 @@ use variables::{Lookup, VarError};
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// The files.
-    pub sources: Sources,
+    pub sources: SourceFiles,
     /// What was found so far.
     pub findings: Findings,
     /// The document, as far as its shape is right; not to be used while there are errors.

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::document::Project;
 use crate::document::model::FullTopic;
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 use crate::mesh::{Mesh, Service};
 use crate::workers::{in_kubernetes, topic_of};
 
@@ -93,7 +93,7 @@ pub struct Rejected {
 /// When it asks for what the file does not have.
 pub fn explain(
     project: &Project,
-    sources: &Sources,
+    sources: &SourceFiles,
     mesh: &Mesh,
     request: &Request,
     against: Option<&Against<'_>>,
@@ -147,7 +147,7 @@ pub fn explain(
 /// The asynchronous hop: a message goes through the tenant's topics to the worker's deployment that consumes them.
 fn message(
     project: &Project,
-    sources: &Sources,
+    sources: &SourceFiles,
     mesh: &Mesh,
     (name, tenant): (&str, &str),
     hops: &mut Vec<Hop>,
@@ -200,7 +200,7 @@ fn target(to: &str, service: Option<&Service>, route: Option<&str>) -> Target {
     }
 }
 
-fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, sources: &Sources) -> Hop {
+fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, sources: &SourceFiles) -> Hop {
     let file = place.map(|place| sources.name(place.file).to_owned());
     let line = place.map(|place| place.line);
     let (service, by) = (to.to_owned(), by.to_owned());

@@ -22,7 +22,7 @@ mod text;
 
 pub use block::Block;
 pub use edits::Edits;
-pub use hosts::{HostRoutes, Place, Shown, all, inside, shown};
+pub use hosts::{Attachment, HostRoutes, Shown, all, inside, shown};
 pub use matches::Match;
 pub use rule::{Rule, Target};
 pub use text::Text;

@@ -6,10 +6,10 @@
 //! | `layout` | which subset each bucket belongs to, and who moves between two layouts |
 //! | `setting` | weights as one writes them on a command line |
 //! | `users` | users by bucket: made ones, or those of a text |
-//! | `picture` | what is printed |
+//! | `bars` | what is printed |
 
+mod bars;
 mod layout;
-mod picture;
 mod setting;
 mod users;
 
@@ -19,8 +19,8 @@ use graylane_decide::config::Weight;
 use crate::explain::unknown;
 use crate::mesh::{Mesh, Rollout, Service};
 
+pub use bars::render;
 pub use layout::{Layout, Move, Moves, moves};
-pub use picture::render;
 pub use setting::{Setting, percent, settings};
 pub use users::{Users, made, read};
 

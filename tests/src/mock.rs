@@ -201,12 +201,12 @@ unsafe extern "C" fn set_header(stream: *mut c_void, map: u32, name: Ours, value
     let (name, value) = unsafe { (bytes(name), value.bytes().map(<[u8]>::to_vec)) };
     // SAFETY: as the module was given it.
     let Some(lines) = lines(unsafe { request(stream) }, map) else { return false };
-    let moved: Lines = lines.iter().filter(|(is, _)| *is != name).cloned().collect();
+    let updated: Lines = lines.iter().filter(|(is, _)| *is != name).cloned().collect();
     for (name, value) in lines.iter_mut() {
         name.fill(b'?');
         value.fill(b'?');
     }
-    *lines = moved;
+    *lines = updated;
     lines.extend(value.map(|value| (name, value)));
     true
 }

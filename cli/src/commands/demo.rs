@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Demo, Format};
-use crate::demo::{self, Cast, KeyOf, Live, Setup, Town};
+use crate::demo::{self, Cast, KeyOf, Live, Setup, Testbed};
 use crate::document;
 use crate::envoy::locate;
 use crate::mesh::Mesh;
@@ -142,13 +142,13 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
         native: None,
         mesh,
     };
-    let mut town = Town::start(setup, |name| {
+    let mut testbed = Testbed::start(setup, |name| {
         bar.inc(1);
         bar.set_message(format!("{name} serves"));
     })
     .await?;
     bar.set_length(0);
-    let rows = demo::run(&mut town, &cast, args.users as usize, |name| {
+    let rows = demo::run(&mut testbed, &cast, args.users as usize, |name| {
         bar.tick();
         bar.set_message(name.to_owned());
     })
@@ -163,34 +163,34 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     printer.say(&format!(
         "{right} of {} scenarios as expected, on {} real Envoys",
         rows.len(),
-        town.envoys().count()
+        testbed.envoys().count()
     ));
     if args.keep {
-        keep(&town, &cast, printer).await?;
+        keep(&testbed, &cast, printer).await?;
     }
     Ok(if ok { Outcome::Ok } else { Outcome::Findings })
 }
 
-async fn keep(town: &Town, cast: &Cast<'_>, printer: Printer) -> Result<()> {
+async fn keep(testbed: &Testbed, cast: &Cast<'_>, printer: Printer) -> Result<()> {
     let path = cast.path.join(",");
     let curl = |header: &str| {
         format!(
             "  curl -i -H '{header}' 'http://{}/?run=mine&path={path}&forward={}:request-id'",
-            town.gateway, cast.path[0]
+            testbed.gateway, cast.path[0]
         )
     };
-    let live = Live::start(town).await?;
+    let live = Live::start(testbed).await?;
     printer.say(&format!("\nStill up; end it with ctrl-C. Its lanes, live: http://{}/\nTry:", live.address));
-    printer.say(&curl(&format!("{}: {}", town.mesh.header, cast.gray)));
+    printer.say(&curl(&format!("{}: {}", testbed.mesh.header, cast.gray)));
     if let Some(KeyOf::Header(key)) = &cast.key {
         printer.say(&curl(&format!("{key}: user-7")));
     }
     printer.say("");
-    for (what, address) in town.addresses() {
+    for (what, address) in testbed.addresses() {
         printer.say(&format!("  http://{address:<22} {what}"));
     }
     // Until ctrl-C.
-    demo::keep_moving(town, cast).await;
+    demo::keep_moving(testbed, cast).await;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::args::{Diff, Format};
 use crate::diff::{self, Change};
 use crate::document::finding::Findings;
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::printer::{Outcome, Printer, summary};
 use crate::resources::Options;
 use crate::{import, resources};
@@ -14,7 +14,7 @@ use crate::{import, resources};
 pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
     let options = super::render::options(&args.render, printer)?;
     let Some((_, mesh)) = super::mesh(&args.render.files.file, printer)? else { return Ok(Outcome::Failure) };
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let Some(against) = &args.render.against else {
         bail!(
             "say what is there: --against PATH, as in `kubectl get vs,dr,wasmplugin -A -o yaml | graylane diff --against -`"

@@ -4,13 +4,13 @@ use anyhow::Result;
 
 use crate::args::Import;
 use crate::document::finding::{Findings, Severity};
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::import::{self, Choices, Found};
 use crate::printer::{Outcome, Printer, summary};
 
 /// Runs it.
 pub fn run(args: &Import, printer: Printer) -> Result<Outcome> {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let resources = import::read(&args.files, &mut sources, &mut findings)?;
     let found = Found::of(resources);
     if found.is_empty() && !findings.has_errors() {

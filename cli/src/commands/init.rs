@@ -4,13 +4,13 @@ use anyhow::Result;
 
 use crate::args::Init;
 use crate::document::finding::Findings;
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::import::{self, Choices};
 use crate::printer::{Outcome, Printer, summary};
 
 /// Runs it.
 pub fn run(args: &Init, printer: Printer) -> Result<Outcome> {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let found = import::read(&args.files, &mut sources, &mut findings)?;
     printer.findings(&findings, &sources);
     if findings.has_errors() {

@@ -9,7 +9,7 @@ use graylane_decide::config::{OLDEST_VERSION, VERSION};
 use super::image::TAG;
 use crate::args::{self, Dashboards, Render};
 use crate::document::finding::Findings;
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::helm;
 use crate::image::{self, Remote};
 use crate::import;
@@ -192,7 +192,7 @@ fn check_native(args: &Render) -> Result<()> {
 
 /// The Telemetries that exist.
 fn telemetries(path: &Path, printer: Printer) -> Result<Vec<import::Resource>> {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let found = import::read(&[path.to_owned()], &mut sources, &mut findings)?;
     printer.findings(&findings, &sources);
     ensure!(!findings.has_errors(), "`{}` cannot be read", path.display());

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value as Json;
 
 use crate::document::finding::Findings;
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::import::{self, Resource};
 use crate::mesh::Mesh;
 use crate::printer::Printer;
@@ -17,7 +17,7 @@ use crate::traffic;
 pub fn find(
     path: &Path,
     mesh: &Mesh,
-    sources: &mut Sources,
+    sources: &mut SourceFiles,
     findings: &mut Findings,
 ) -> Result<Vec<Resource>> {
     let current = import::read(&[path.to_owned()], sources, findings)?;
@@ -30,7 +30,7 @@ pub fn find(
 
 /// Warns of them, for a command that renders anyway, unless what is there is not fit for what is rendered.
 pub fn warn(path: &Path, mesh: &Mesh, printer: Printer) -> Result<()> {
-    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let current = find(path, mesh, &mut sources, &mut findings)?;
     super::adopted::weights(&current, mesh, &mut findings);
     printer.findings(&findings, &sources);

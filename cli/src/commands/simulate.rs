@@ -28,8 +28,8 @@ pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     if let Some((service, salt)) = simulate::of_others(&mesh, &args.service) {
         let list = standing(args, &mesh, service, printer)?;
-        let from = moved(service, list, &args.from)?;
-        let to = moved(service, from.clone(), &args.to)?;
+        let from = with_weights(service, list, &args.from)?;
+        let to = with_weights(service, from.clone(), &args.to)?;
         let sum: u64 = from.iter().map(|(_, weight)| weight).sum();
         ensure!(
             (1..=u64::from(BUCKETS)).contains(&sum),
@@ -66,7 +66,7 @@ fn standing(args: &Simulate, mesh: &Mesh, service: &Service, printer: Printer) -
 }
 
 /// Weights with one of them set anew; of two, the other has what is left.
-fn moved(
+fn with_weights(
     service: &Service,
     mut list: Vec<(String, u64)>,
     settings: &[Setting],

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use crate::document::finding::Findings;
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 use crate::import::{self, Resource};
 use crate::mesh::Mesh;
 use crate::printer::Printer;
@@ -14,7 +14,7 @@ use crate::traffic::{At, World};
 /// What a path holds.
 pub struct There {
     /// Where it was written.
-    pub sources: Sources,
+    pub sources: SourceFiles,
     /// What was written.
     pub resources: Vec<Resource>,
     /// What it means.
@@ -27,7 +27,7 @@ impl There {
     /// # Errors
     /// When it cannot be read.
     pub fn read(path: &Path, mesh: &Mesh, printer: Printer) -> Result<Self> {
-        let (mut sources, mut findings) = (Sources::default(), Findings::default());
+        let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
         let resources = import::read(&[path.to_owned()], &mut sources, &mut findings)?;
         printer.findings(&findings, &sources);
         ensure!(!findings.has_errors(), "`{}` cannot be read", path.display());

@@ -7,7 +7,7 @@ use crate::mesh::Mesh;
 
 /// What the rows are about: the tenant that tries a version first, and the way through the services.
 pub struct Cast<'a> {
-    /// The town's client.
+    /// The client of the demo.
     pub client: &'a reqwest::Client,
     /// A tenant that is not the default, if there is one.
     pub gray: String,

@@ -10,7 +10,7 @@ use crate::demo::cast::{Cast, KeyOf};
 use crate::demo::expect::Core;
 use crate::demo::journey::Journey;
 use crate::demo::scenarios::{Row, Stop};
-use crate::demo::town::Town;
+use crate::demo::testbed::Testbed;
 use crate::mesh::Mesh;
 
 /// Requests of each user.
@@ -25,7 +25,7 @@ type Lanes = BTreeMap<usize, BTreeMap<String, BTreeSet<String>>>;
 
 /// The rows of users, if the file has a rollout and a header with a user's key.
 pub async fn rows(
-    town: &mut Town,
+    testbed: &mut Testbed,
     cast: &Cast<'_>,
     users: usize,
     step: &mut impl FnMut(&str),
@@ -33,26 +33,26 @@ pub async fn rows(
     let rollouts: Vec<String> = cast
         .path
         .iter()
-        .filter(|name| town.mesh.service(name).is_some_and(|service| service.rest().rollout.is_some()))
+        .filter(|name| testbed.mesh.service(name).is_some_and(|service| service.rest().rollout.is_some()))
         .cloned()
         .collect();
     if rollouts.is_empty() || cast.key.is_none() {
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();
-    let first = send(town, cast, users, &[], step).await?;
-    rows.push(shares(town, cast, users, &rollouts, &first, None)?);
-    rows.extend(together(town, cast, step).await?);
-    let before = town.mesh.clone();
+    let first = send(testbed, cast, users, &[], step).await?;
+    rows.push(shares(testbed, cast, users, &rollouts, &first, None)?);
+    rows.extend(together(testbed, cast, step).await?);
+    let before = testbed.mesh.clone();
     let more = raised(&before);
     if crate::lower::revision(&more) == crate::lower::revision(&before) {
         // Everybody is on the canary already.
         return Ok(rows);
     }
-    town.change(more).await?;
-    let second = send(town, cast, users, &[], step).await?;
-    rows.push(shares(town, cast, users, &rollouts, &second, Some(&first))?);
-    town.change(before).await?;
+    testbed.change(more).await?;
+    let second = send(testbed, cast, users, &[], step).await?;
+    rows.push(shares(testbed, cast, users, &rollouts, &second, Some(&first))?);
+    testbed.change(before).await?;
     Ok(rows)
 }
 
@@ -62,7 +62,7 @@ fn user(number: usize) -> String {
 
 /// Sends the requests of all users, and says where they went.
 async fn send(
-    town: &Town,
+    testbed: &Testbed,
     cast: &Cast<'_>,
     users: usize,
     forward: &[(String, Forward)],
@@ -70,7 +70,7 @@ async fn send(
 ) -> Result<Lanes> {
     let journeys = (0..users * TIMES).map(|number| async move {
         let journey = Journey { forward: forward.to_vec(), ..cast.live_journey(&user(number % users)) };
-        journey.go(town, cast.client).await.map(|hops| (number % users, hops))
+        journey.go(testbed, cast.client).await.map(|hops| (number % users, hops))
     });
     let mut lanes = Lanes::new();
     let mut done = 0;
@@ -109,14 +109,14 @@ fn percent(mesh: &Mesh, service: &str) -> f64 {
 
 /// The shares of a crowd, and whether each user is where the core says, at every request.
 fn shares(
-    town: &Town,
+    testbed: &Testbed,
     cast: &Cast<'_>,
     users: usize,
     rollouts: &[String],
     lanes: &Lanes,
     before: Option<&Lanes>,
 ) -> Result<Row> {
-    let mesh = &town.mesh;
+    let mesh = &testbed.mesh;
     let core = Core::of(mesh)?;
     let (mut flipped, mut misplaced, mut back) = (0, 0, 0);
     let mut stops = Vec::new();
@@ -129,7 +129,7 @@ fn shares(
             };
             let is = at(lanes);
             flipped += usize::from(is.len() != 1);
-            let want = core.subset(&town.authorities[name], &cast.live, Some(&user(number)))?;
+            let want = core.subset(&testbed.authorities[name], &cast.live, Some(&user(number)))?;
             misplaced += usize::from(want.as_ref().is_none_or(|want| !is.contains(want)));
             let was = before.map(at).unwrap_or_default();
             back += usize::from(was.iter().any(|subset| *subset != baseline) && is.contains(&baseline));
@@ -168,10 +168,11 @@ fn shares(
 }
 
 /// Two services that share a salt, a hop without rollout in between, and applications that lose the baggage.
-async fn together(town: &Town, cast: &Cast<'_>, step: &mut impl FnMut(&str)) -> Result<Option<Row>> {
+async fn together(testbed: &Testbed, cast: &Cast<'_>, step: &mut impl FnMut(&str)) -> Result<Option<Row>> {
     const USERS: usize = 100;
     let salt = |name: &String| {
-        town.mesh
+        testbed
+            .mesh
             .service(name)
             .and_then(|service| service.rest().rollout.as_ref())
             .map(|rollout| rollout.salt.clone())
@@ -187,10 +188,10 @@ async fn together(town: &Town, cast: &Cast<'_>, step: &mut impl FnMut(&str)) -> 
     let Some((first, second, salt)) = pair else { return Ok(None) };
     let forward: Vec<(String, Forward)> =
         cast.path.iter().map(|name| (name.clone(), Forward::Only("x-request-id"))).collect();
-    let lanes = send(town, cast, USERS, &forward, step).await?;
+    let lanes = send(testbed, cast, USERS, &forward, step).await?;
     let apart = lanes.values().filter(|services| services.get(&first) != services.get(&second)).count();
     let baseline =
-        |name: &str| town.mesh.service(name).map(|service| service.baseline.clone()).unwrap_or_default();
+        |name: &str| testbed.mesh.service(name).map(|service| service.baseline.clone()).unwrap_or_default();
     let stops = [&first, &second].map(|name| {
         let baseline = baseline(name);
         let on_canary = lanes

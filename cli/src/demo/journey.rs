@@ -1,4 +1,4 @@
-//! One request through the town, hop by hop.
+//! One request through the demo mesh, hop by hop.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use graylane_decide::names::DEBUG_HEADER;
 
 use crate::demo::app::{Forward, Happened, Orders};
 use crate::demo::discovery::OUTSIDE_HOST;
-use crate::demo::town::Town;
+use crate::demo::testbed::Testbed;
 
 /// How long a journey may take.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -46,7 +46,7 @@ pub struct Journey {
 
 /// What became of it at one service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Hop {
+pub struct Arrival {
     /// The service.
     pub service: String,
     /// The subset whose pod it reached.
@@ -67,7 +67,7 @@ impl Journey {
     ///
     /// # Errors
     /// When it gets stuck.
-    pub async fn go(&self, town: &Town, client: &reqwest::Client) -> Result<Vec<Hop>> {
+    pub async fn go(&self, testbed: &Testbed, client: &reqwest::Client) -> Result<Vec<Arrival>> {
         let run = RUNS.fetch_add(1, Ordering::Relaxed).to_string();
         let forward: Vec<String> =
             self.forward.iter().map(|(name, forward)| format!("{name}:{}", forward.word())).collect();
@@ -80,8 +80,8 @@ impl Journey {
         };
         let first = self.path.first().map_or("", String::as_str);
         let (address, authority): (SocketAddr, &str) = match self.entry {
-            Entry::Gateway => (town.gateway, "bank.example.com"),
-            Entry::Worker => (town.worker, town.authorities.get(first).map_or(first, String::as_str)),
+            Entry::Gateway => (testbed.gateway, "bank.example.com"),
+            Entry::Worker => (testbed.worker, testbed.authorities.get(first).map_or(first, String::as_str)),
         };
         let mut request = client
             .get(format!("http://{address}/"))
@@ -102,17 +102,17 @@ impl Journey {
         if !status.is_success() {
             bail!("{status}: {}", body.trim());
         }
-        town.journal.note(&run, |happened| happened.calls.push((first.to_owned(), debug)));
-        let happened = self.wait(town, &run).await?;
-        town.journal.forget(&run);
-        Ok(self.path.iter().map(|service| hop(service, &happened)).collect())
+        testbed.journal.note(&run, |happened| happened.calls.push((first.to_owned(), debug)));
+        let happened = self.wait(testbed, &run).await?;
+        testbed.journal.forget(&run);
+        Ok(self.path.iter().map(|service| arrival(service, &happened)).collect())
     }
 
     /// An application that calls late does so after the answer.
-    async fn wait(&self, town: &Town, run: &str) -> Result<Happened> {
+    async fn wait(&self, testbed: &Testbed, run: &str) -> Result<Happened> {
         let deadline = Instant::now() + LIMIT;
         loop {
-            let happened = town.journal.read(run);
+            let happened = testbed.journal.read(run);
             if happened.visits.len() >= self.path.len() && happened.calls.len() >= self.path.len() {
                 return Ok(happened);
             }
@@ -124,7 +124,7 @@ impl Journey {
     }
 }
 
-fn hop(service: &str, happened: &Happened) -> Hop {
+fn arrival(service: &str, happened: &Happened) -> Arrival {
     let name = if service == OUTSIDE_HOST { "outside" } else { service };
     let visit = happened.visits.iter().find(|visit| visit.service == name);
     let debug = happened.calls.iter().find(|(to, _)| to == service).map_or("", |(_, debug)| debug.as_str());
@@ -132,7 +132,7 @@ fn hop(service: &str, happened: &Happened) -> Hop {
         let value = debug.split(',').find_map(|part| part.strip_prefix(key)?.strip_prefix('='));
         value.filter(|value| *value != "-").unwrap_or_default().to_owned()
     };
-    Hop {
+    Arrival {
         service: service.to_owned(),
         subset: visit.map(|visit| visit.subset.clone()).unwrap_or_default(),
         tenant: said("tenant"),

@@ -18,7 +18,7 @@ use tokio::time::{Instant, interval};
 use crate::demo::app::Forward;
 use crate::demo::cast::Cast;
 use crate::demo::journey::{Entry, Journey};
-use crate::demo::town::{Proxy, Town};
+use crate::demo::testbed::{Proxy, Testbed};
 use crate::mesh::Mesh;
 use crate::report::{self, Decisions, LaneMap};
 
@@ -51,12 +51,12 @@ impl Live {
     ///
     /// # Errors
     /// When there is no port, or an Envoy does not answer.
-    pub async fn start(town: &Town) -> Result<Self> {
+    pub async fn start(testbed: &Testbed) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let watch = Arc::new(Watch {
-            mesh: town.mesh.clone(),
-            proxies: town.proxies(),
+            mesh: testbed.mesh.clone(),
+            proxies: testbed.proxies(),
             client: crate::http::direct().timeout(SPAN).build()?,
             past: Mutex::default(),
         });
@@ -125,7 +125,7 @@ impl Watch {
 }
 
 /// Sends somebody every fifth of a second, for ever: live users, a worker, and gray users whose header is lost in turns.
-pub async fn keep_moving(town: &Town, cast: &Cast<'_>) {
+pub async fn keep_moving(testbed: &Testbed, cast: &Cast<'_>) {
     let forwards = [
         Vec::new(),
         cast.path.first().map(|name| (name.clone(), Forward::Only("x-request-id"))).into_iter().collect(),
@@ -134,13 +134,13 @@ pub async fn keep_moving(town: &Town, cast: &Cast<'_>) {
     let mut pause = interval(PAUSE);
     for number in 0_usize.. {
         pause.tick().await;
-        let gray = cast.gray_journey(&town.mesh);
+        let gray = cast.gray_journey(&testbed.mesh);
         let journey = match number % 8 {
             0 | 4 => Journey { forward: forwards[number / 4 % forwards.len()].clone(), ..gray },
             7 => Journey { entry: Entry::Worker, headers: Vec::new(), ..gray },
             _ => cast.live_journey(&format!("user-{}", number % 1000)),
         };
         // One that fails is missing on the page; the next one may fare better.
-        let _ = journey.go(town, cast.client).await;
+        let _ = journey.go(testbed, cast.client).await;
     }
 }

@@ -10,8 +10,8 @@ use crate::demo::cast::Cast;
 use crate::demo::crowd;
 use crate::demo::discovery::OUTSIDE_HOST;
 use crate::demo::expect::Core;
-use crate::demo::journey::{Entry, Hop, Journey};
-use crate::demo::town::Town;
+use crate::demo::journey::{Arrival, Entry, Journey};
+use crate::demo::testbed::Testbed;
 use crate::mesh::Mesh;
 
 /// One line of the demo's table.
@@ -279,32 +279,32 @@ impl Plan<'_> {
 /// Runs all of it; `step` is told the name of what comes next.
 ///
 /// # Errors
-/// When the town itself breaks.
+/// When the testbed itself fails.
 pub async fn run(
-    town: &mut Town,
+    testbed: &mut Testbed,
     cast: &Cast<'_>,
     users: usize,
     mut step: impl FnMut(&str),
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let core = Core::of(&town.mesh)?;
-    for scenario in journeys(&town.mesh, cast) {
+    let core = Core::of(&testbed.mesh)?;
+    for scenario in journeys(&testbed.mesh, cast) {
         step(scenario.name);
-        let result = scenario.journey.go(town, cast.client).await;
+        let result = scenario.journey.go(testbed, cast.client).await;
         let stops = result.as_deref().map(|hops| hops.iter().map(stop).collect()).unwrap_or_default();
         let problem = match result {
-            Ok(hops) => judge(town, &core, &scenario, &hops)?,
+            Ok(hops) => judge(testbed, &core, &scenario, &hops)?,
             Err(error) => Some(format!("{error:#}")),
         };
         rows.push(row(scenario.name, scenario.sent, stops, problem));
     }
-    rows.extend(crowd::rows(town, cast, users, &mut step).await?);
+    rows.extend(crowd::rows(testbed, cast, users, &mut step).await?);
     step("mode: observe");
-    rows.push(observe(town, cast).await?);
+    rows.push(observe(testbed, cast).await?);
     Ok(rows)
 }
 
-fn stop(hop: &Hop) -> Stop {
+fn stop(hop: &Arrival) -> Stop {
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     Stop {
         service: hop.service.clone(),
@@ -322,7 +322,7 @@ fn row(name: &str, sent: String, hops: Vec<Stop>, problem: Option<String>) -> Ro
 }
 
 /// What is wrong with a journey, if anything.
-fn judge(town: &Town, core: &Core, scenario: &Scenario, hops: &[Hop]) -> Result<Option<String>> {
+fn judge(testbed: &Testbed, core: &Core, scenario: &Scenario, hops: &[Arrival]) -> Result<Option<String>> {
     for (hop, (tenant, source)) in hops.iter().zip(&scenario.want) {
         if hop.tenant != *tenant || hop.source != *source {
             return Ok(Some(format!(
@@ -330,7 +330,7 @@ fn judge(town: &Town, core: &Core, scenario: &Scenario, hops: &[Hop]) -> Result<
                 hop.service, hop.tenant, hop.source
             )));
         }
-        let authority = town.authorities.get(&hop.service).map_or("", String::as_str);
+        let authority = testbed.authorities.get(&hop.service).map_or("", String::as_str);
         let want = core.subset(authority, tenant, scenario.key.as_deref())?;
         if let Some(want) = want.filter(|want| *want != hop.subset) {
             return Ok(Some(format!("{}: wanted subset {want}, got {}", hop.service, hop.subset)));
@@ -342,31 +342,33 @@ fn judge(town: &Town, core: &Core, scenario: &Scenario, hops: &[Hop]) -> Result<
         }
     }
     let outside = hops.iter().find(|hop| hop.service == OUTSIDE_HOST);
-    let ours = [town.mesh.header.as_str(), "baggage", SUBSET_HEADER];
+    let ours = [testbed.mesh.header.as_str(), "baggage", SUBSET_HEADER];
     let leaked = outside.and_then(|hop| ours.into_iter().find(|name| hop.headers.contains_key(*name)));
     Ok(leaked.map(|name| format!("{OUTSIDE_HOST} got the header {name}")))
 }
 
 /// In mode observe nothing changes, and everything is counted.
-async fn observe(town: &mut Town, cast: &Cast<'_>) -> Result<Row> {
-    let enforced = town.mesh.clone();
+async fn observe(testbed: &mut Testbed, cast: &Cast<'_>) -> Result<Row> {
+    let enforced = testbed.mesh.clone();
     let mut observing = enforced.clone();
     observing.mode = Mode::Observe;
-    town.change(observing).await?;
+    testbed.change(observing).await?;
     const COUNTER: &str = "graylane_requests_total";
-    let before = (town.metric(COUNTER, &[]).await?, town.metric(COUNTER, &[("source", "memory")]).await?);
+    let before =
+        (testbed.metric(COUNTER, &[]).await?, testbed.metric(COUNTER, &[("source", "memory")]).await?);
     let first = cast.path[0].clone();
     // Two hops are enough: where a third one goes, the weights would draw.
     let path: Vec<String> = cast.path.iter().take(2).cloned().collect();
     let decisions = (2 * path.len()) as f64;
     let forward = vec![(first, Forward::Only("x-request-id"))];
     let lost = Journey { forward, path, ..cast.gray_journey(&enforced) };
-    let hops = lost.go(town, cast.client).await?;
-    let after = (town.metric(COUNTER, &[]).await?, town.metric(COUNTER, &[("source", "memory")]).await?);
-    town.change(enforced).await?;
+    let hops = lost.go(testbed, cast.client).await?;
+    let after =
+        (testbed.metric(COUNTER, &[]).await?, testbed.metric(COUNTER, &[("source", "memory")]).await?);
+    testbed.change(enforced).await?;
 
-    let header = &town.mesh.header;
-    let memory = town.mesh.document.policy.restore.contains(&Restore::Memory);
+    let header = &testbed.mesh.header;
+    let memory = testbed.mesh.document.policy.restore.contains(&Restore::Memory);
     // One decision where it comes in, then one on each side of every hop.
     let (counted, restored) = (after.0 - before.0, after.1 - before.1);
     let changed = hops

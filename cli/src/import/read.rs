@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::document::finding::Findings;
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 use crate::document::tree::{self, Node, Value};
 use crate::files;
 pub use crate::manifest::Resource;
@@ -74,7 +74,7 @@ impl Found {
 ///
 /// # Errors
 /// When one cannot be read at all.
-pub fn read(paths: &[PathBuf], sources: &mut Sources, findings: &mut Findings) -> Result<Vec<Resource>> {
+pub fn read(paths: &[PathBuf], sources: &mut SourceFiles, findings: &mut Findings) -> Result<Vec<Resource>> {
     let mut resources = Vec::new();
     for path in paths {
         let folder = path.is_dir();
@@ -144,7 +144,7 @@ fn line_is_template(line: &str) -> bool {
         && !line[at..].starts_with("{{}}")
 }
 
-fn template_place(sources: &Sources, file: usize) -> Span {
+fn template_place(sources: &SourceFiles, file: usize) -> Span {
     let text = sources.text(file);
     let mut start = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {

@@ -48,8 +48,8 @@ async fn an_answer_is_a_number_or_says_why_not() {
     let failed = vector(&["1"]).replace("success", "error");
     assert!(matches!(ask(&failed).await, Err(Problem::Refused(_))));
     assert!(matches!(ask(&vector(&["1"]).replace("1.5", "9e9")).await, Err(Problem::Clock(_))));
-    let moved = ask("302 elsewhere").await.unwrap_err().to_string();
-    assert!(moved.contains("ask that address"), "{moved}");
+    let redirected = ask("302 elsewhere").await.unwrap_err().to_string();
+    assert!(redirected.contains("ask that address"), "{redirected}");
     let scalar = r#"200 {"status":"success","data":{"resultType":"scalar","result":[1.5,"7"]}}"#;
     assert_eq!(ask(scalar).await, Ok(7.0));
     let bad = r#"400 {"status":"error","errorType":"bad_data","error":"parse error: unexpected end"}"#;

@@ -12,7 +12,7 @@ use super::edit::{self, Edit, replace};
 use super::lock::Lock;
 use super::write;
 use crate::document;
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::document::tree::Node;
 
 /// What is to be done.
@@ -24,7 +24,7 @@ pub struct Aborted {
     /// The file's hash before, as [`super::Desk::hash`].
     pub hash: String,
     paths: Vec<PathBuf>,
-    sources: Sources,
+    sources: SourceFiles,
     edits: Vec<Edit>,
     expected: Json,
 }

@@ -12,7 +12,7 @@ use super::lock::Lock;
 use super::write;
 use crate::check;
 use crate::document::finding::{Findings, Severity};
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::document::{self, Checked};
 use crate::mesh::{Mesh, Rollout, Service};
 use crate::simulate::{self, Layout, Moves, Setting, percent};
@@ -26,7 +26,7 @@ pub struct Desk {
     /// The files.
     pub paths: Vec<PathBuf>,
     /// Their texts.
-    pub sources: Sources,
+    pub sources: SourceFiles,
     /// What was found that is no error.
     pub warnings: Findings,
     /// All of them merged.

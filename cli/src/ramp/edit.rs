@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use crate::document::finding::Findings;
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 use crate::document::tree::{self, Node, Value};
 
 /// Bytes of one file that are replaced; where both ends are the same, something is put in.
@@ -22,7 +22,7 @@ pub struct Edit {
 ///
 /// # Errors
 /// When it was written with a variable, an anchor or an alias: it is not the file's own then.
-pub fn replace(sources: &Sources, span: Span, text: String) -> Result<Edit> {
+pub fn replace(sources: &SourceFiles, span: Span, text: String) -> Result<Edit> {
     let written = sources.text(span.file).get(span.start..span.end).unwrap_or_default();
     let own = !written.is_empty() && !written.starts_with(['*', '&', '!']) && !written.contains('$');
     ensure!(
@@ -38,7 +38,7 @@ pub fn replace(sources: &Sources, span: Span, text: String) -> Result<Edit> {
 ///
 /// # Errors
 /// When the map has none.
-pub fn insert(sources: &Sources, path: &[&str], map: &Node, key: &str, value: &str) -> Result<Edit> {
+pub fn insert(sources: &SourceFiles, path: &[&str], map: &Node, key: &str, value: &str) -> Result<Edit> {
     let last = map.entries().last().context("there is no entry to put another one behind")?;
     let file = last.key_span.file;
     // The map as this file alone has it: in the merged one, values and places of other files are among it.
@@ -62,7 +62,7 @@ pub fn insert(sources: &Sources, path: &[&str], map: &Node, key: &str, value: &s
 
 /// What one file says, without the others.
 #[must_use]
-pub fn own(sources: &Sources, file: usize) -> Option<Node> {
+pub fn own(sources: &SourceFiles, file: usize) -> Option<Node> {
     tree::parse(sources, file, &mut Findings::default()).into_iter().next()
 }
 
@@ -95,7 +95,7 @@ pub fn scalar(name: &str) -> String {
 ///
 /// # Errors
 /// When the text is that of standard input, which nobody can write.
-pub fn apply(sources: &Sources, mut edits: Vec<Edit>) -> Result<BTreeMap<PathBuf, String>> {
+pub fn apply(sources: &SourceFiles, mut edits: Vec<Edit>) -> Result<BTreeMap<PathBuf, String>> {
     // From the end, so that places before stay what they are.
     edits.sort_by_key(|edit| std::cmp::Reverse((edit.file, edit.start)));
     let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::lock::{Lock, STATE, adopt};
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::files;
 
 /// What was under way, in the first of the folders.
@@ -48,7 +48,7 @@ pub fn hash(text: &str) -> String {
 ///
 /// # Errors
 /// When somebody did, or one cannot be written.
-pub fn write(lock: &Lock, sources: &Sources, texts: &BTreeMap<PathBuf, String>) -> Result<()> {
+pub fn write(lock: &Lock, sources: &SourceFiles, texts: &BTreeMap<PathBuf, String>) -> Result<()> {
     let was = |path: &Path| {
         (0..sources.len())
             .find(|file| Path::new(sources.name(*file)) == path)

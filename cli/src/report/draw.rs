@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::map::{Call, Hop, LaneMap, Node};
+use super::map::{Call, Delivery, LaneMap, Node};
 use super::number;
 
 /// Width of a box.
@@ -63,7 +63,7 @@ pub fn svg(map: &LaneMap, namespace: Option<&str>, ground: &Markup) -> Markup {
     let widest = rows.values().map(Vec::len).max().unwrap_or(1) as f64;
     // A call past a row needs room beside the boxes.
     let calls = map.calls.iter().map(|call| (&call.from, &call.to));
-    let mut ways = calls.chain(map.hops.iter().map(|hop| (&hop.from, &hop.to)));
+    let mut ways = calls.chain(map.deliveries.iter().map(|delivery| (&delivery.from, &delivery.to)));
     let lane = if ways.any(|(from, to)| is_long(map, from, to)) { 150.0 } else { 0.0 };
     let inner = widest * BOX + (widest - 1.0) * GAP;
     let side = MARGIN + LABEL;
@@ -85,9 +85,9 @@ pub fn svg(map: &LaneMap, namespace: Option<&str>, ground: &Markup) -> Markup {
     for call in &map.calls {
         pairs.entry((&call.from, &call.to)).or_default().push(call);
     }
-    let mut topics: BTreeMap<(&str, &str), Vec<&Hop>> = BTreeMap::new();
-    for hop in &map.hops {
-        topics.entry((&hop.from, &hop.to)).or_default().push(hop);
+    let mut topics: BTreeMap<(&str, &str), Vec<&Delivery>> = BTreeMap::new();
+    for delivery in &map.deliveries {
+        topics.entry((&delivery.from, &delivery.to)).or_default().push(delivery);
     }
     let between = |from: &str, to: &str| Some((*places.get(from)?, *places.get(to)?));
     let beside = |from: &str, to: &str| is_long(map, from, to).then_some(inner + side);
@@ -98,8 +98,8 @@ pub fn svg(map: &LaneMap, namespace: Option<&str>, ground: &Markup) -> Markup {
             @for ((from, to), calls) in &pairs {
                 @if let Some(places) = between(from, to) { (edge(map, places, calls, beside(from, to))) }
             }
-            @for ((from, to), hops) in &topics {
-                @if let Some(places) = between(from, to) { (messages(map, places, hops, beside(from, to))) }
+            @for ((from, to), deliveries) in &topics {
+                @if let Some(places) = between(from, to) { (messages(map, places, deliveries, beside(from, to))) }
             }
             @for node in &map.nodes { (draw_node(map, node, places[node.name.as_str()])) }
         }
@@ -150,22 +150,27 @@ fn label_place(lines: usize, index: usize, (x, y): (f64, f64), off: f64) -> (f64
 }
 
 /// Messages on their way from a topic to a worker.
-fn messages(map: &LaneMap, places: (Coordinates, Coordinates), hops: &[&Hop], beside: Option<f64>) -> Markup {
-    let one = |(index, hop): (usize, &&Hop)| {
-        let off = first_of(hops.len()) + index as f64 * APART;
+fn messages(
+    map: &LaneMap,
+    places: (Coordinates, Coordinates),
+    deliveries: &[&Delivery],
+    beside: Option<f64>,
+) -> Markup {
+    let one = |(index, delivery): (usize, &&Delivery)| {
+        let off = first_of(deliveries.len()) + index as f64 * APART;
         let (path, label) = line(places, off, beside);
-        let (x, y) = label_place(hops.len(), index, label, off);
-        let colour = colour(map, &hop.tenant);
+        let (x, y) = label_place(deliveries.len(), index, label, off);
+        let colour = colour(map, &delivery.tenant);
         html! {
             "\n"
             g class={ "call hop " (colour) } {
-                title { (hop.topic) " → " (hop.to) ", " (hop.tenant) }
+                title { (delivery.topic) " → " (delivery.to) ", " (delivery.tenant) }
                 path d=(path) marker-end={ "url(#tip-" (colour) ")" } {}
             }
-            text class={ "topic " (colour) } x=(at(x)) y=(at(y)) { (hop.topic) }
+            text class={ "topic " (colour) } x=(at(x)) y=(at(y)) { (delivery.topic) }
         }
     };
-    html! { @for hop in hops.iter().enumerate() { (one(hop)) } }
+    html! { @for delivery in deliveries.iter().enumerate() { (one(delivery)) } }
 }
 
 /// The calls from one node to another: a line a tenant, side by side, and what they say beside them.

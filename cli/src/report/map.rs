@@ -25,7 +25,8 @@ pub struct LaneMap {
     /// Calls between them.
     pub calls: Vec<Call>,
     /// Topics on the way to workers.
-    pub hops: Vec<Hop>,
+    #[serde(rename = "hops")]
+    pub deliveries: Vec<Delivery>,
     /// Where a lane breaks.
     pub breaks: Vec<Break>,
 }
@@ -78,7 +79,7 @@ pub struct Call {
 /// Messages of one tenant on their way to a worker. They do not pass through Envoy, so the file says where they go, and
 /// nobody how many there are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Hop {
+pub struct Delivery {
     /// The topic's node.
     pub from: String,
     /// The worker.
@@ -138,18 +139,18 @@ impl LaneMap {
             *call.sources.entry(decision.source.clone()).or_default() += per_minute;
         }
         let others = mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
-        let hops = hops(mesh, &nodes);
-        for hop in &hops {
-            nodes.entry(hop.from.clone()).or_default();
+        let deliveries = deliveries(mesh, &nodes);
+        for delivery in &deliveries {
+            nodes.entry(delivery.from.clone()).or_default();
         }
         let calls: Vec<Call> = calls.into_values().collect();
         let mut map = Self {
             mesh: mesh.document.mesh.name.clone(),
             minutes,
             tenants: [&mesh.default].into_iter().chain(others).cloned().collect(),
-            nodes: placed(nodes, &calls, &hops),
+            nodes: placed(nodes, &calls, &deliveries),
             calls,
-            hops,
+            deliveries,
             breaks: Vec::new(),
         };
         map.breaks = breaks::find(&map, mesh);
@@ -159,7 +160,7 @@ impl LaneMap {
     /// Is a node a topic?
     #[must_use]
     pub fn is_topic(&self, name: &str) -> bool {
-        self.hops.iter().any(|hop| hop.from == name)
+        self.deliveries.iter().any(|delivery| delivery.from == name)
     }
 
     /// A node by its name.
@@ -179,30 +180,30 @@ fn add(flows: &mut Vec<Flow>, flow: Flow) {
 }
 
 /// What leads to the workers that were seen: each topic for the default tenant and those with a deployment of their own.
-fn hops(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Hop> {
-    let mut hops = Vec::new();
+fn deliveries(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
     for worker in &mesh.workers {
         let node = node_of(mesh, &worker.namespace, &worker.deployment);
         if !seen.contains_key(&node) {
             continue;
         }
         for topic in &worker.topics {
-            let hop = |tenant: &String, called: String| Hop {
+            let delivery = |tenant: &String, called: String| Delivery {
                 from: format!("topic {}", topic.name),
                 to: node.clone(),
                 tenant: tenant.clone(),
                 topic: called,
             };
-            hops.push(hop(&mesh.default, topic.name.clone()));
+            deliveries.push(delivery(&mesh.default, topic.name.clone()));
             let kafka = &mesh.document.kafka;
-            hops.extend(
-                worker.tenants.iter().map(|tenant| hop(tenant, topic_of(kafka, &topic.name, tenant))),
+            deliveries.extend(
+                worker.tenants.iter().map(|tenant| delivery(tenant, topic_of(kafka, &topic.name, tenant))),
             );
         }
     }
     // As calls are, so that a tenant's lines stay on one side.
-    hops.sort_by(|a, b| (&a.from, &a.to, &a.tenant).cmp(&(&b.from, &b.to, &b.tenant)));
-    hops
+    deliveries.sort_by(|a, b| (&a.from, &a.to, &a.tenant).cmp(&(&b.from, &b.to, &b.tenant)));
+    deliveries
 }
 
 /// The service or worker that a workload belongs to, by its name: `orders` and `orders-v2` are of `orders`, unless there
@@ -229,10 +230,10 @@ fn node_of(mesh: &Mesh, namespace: &str, workload: &str) -> String {
 }
 
 /// Each node as deep as the longest way to it, ways in circles cut; in order of depth and name.
-fn placed(nodes: BTreeMap<String, Node>, calls: &[Call], hops: &[Hop]) -> Vec<Node> {
+fn placed(nodes: BTreeMap<String, Node>, calls: &[Call], deliveries: &[Delivery]) -> Vec<Node> {
     let calls = calls.iter().map(|call| (call.from.as_str(), call.to.as_str()));
-    let hops = hops.iter().map(|hop| (hop.from.as_str(), hop.to.as_str()));
-    let edges: BTreeSet<(&str, &str)> = calls.chain(hops).filter(|(a, b)| a != b).collect();
+    let deliveries = deliveries.iter().map(|delivery| (delivery.from.as_str(), delivery.to.as_str()));
+    let edges: BTreeSet<(&str, &str)> = calls.chain(deliveries).filter(|(a, b)| a != b).collect();
     let mut depth: BTreeMap<&str, usize> = nodes.keys().map(|name| (name.as_str(), 0)).collect();
     // A way without a circle passes every node once at most.
     for _ in 1..nodes.len() {

@@ -31,7 +31,7 @@ pub fn live_page(map: &LaneMap) -> String {
 
 /// The drawing alone, as a file of its own.
 #[must_use]
-pub fn picture(map: &LaneMap) -> String {
+pub fn drawing(map: &LaneMap) -> String {
     let ground = html! {
         "\n" style { "\n" (PreEscaped(STYLE)) } "\n"
         defs { (tips()) }
@@ -86,7 +86,7 @@ fn body(map: &LaneMap) -> Markup {
                 li class=(colour(map, tenant)) { i {} (tenant) @if index == 0 { " " small { "live" } } }
             }
             li class="dashed" { i {} "header lost on the way, restored by the sidecar" }
-            @if !map.hops.is_empty() {
+            @if !map.deliveries.is_empty() {
                 li class="dotted" { i {} "messages, which do not pass through the mesh" }
             }
         }

@@ -148,21 +148,26 @@ fn topics_lead_to_the_workers_that_were_seen() {
     // A topic may be called as a service is.
     let names: Vec<&str> = map.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(names, ["topic orders", "mailer", "ledger"]);
-    let hops: Vec<_> = map.hops.iter().map(|hop| (hop.tenant.as_str(), hop.topic.as_str())).collect();
-    assert_eq!(hops, [("gray", "orders.gray"), ("green", "orders")]);
+    let deliveries: Vec<_> =
+        map.deliveries.iter().map(|delivery| (delivery.tenant.as_str(), delivery.topic.as_str())).collect();
+    assert_eq!(deliveries, [("gray", "orders.gray"), ("green", "orders")]);
     let text = text(&map);
     assert!(text.contains("topic orders\n  to mailer ") && text.contains("gray: orders.gray\n"), "{text}");
     let page = page(&map);
     assert_eq!(page.matches("class=\"call hop").count(), 2);
     assert!(page.contains(">orders.gray</text>") && page.contains("do not pass through the mesh"));
-    assert_eq!(picture(&map).matches("class=\"node queue\"").count(), 1);
+    assert_eq!(drawing(&map).matches("class=\"node queue\"").count(), 1);
     assert!(!self::page(&self::map(WHOLE)).contains("do not pass"));
     // Some workers are services as well.
     let file = text_of("workers: {archive: {deployment: ledger, tenants: [gray], topics: [orders]}}\n");
     let mesh = Mesh::of(&open(document::load_text("graylane.yaml", &file).unwrap()).checked().unwrap());
     let map = LaneMap::of(&mesh, &decisions(lines), 2.0);
     assert_eq!(says(&map), [""; 0]);
-    assert!(map.hops.iter().all(|hop| hop.to == "ledger") && map.hops.len() == 2, "{:?}", map.hops);
+    assert!(
+        map.deliveries.iter().all(|delivery| delivery.to == "ledger") && map.deliveries.len() == 2,
+        "{:?}",
+        map.deliveries
+    );
 }
 
 #[test]
@@ -215,8 +220,8 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_given() {
         assert!(!page.contains(outside), "{outside}");
     }
     assert!(page.contains("&lt;b&gt;&amp;&quot;x") && !page.contains("<b>"));
-    for picture in [picture(&map), content(&map)] {
-        assert!(picture.contains("&lt;b&gt;&amp;&quot;x") && !picture.contains("<b>"), "{picture}");
+    for drawing in [drawing(&map), content(&map)] {
+        assert!(drawing.contains("&lt;b&gt;&amp;&quot;x") && !drawing.contains("<b>"), "{drawing}");
     }
     assert!(!page.contains("<script") && live_page(&map).contains("<script"));
 }
@@ -227,7 +232,7 @@ fn whatever_a_label_says_is_text_in_the_page() {
         let mut words = ["orders", "outbound", "gray", "stable", "header", "ledger"];
         words[column] = "<img/src=x>";
         let map = map(&format!("\n{} 20\n", words.join(" ")));
-        for page in [page(&map), content(&map), picture(&map)] {
+        for page in [page(&map), content(&map), drawing(&map)] {
             assert!(!page.contains("<img"), "{column}: {page}");
         }
     }

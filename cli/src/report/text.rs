@@ -18,14 +18,14 @@ pub fn text(map: &LaneMap) -> String {
             let total: f64 = flows.values().flatten().map(|(_, count)| count).sum();
             line(&mut text, &format!("to {to}"), total, &flows);
         }
-        for hop in map.hops.iter().filter(|hop| hop.from == node.name) {
+        for delivery in map.deliveries.iter().filter(|delivery| delivery.from == node.name) {
             let _ = writeln!(
                 text,
                 "  {:<24} {:>8}   {}: {}",
-                format!("to {}", hop.to),
+                format!("to {}", delivery.to),
                 "",
-                hop.tenant,
-                hop.topic
+                delivery.tenant,
+                delivery.topic
             );
         }
     }

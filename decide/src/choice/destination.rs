@@ -185,7 +185,7 @@ pub struct Destinations {
 
 /// Where a request goes, as far as the mesh is concerned.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place<'a> {
+pub enum Addressee<'a> {
     /// To a service of the file.
     Listed(&'a Destination),
     /// To some other service of the mesh.
@@ -235,15 +235,15 @@ impl Destinations {
 
     /// Where a request to this cluster goes.
     #[must_use]
-    pub fn by_cluster(&self, name: &[u8]) -> Place<'_> {
-        let Some(cluster) = Cluster::parse(name) else { return Place::Outside };
+    pub fn by_cluster(&self, name: &[u8]) -> Addressee<'_> {
+        let Some(cluster) = Cluster::parse(name) else { return Addressee::Outside };
         if self.egress.iter().any(|host| host.eq_ignore_ascii_case(cluster.host)) {
-            return Place::Outside;
+            return Addressee::Outside;
         }
         match self.find(cluster.host, cluster.port, None) {
-            Some(destination) => Place::Listed(destination),
-            None if cluster.is_under(&self.domain) => Place::Inside,
-            None => Place::Outside,
+            Some(destination) => Addressee::Listed(destination),
+            None if cluster.is_under(&self.domain) => Addressee::Inside,
+            None => Addressee::Outside,
         }
     }
 

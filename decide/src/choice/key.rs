@@ -11,7 +11,7 @@ use crate::{config, names};
 
 /// A place of a key, compiled. Numbers are indices of [`Properties`].
 #[derive(Clone, Debug)]
-enum Place {
+enum KeyPlace {
     Header(Asked),
     Cookie(Box<[u8]>),
     Query(Box<[u8]>),
@@ -30,7 +30,7 @@ struct Mint {
 #[derive(Clone, Debug)]
 pub struct Keys {
     seed: Seed,
-    places: Vec<Place>,
+    places: Vec<KeyPlace>,
     mint: Option<Mint>,
 }
 
@@ -41,18 +41,18 @@ impl Keys {
     pub fn new(sticky: &config::Sticky, interest: &mut Interest, properties: &mut Properties) -> Self {
         let mut mint = None;
         let places = sticky.keys.iter().map(|key| match key {
-            config::Key::Header(name) => Place::Header(interest.ask(name)),
+            config::Key::Header(name) => KeyPlace::Header(interest.ask(name)),
             config::Key::Cookie(cookie) => {
                 interest.cookies = true;
                 if let Some(attributes) = &cookie.mint {
                     let (name, attributes) = (cookie.name.as_str().into(), attributes.as_str().into());
                     mint = Some(Mint { name, attributes });
                 }
-                Place::Cookie(cookie.name.as_bytes().into())
+                KeyPlace::Cookie(cookie.name.as_bytes().into())
             }
-            config::Key::Query(name) => Place::Query(name.as_bytes().into()),
-            config::Key::Claim(path) => Place::Claim(properties.claim(path)),
-            config::Key::Source(_) => Place::Source(properties.ask(names::SOURCE_ADDRESS)),
+            config::Key::Query(name) => KeyPlace::Query(name.as_bytes().into()),
+            config::Key::Claim(path) => KeyPlace::Claim(properties.claim(path)),
+            config::Key::Source(_) => KeyPlace::Source(properties.ask(names::SOURCE_ADDRESS)),
         });
         let places = places.collect();
         Self { seed: Seed::of(&sticky.salt), places, mint }
@@ -62,14 +62,16 @@ impl Keys {
     #[must_use]
     pub fn unit<W: World>(&self, seen: &Seen<'_>, facts: &mut Facts<'_, W>) -> Option<Unit> {
         self.places.iter().find_map(|place| match place {
-            Place::Header(asked) => seen.asked(*asked).one().map(|key| self.of(key)),
-            Place::Cookie(name) => cookie::first(&seen.cookies, name).map(|key| self.of(key)),
-            Place::Query(name) => query::with(seen.path, name, |value| match value {
+            KeyPlace::Header(asked) => seen.asked(*asked).one().map(|key| self.of(key)),
+            KeyPlace::Cookie(name) => cookie::first(&seen.cookies, name).map(|key| self.of(key)),
+            KeyPlace::Query(name) => query::with(seen.path, name, |value| match value {
                 Value::One(key) => Some(self.of(key)),
                 Value::Absent | Value::Mixed => None,
             }),
-            Place::Claim(index) => facts.claim(*index).and_then(facts::one).map(|key| self.of(&key)),
-            Place::Source(index) => facts.get(*index).and_then(network::without_port).map(|key| self.of(key)),
+            KeyPlace::Claim(index) => facts.claim(*index).and_then(facts::one).map(|key| self.of(&key)),
+            KeyPlace::Source(index) => {
+                facts.get(*index).and_then(network::without_port).map(|key| self.of(key))
+            }
         })
     }
 

@@ -106,7 +106,7 @@ impl Condition {
             Self::Certificate(test) => {
                 Compiled::Certificate(certificate::Certificate::new(test, properties)?)
             }
-            Self::Source(list) => Compiled::Source(source::Source::new(list, properties)?),
+            Self::Source(list) => Compiled::Source(source::ClientAddress::new(list, properties)?),
         })
     }
 }
@@ -122,7 +122,7 @@ pub(super) enum Compiled {
     Path(path::Path),
     Claim(claim::Compiled),
     Certificate(certificate::Certificate),
-    Source(source::Source),
+    Source(source::ClientAddress),
 }
 
 impl Compiled {

@@ -5,7 +5,7 @@
 use super::resolve;
 use super::units::{choose, decimal, from_ids};
 use crate::carriers::{Member, Write};
-use crate::choice::destination::Place;
+use crate::choice::destination::Addressee;
 use crate::choice::sticky::Unit;
 use crate::config::{Accept, Missing};
 use crate::decision::Decision;
@@ -28,14 +28,14 @@ pub fn decide<'p, 'h, W: World>(
     let place = match request.world().cluster_name() {
         Some(name) => plan.destinations.by_cluster(&name),
         // No route yet: there may be one once the tenant is written.
-        None => Place::Inside,
+        None => Addressee::Inside,
     };
-    if place == Place::Outside || decision.rejection.is_some() {
+    if place == Addressee::Outside || decision.rejection.is_some() {
         // A request that is turned away is cleaned as well, for a host that would not answer it here.
         decision.edits = plan.sanitiser.take_off(Scope::Entering, headers.clone());
         return observed(plan, decision, headers);
     }
-    if let Place::Listed(destination) = place {
+    if let Addressee::Listed(destination) = place {
         decision.service = Some(destination);
     }
     if plan.tenants.carries_unit(decision.tenant) {

@@ -4,7 +4,7 @@ use super::leaving;
 use super::resolve::{self, Resolved};
 use super::units::{choose, from_ids, point};
 use crate::carriers::{Member, Write};
-use crate::choice::destination::Place;
+use crate::choice::destination::Addressee;
 use crate::choice::sticky::Unit;
 use crate::config::{Conflict, Role};
 use crate::decision::Decision;
@@ -22,7 +22,7 @@ pub fn decide<'p, 'h, W: World>(
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
 ) -> Decision<'p> {
     let place = place(plan, request);
-    if place == Place::Outside {
+    if place == Addressee::Outside {
         return leaving::decide(plan, request, headers);
     }
     let (resolved, conflict) = match resolve::from_header(plan, request.seen) {
@@ -31,7 +31,7 @@ pub fn decide<'p, 'h, W: World>(
     };
     let mut decision = Decision::new(resolved.tenant, resolved.source, plan.enforces());
     decision.conflict = conflict;
-    if let Place::Listed(destination) = place {
+    if let Addressee::Listed(destination) = place {
         decision.service = Some(destination);
     }
     if let Some(rejection) = resolved.rejection {
@@ -50,15 +50,15 @@ pub fn decide<'p, 'h, W: World>(
 }
 
 /// Where a request of this pod goes.
-pub fn place<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Place<'p> {
+pub fn place<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Addressee<'p> {
     if let Some(destination) = plan.destinations.by_authority(request.seen.authority) {
-        return Place::Listed(destination);
+        return Addressee::Listed(destination);
     }
     let by_cluster = |name: Vec<u8>| plan.destinations.by_cluster(&name);
-    let place = request.world().cluster_name().map_or(Place::Outside, by_cluster);
+    let place = request.world().cluster_name().map_or(Addressee::Outside, by_cluster);
     // A waypoint stands in front of services of the mesh, so nothing leaves there; under a public name its cluster says
     // which service is meant.
-    if place == Place::Outside && plan.role == Role::Waypoint { Place::Inside } else { place }
+    if place == Addressee::Outside && plan.role == Role::Waypoint { Addressee::Inside } else { place }
 }
 
 /// What becomes of a tenant that the header names, and what disagrees with it: the memory, if the policy asks it, or a

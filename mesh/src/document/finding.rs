@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
 use serde::Serialize;
 
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 use crate::plain;
 
 /// How bad it is. Only errors change an exit code.
@@ -128,7 +128,7 @@ pub struct FindingRow<'a> {
 
 /// Findings as rows for machines.
 #[must_use]
-pub fn rows<'a>(findings: &'a Findings, sources: &'a Sources) -> Vec<FindingRow<'a>> {
+pub fn rows<'a>(findings: &'a Findings, sources: &'a SourceFiles) -> Vec<FindingRow<'a>> {
     findings
         .iter()
         .map(|finding| FindingRow {
@@ -144,7 +144,7 @@ pub fn rows<'a>(findings: &'a Findings, sources: &'a Sources) -> Vec<FindingRow<
 
 /// Findings for people, with the lines they are about. Colours are stripped by the stream they go to.
 #[must_use]
-pub fn render(findings: &Findings, sources: &Sources) -> String {
+pub fn render(findings: &Findings, sources: &SourceFiles) -> String {
     let renderer = Renderer::styled();
     let lines: Vec<Vec<usize>> = (0..sources.len()).map(|file| starts(sources.text(file))).collect();
     let mut text = String::new();
@@ -204,7 +204,7 @@ struct Part<'s> {
 
 impl<'s> Part<'s> {
     /// The lines from the first of these places to the last, all in one file.
-    fn around(spans: &[Span], sources: &'s Sources, lines: &[Vec<usize>]) -> Self {
+    fn around(spans: &[Span], sources: &'s SourceFiles, lines: &[Vec<usize>]) -> Self {
         let file = spans.first().map_or(0, |span| span.file);
         let (text, starts) = (sources.text(file), lines.get(file).map(Vec::as_slice).unwrap_or_default());
         let from = spans.iter().map(|span| span.start).min().unwrap_or(0);
@@ -218,7 +218,7 @@ impl<'s> Part<'s> {
         Self { file, start, text: text.get(start..end).unwrap_or_default(), line }
     }
 
-    fn snippet<A: Clone>(&self, sources: &'s Sources) -> Snippet<'s, A> {
+    fn snippet<A: Clone>(&self, sources: &'s SourceFiles) -> Snippet<'s, A> {
         Snippet::source(self.text).line_start(self.line).path(sources.name(self.file))
     }
 
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_renderer_is_given_the_lines_of_the_place_and_no_more() {
-        let mut sources = Sources::default();
+        let mut sources = SourceFiles::default();
         let file = sources.add("f", "one\ntwo\nthree\nfour\n");
         let lines = vec![starts(sources.text(file))];
         let span = |start, end, line| Span { file, start, end, line, column: 1 };

@@ -183,10 +183,10 @@ fn join(left: Node, right: Node, path: &mut Vec<String>, findings: &mut Findings
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::source::Sources;
+    use crate::document::source::SourceFiles;
 
     fn trees(texts: &[&str]) -> Vec<Node> {
-        let mut sources = Sources::default();
+        let mut sources = SourceFiles::default();
         let mut findings = Findings::default();
         let parse = |text: &&str| {
             let file = sources.add("f", *text);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::document::source::Sources;
+use crate::document::source::SourceFiles;
 use crate::document::tree::{Node, Value};
 use crate::document::variables;
 
@@ -29,13 +29,13 @@ pub struct Row {
 
 /// Every value that is no list or map with something in it, in order.
 #[must_use]
-pub fn rows(tree: &Node, sources: &Sources) -> Vec<Row> {
+pub fn rows(tree: &Node, sources: &SourceFiles) -> Vec<Row> {
     let mut rows = Vec::new();
     collect(tree, sources, &mut Vec::new(), &mut rows);
     rows
 }
 
-fn collect(node: &Node, sources: &Sources, path: &mut Vec<String>, rows: &mut Vec<Row>) {
+fn collect(node: &Node, sources: &SourceFiles, path: &mut Vec<String>, rows: &mut Vec<Row>) {
     let mut below = |step: String, node: &Node| {
         path.push(step);
         collect(node, sources, path, rows);
@@ -60,7 +60,7 @@ fn collect(node: &Node, sources: &Sources, path: &mut Vec<String>, rows: &mut Ve
 }
 
 /// What the file has in place of a value, if there is a variable in it.
-fn written<'a>(node: &Node, sources: &'a Sources) -> Option<&'a str> {
+fn written<'a>(node: &Node, sources: &'a SourceFiles) -> Option<&'a str> {
     let source = sources.text(node.span.file).get(node.span.start..node.span.end)?;
     let scalar = !matches!(node.value, Value::List(_) | Value::Map(_));
     (scalar && source.contains("${")).then_some(source)
@@ -68,7 +68,7 @@ fn written<'a>(node: &Node, sources: &'a Sources) -> Option<&'a str> {
 
 /// YAML that reads as this tree, and behind each value, as a comment, the file and the line that it came from.
 #[must_use]
-pub fn yaml(tree: &Node, sources: &Sources) -> String {
+pub fn yaml(tree: &Node, sources: &SourceFiles) -> String {
     let mut lines = Vec::new();
     match &tree.value {
         Value::Map(entries) if !entries.is_empty() => map(entries, sources, "", &mut lines),
@@ -86,7 +86,7 @@ pub fn yaml(tree: &Node, sources: &Sources) -> String {
 
 fn map(
     entries: &[crate::document::tree::Entry],
-    sources: &Sources,
+    sources: &SourceFiles,
     indent: &str,
     lines: &mut Vec<(String, String)>,
 ) {
@@ -95,7 +95,7 @@ fn map(
     }
 }
 
-fn field(head: &str, node: &Node, sources: &Sources, indent: &str, lines: &mut Vec<(String, String)>) {
+fn field(head: &str, node: &Node, sources: &SourceFiles, indent: &str, lines: &mut Vec<(String, String)>) {
     let inner = format!("{indent}  ");
     match &node.value {
         Value::Map(entries) if !entries.is_empty() => {
@@ -113,7 +113,7 @@ fn field(head: &str, node: &Node, sources: &Sources, indent: &str, lines: &mut V
 }
 
 /// An element of a list: the first line of what is in it goes behind the dash.
-fn item(node: &Node, sources: &Sources, indent: &str, lines: &mut Vec<(String, String)>) {
+fn item(node: &Node, sources: &SourceFiles, indent: &str, lines: &mut Vec<(String, String)>) {
     let first = lines.len();
     let inner = format!("{indent}  ");
     match &node.value {
@@ -128,7 +128,7 @@ fn item(node: &Node, sources: &Sources, indent: &str, lines: &mut Vec<(String, S
     }
 }
 
-fn comment(node: &Node, sources: &Sources) -> String {
+fn comment(node: &Node, sources: &SourceFiles) -> String {
     let place = format!("{}:{}", sources.name(node.span.file), node.span.line);
     match written(node, sources).filter(|written| !written.contains('\n')) {
         Some(written) => format!("{place} {written}"),
@@ -162,8 +162,8 @@ mod tests {
     use crate::document::finding::Findings;
     use crate::document::{layers, tree};
 
-    fn merged(texts: &[(&str, &str)]) -> (Sources, Node) {
-        let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    fn merged(texts: &[(&str, &str)]) -> (SourceFiles, Node) {
+        let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
         let read = |(name, text): &(&str, &str)| {
             let file = sources.add(*name, *text);
             tree::parse(&sources, file, &mut findings).remove(0)

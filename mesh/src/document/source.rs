@@ -3,7 +3,7 @@
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
-    /// Which file, as an index into [`Sources`].
+    /// Which file, as an index into [`SourceFiles`].
     pub file: usize,
     /// First byte.
     pub start: usize,
@@ -23,11 +23,11 @@ struct File {
 
 /// All files that were read, in order.
 #[derive(Clone, Debug, Default)]
-pub struct Sources {
+pub struct SourceFiles {
     files: Vec<File>,
 }
 
-impl Sources {
+impl SourceFiles {
     /// Adds a text under a name.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> usize {
         self.files.push(File { name: name.into(), text: text.into() });

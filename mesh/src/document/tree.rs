@@ -10,7 +10,7 @@ use serde_saphyr::{Location, Spanned};
 use raw::{Key, Raw};
 
 use crate::document::finding::Findings;
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +168,7 @@ pub fn scalar(text: &str) -> serde_json::Value {
 
 /// Parses the documents of a file, comments and empty documents left out. What is no YAML, and every key that stands
 /// twice in a map, is a finding.
-pub fn parse(sources: &Sources, file: usize, findings: &mut Findings) -> Vec<Node> {
+pub fn parse(sources: &SourceFiles, file: usize, findings: &mut Findings) -> Vec<Node> {
     let mut options = serde_saphyr::Options::default();
     // Seen by ourselves, to report all of them.
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;

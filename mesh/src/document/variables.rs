@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::document::finding::Findings;
 use crate::document::shape::SCHEMA;
-use crate::document::source::{Sources, Span};
+use crate::document::source::{SourceFiles, Span};
 use crate::document::tree::{self, Node, Value};
 use crate::istio;
 
@@ -26,7 +26,7 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 const FORMS: &str = "write `${NAME}` or `${NAME:-default}`, or `$$` for a dollar";
 
 /// Puts variables into all values of a tree; keys stay as they are.
-pub fn expand(node: &mut Node, sources: &Sources, lookup: Lookup<'_>, findings: &mut Findings) {
+pub fn expand(node: &mut Node, sources: &SourceFiles, lookup: Lookup<'_>, findings: &mut Findings) {
     let span = node.span;
     match &mut node.value {
         Value::Map(entries) => {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn read(text: &str) -> (serde_json::Value, Vec<String>) {
-        let (mut sources, mut findings) = (Sources::default(), Findings::default());
+        let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
         let file = sources.add("a.yaml", text);
         let mut node = tree::parse(&sources, file, &mut findings).remove(0);
         expand(&mut node, &sources, &lookup, &mut findings);
@@ -289,7 +289,7 @@ mod tests {
         let text = "services:\n  a: {port: '${PORT}', subsets: {s: {version: '${PORT}'}}, rollout: {weights: {s: '${PORT}'}, \
                     salt: '${PORT}'}, http: {timeout: '${PORT}', retries: {attempts: '${PORT}'}}}\n\
                     telemetry: {metrics: '${ON}', source: '${ON}'}\nunknown: {a: '${ON}', b: x}\n";
-        let (mut sources, mut findings) = (Sources::default(), Findings::default());
+        let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
         let file = sources.add("a.yaml", text);
         let mut node = tree::parse(&sources, file, &mut findings).remove(0);
         expand(&mut node, &sources, &lookup, &mut findings);

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::{Kind, Resource, Stage};
 use crate::mesh::{Fields, Mesh};
-use crate::routes::{self, HostRoutes, Place, Rule};
+use crate::routes::{self, Attachment, HostRoutes, Rule};
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Spec {
@@ -70,7 +70,7 @@ pub fn hosts_of(resource: &Resource) -> &[String] {
 pub fn frame(mesh: &Mesh) -> anyhow::Result<Json> {
     let host = HostRoutes {
         host: String::new(),
-        place: Place::Mesh,
+        place: Attachment::Mesh,
         namespace: &mesh.document.mesh.namespace,
         title: String::new(),
         name: None,
@@ -81,8 +81,8 @@ pub fn frame(mesh: &Mesh) -> anyhow::Result<Json> {
 
 fn resource(mesh: &Mesh, host: &HostRoutes<'_>, http: Vec<HttpRoute>) -> Resource {
     let gateways = match host.place {
-        Place::Mesh => Vec::new(),
-        Place::Gateways(names) => names.to_vec(),
+        Attachment::Mesh => Vec::new(),
+        Attachment::Gateways(names) => names.to_vec(),
     };
     let spec = super::Spec::VirtualService(Spec { hosts: vec![host.host.clone()], gateways, http });
     Resource::new(mesh, Kind::VirtualService, Stage::Routes, host.namespace, &host.title, spec)

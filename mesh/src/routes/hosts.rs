@@ -11,7 +11,7 @@ use crate::resources::hosts;
 
 /// Where requests are seen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place<'a> {
+pub enum Attachment<'a> {
     /// In every sidecar or waypoint.
     Mesh,
     /// At these gateways, as `namespace/name`.
@@ -24,7 +24,7 @@ pub struct HostRoutes<'a> {
     /// The host: a full name, or a public host as it is written.
     pub host: String,
     /// Where requests are seen.
-    pub place: Place<'a>,
+    pub place: Attachment<'a>,
     /// The namespace that they belong to.
     pub namespace: &'a str,
     /// What a resource of them is called, after the mesh.
@@ -84,7 +84,7 @@ pub fn inside(mesh: &Mesh) -> Vec<HostRoutes<'_>> {
         .into_iter()
         .map(|host| HostRoutes {
             host: host.name.to_owned(),
-            place: Place::Mesh,
+            place: Attachment::Mesh,
             namespace: host.namespace(),
             title: host.title().to_owned(),
             name: host.virtual_service().map(ToOwned::to_owned),
@@ -172,7 +172,7 @@ fn outside(mesh: &Mesh) -> Vec<HostRoutes<'_>> {
             let kept = places.iter().find_map(|shown| shown.service.names.hosts.get(host));
             HostRoutes {
                 host: host.to_owned(),
-                place: Place::Gateways(gateways),
+                place: Attachment::Gateways(gateways),
                 namespace: &mesh.document.mesh.namespace,
                 title: title(&format!("host-{}", host.replace('*', "any")), gateways, several),
                 name: kept.map(|name| title(name, gateways, several)),

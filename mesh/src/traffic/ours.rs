@@ -7,7 +7,7 @@ use super::request::MESH;
 use super::rule::{At, Destination, Rule, tidy};
 use super::world::{VirtualService, World};
 use crate::mesh::Mesh;
-use crate::routes::{self, HostRoutes, Place};
+use crate::routes::{self, Attachment, HostRoutes};
 
 impl World {
     /// Of the routes of a file. `pods`: DestinationRules, for what its subsets are.
@@ -39,7 +39,7 @@ fn virtual_service(
         }
     };
     let gateways = match host.place {
-        Place::Gateways(names) if !names.is_empty() => names.iter().map(|name| gateway(name)).collect(),
+        Attachment::Gateways(names) if !names.is_empty() => names.iter().map(|name| gateway(name)).collect(),
         _ => vec![MESH.to_owned()],
     };
     let rules = host.blocks.iter().flat_map(|block| block.rules(mesh, without_filter));

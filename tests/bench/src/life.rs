@@ -9,10 +9,10 @@ use graylane_decide::Role;
 use crate::machine;
 use crate::paths::{Effort, minimum};
 use crate::scenario::{PRIMING, SCENARIOS, Setup};
-use crate::stage::{Place, Stage, Workshop};
+use crate::stage::{ListenerKey, Stage, Workshop};
 use crate::variant::Variant;
 
-fn sidecar(variant: Variant, setup: Setup) -> BTreeSet<Place> {
+fn sidecar(variant: Variant, setup: Setup) -> BTreeSet<ListenerKey> {
     [Role::Inbound, Role::Outbound].map(|role| (variant, setup, role.name())).into()
 }
 

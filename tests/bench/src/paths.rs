@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 
 use crate::client::Client;
 use crate::scenario::{BODIES, PRIMING, SCENARIOS, Scenario, Setup, mix};
-use crate::stage::{Place, Stage, Workshop};
+use crate::stage::{ListenerKey, Stage, Workshop};
 use crate::variant::Variant;
 
 /// How much is measured.
@@ -56,7 +56,7 @@ pub fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn place(variant: Variant, scenario: &Scenario) -> Place {
+fn place(variant: Variant, scenario: &Scenario) -> ListenerKey {
     (variant, scenario.setup, scenario.role.name())
 }
 

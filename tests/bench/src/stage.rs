@@ -17,7 +17,7 @@ use crate::scenario::Setup;
 use crate::variant::{self, Modules, Variant};
 
 /// What a listener is for.
-pub type Place = (Variant, Setup, &'static str);
+pub type ListenerKey = (Variant, Setup, &'static str);
 
 /// What every Envoy is started with.
 pub struct Workshop {
@@ -49,7 +49,7 @@ impl Workshop {
     ///
     /// # Errors
     /// When it does not start.
-    pub fn start(&self, places: &BTreeSet<Place>, workers: u32) -> Result<Stage> {
+    pub fn start(&self, places: &BTreeSet<ListenerKey>, workers: u32) -> Result<Stage> {
         let mut listeners = Vec::new();
         for place in places {
             listeners.push(self.listener(*place)?);
@@ -74,7 +74,7 @@ impl Workshop {
         Ok(Stage { worker: Worker::of(envoy.pid())?, envoy, addresses })
     }
 
-    fn listener(&self, place: Place) -> Result<Json> {
+    fn listener(&self, place: ListenerKey) -> Result<Json> {
         let (variant, setup, role) = place;
         let role = Role::named(role.as_bytes()).context("a role")?;
         let filters = variant::filters(variant, role, setup, &self.modules)?;
@@ -101,7 +101,7 @@ impl Workshop {
     }
 }
 
-fn name((variant, setup, role): Place) -> String {
+fn name((variant, setup, role): ListenerKey) -> String {
     format!("{}/{}/{role}", variant.name(), setup.name())
 }
 
@@ -111,7 +111,7 @@ pub struct Stage {
     pub envoy: Envoy,
     /// Its first worker.
     pub worker: Worker,
-    addresses: BTreeMap<Place, SocketAddr>,
+    addresses: BTreeMap<ListenerKey, SocketAddr>,
 }
 
 impl Stage {
@@ -119,7 +119,7 @@ impl Stage {
     ///
     /// # Errors
     /// When there is no such listener.
-    pub fn client(&self, place: Place) -> Result<Client> {
+    pub fn client(&self, place: ListenerKey) -> Result<Client> {
         Client::connect(*self.addresses.get(&place).with_context(|| format!("no listener {}", name(place)))?)
     }
 }

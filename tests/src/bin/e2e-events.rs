@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use graylane::demo::{Setup, Town};
+use graylane::demo::{Setup, Testbed};
 use graylane::document;
 use graylane::envoy::{Envoy, dies_with_us, locate};
 use graylane::mesh::Mesh;
@@ -161,11 +161,11 @@ async fn run(java: &Java) -> Result<()> {
         worker_tenant: Some(GRAY.to_owned()),
         native: None,
     };
-    let town = Town::start(setup, |_| {}).await?;
-    let (green_envoy, green_sidecar) = town.another_worker("invoice-mailer", None).await?;
+    let testbed = Testbed::start(setup, |_| {}).await?;
+    let (green_envoy, green_sidecar) = testbed.another_worker("invoice-mailer", None).await?;
     java.run(&[vec!["topics".to_owned(), "orders".to_owned()], topics(&mesh)?].concat())?;
 
-    let ledger = &town.authorities["ledger"];
+    let ledger = &testbed.authorities["ledger"];
     let work = |sidecar: String, environment: &BTreeMap<String, String>| -> Result<Process> {
         let mut command = java.command("Events")?;
         let args = ["work".to_owned(), sidecar, ledger.clone()];
@@ -174,7 +174,7 @@ async fn run(java: &Java) -> Result<()> {
     let green = [("TOPIC_ORDERS", "orders"), ("CONSUMER_GROUP", "invoice-mailer")];
     let green = green.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let _workers =
-        [work(town.worker.to_string(), &environment(&mesh)?)?, work(green_sidecar.to_string(), &green)?];
+        [work(testbed.worker.to_string(), &environment(&mesh)?)?, work(green_sidecar.to_string(), &green)?];
 
     let gray_topic = &environment(&mesh)?["TOPIC_ORDERS"];
     let mut command = java.command("Events")?;
@@ -185,13 +185,13 @@ async fn run(java: &Java) -> Result<()> {
     // A fixed mix, neither one after the other nor in halves.
     let is_gray = |id: usize| id.wrapping_mul(2_654_435_761) >> 4 & 1 == 0;
     for id in 0..ORDERS {
-        let url = format!("http://{}/?path=api&run=order-{id}", town.gateway);
+        let url = format!("http://{}/?path=api&run=order-{id}", testbed.gateway);
         let mut request = client.get(url).header("host", "bank.example.com");
         if is_gray(id) {
             request = request.header("tenant", GRAY);
         }
         request.send().await?.error_for_status()?;
-        let visits = town.journal.read(&format!("order-{id}")).visits;
+        let visits = testbed.journal.read(&format!("order-{id}")).visits;
         let visit = visits.first().context("api saw nothing")?;
         let wanted = if is_gray(id) { (GRAY, "canary") } else { ("green", "stable") };
         let seen = (visit.headers.get("tenant").map_or("", String::as_str), visit.subset.as_str());
@@ -205,7 +205,7 @@ async fn run(java: &Java) -> Result<()> {
     let (mut gray, mut green) = (0, 0);
     for id in 0..ORDERS {
         let visits = loop {
-            let visits = town.journal.read(&format!("invoice-{id}")).visits;
+            let visits = testbed.journal.read(&format!("invoice-{id}")).visits;
             if !visits.is_empty() {
                 break visits;
             }
@@ -222,24 +222,24 @@ async fn run(java: &Java) -> Result<()> {
     ensure!(gray > 300 && green > 300, "no mix: {gray} gray, {green} green");
 
     // A gray worker may call green on purpose: what it says wins over its label.
-    let url = format!("http://{}/?path=ledger&run=on-purpose", town.worker);
+    let url = format!("http://{}/?path=ledger&run=on-purpose", testbed.worker);
     let request = client.get(url).header("host", ledger).header("tenant", "green");
     request.send().await?.error_for_status()?;
-    let visits = town.journal.read("on-purpose").visits;
+    let visits = testbed.journal.read("on-purpose").visits;
     ensure!(visits.first().is_some_and(|visit| visit.subset == "stable"), "{visits:?}");
-    lane_map(&mesh, &client, &town, &green_envoy).await?;
+    lane_map(&mesh, &client, &testbed, &green_envoy).await?;
     println!(
         "{ORDERS} orders through {} Envoys and a broker: {gray} gray, {green} green, 0 crossed, in {:.0} s",
-        town.envoys().count() + 1,
+        testbed.envoys().count() + 1,
         begin.elapsed().as_secs_f64()
     );
     Ok(())
 }
 
 /// What `graylane report` draws of all this: topics that lead to the worker, and its calls, which nothing was lost on.
-async fn lane_map(mesh: &Mesh, client: &reqwest::Client, town: &Town, green: &Envoy) -> Result<()> {
+async fn lane_map(mesh: &Mesh, client: &reqwest::Client, testbed: &Testbed, green: &Envoy) -> Result<()> {
     let mut proxies: Vec<(String, String, SocketAddr)> =
-        town.proxies().into_iter().map(|proxy| (proxy.namespace, proxy.name, proxy.admin)).collect();
+        testbed.proxies().into_iter().map(|proxy| (proxy.namespace, proxy.name, proxy.admin)).collect();
     for (_, name, _) in proxies.iter_mut().filter(|(_, name, _)| name == "worker") {
         *name = format!("invoice-mailer-{GRAY}");
     }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use graylane::demo::{Cast, Entry, Forward, Journey, Setup, Town};
+use graylane::demo::{Cast, Entry, Forward, Journey, Setup, Testbed};
 use graylane::document::{self, model::MetricSource};
 use graylane::mesh::Mesh;
 use graylane::queries::{Part, Queries};
@@ -108,8 +108,8 @@ async fn traffic(program: &Path) -> Result<()> {
         // Some pods run the native module, and nobody who asks Prometheus has to know.
         native: Some((native_path(), vec![NATIVE.to_owned()])),
     };
-    let town = Town::start(setup, |_| ()).await?;
-    let targets: Vec<Target> = town
+    let testbed = Testbed::start(setup, |_| ()).await?;
+    let targets: Vec<Target> = testbed
         .proxies()
         .into_iter()
         .map(|proxy| Target {
@@ -122,10 +122,10 @@ async fn traffic(program: &Path) -> Result<()> {
     let server = Server::start(&targets, &rules(&mesh)?.to_string()).await?;
 
     // Some of each first: Prometheus takes a counter that it sees for the first time as one that did not grow.
-    send(&town, &cast, &client, 1).await?;
+    send(&testbed, &cast, &client, 1).await?;
     server.catch_up().await?;
     let before = counted(&server).await?;
-    send(&town, &cast, &client, 2).await?;
+    send(&testbed, &cast, &client, 2).await?;
     server.catch_up().await?;
     let after = counted(&server).await?;
     let grown: Vec<f64> = before.iter().zip(&after).map(|(before, after)| after - before).collect();
@@ -179,39 +179,39 @@ fn status(program: &Path, url: &str) -> Result<()> {
 }
 
 /// So many times everything.
-async fn send(town: &Town, cast: &Cast<'_>, client: &reqwest::Client, times: usize) -> Result<()> {
-    let gray = || cast.gray_journey(&town.mesh);
+async fn send(testbed: &Testbed, cast: &Cast<'_>, client: &reqwest::Client, times: usize) -> Result<()> {
+    let gray = || cast.gray_journey(&testbed.mesh);
     for _ in 0..times {
         for _ in 0..GRAY {
-            gray().go(town, client).await?;
+            gray().go(testbed, client).await?;
         }
         for number in 0..LIVE {
-            cast.live_journey(&format!("user-{number}")).go(town, client).await?;
+            cast.live_journey(&format!("user-{number}")).go(testbed, client).await?;
         }
         for _ in 0..PLANTED {
             // ledger drops the header; its sidecar finds it again.
             let forward = vec![("ledger".to_owned(), Forward::Only("x-request-id"))];
-            Journey { forward, ..gray() }.go(town, client).await?;
+            Journey { forward, ..gray() }.go(testbed, client).await?;
         }
         for _ in 0..FAILED {
-            let url = format!("http://{}/?run=failed&path=api&fail=api:canary", town.gateway);
+            let url = format!("http://{}/?run=failed&path=api&fail=api:canary", testbed.gateway);
             let request = client.get(url).header("host", "bank.example.com");
-            let answer = request.header(&town.mesh.header, &cast.gray).send().await?;
+            let answer = request.header(&testbed.mesh.header, &cast.gray).send().await?;
             ensure!(answer.status() == 500, "wanted a failure, got {}", answer.status());
         }
-        let unknown = client.get(format!("http://{}/", town.gateway)).header("host", "bank.example.com");
-        let answer = unknown.header(&town.mesh.header, "stranger").send().await?;
+        let unknown = client.get(format!("http://{}/", testbed.gateway)).header("host", "bank.example.com");
+        let answer = unknown.header(&testbed.mesh.header, "stranger").send().await?;
         ensure!(answer.status() == 400, "wanted a rejection, got {}", answer.status());
         let contradictory = Journey {
             entry: Entry::Worker,
             path: vec!["api".to_owned()],
             headers: vec![
-                (town.mesh.header.clone(), cast.gray.clone()),
-                ("baggage".to_owned(), format!("{}={}", town.mesh.header, cast.live)),
+                (testbed.mesh.header.clone(), cast.gray.clone()),
+                ("baggage".to_owned(), format!("{}={}", testbed.mesh.header, cast.live)),
             ],
             ..gray()
         };
-        contradictory.go(town, client).await?;
+        contradictory.go(testbed, client).await?;
     }
     Ok(())
 }
@@ -282,9 +282,13 @@ fn look(page: &Path, folder: &Path) -> Result<()> {
             ensure!(output.status.success(), "chromium: {}", String::from_utf8_lossy(&output.stderr));
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         };
-        let picture = folder.join(format!("{name}.png"));
-        browser(&[format!("--screenshot={}", picture.display())], page)?;
-        ensure!(std::fs::metadata(&picture)?.len() > 20_000, "{} is as good as empty", picture.display());
+        let screenshot = folder.join(format!("{name}.png"));
+        browser(&[format!("--screenshot={}", screenshot.display())], page)?;
+        ensure!(
+            std::fs::metadata(&screenshot)?.len() > 20_000,
+            "{} is as good as empty",
+            screenshot.display()
+        );
         let dom = browser(&["--dump-dom".to_owned()], &measured)?;
         let title = dom
             .split_once("<title>")
@@ -295,7 +299,7 @@ fn look(page: &Path, folder: &Path) -> Result<()> {
         let [inner, scroll, nodes] = numbers[..] else { anyhow::bail!("the script did not run: {title}") };
         ensure!(scroll <= inner, "{name}: the page is {scroll} wide, the window {inner}");
         ensure!(nodes == 5, "{name}: {nodes} boxes are drawn");
-        println!("{name}: {} ({inner} wide)", picture.display());
+        println!("{name}: {} ({inner} wide)", screenshot.display());
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use graylane::demo::{Setup, Town};
+use graylane::demo::{Setup, Testbed};
 use graylane::document;
 use graylane::mesh::Mesh;
 use graylane::{envoy, lower, wasm};
@@ -107,7 +107,7 @@ impl Drop for Clients {
 
 /// A rollout under way; ends with this.
 struct Rollout<'a> {
-    town: &'a mut Town,
+    testbed: &'a mut Testbed,
     process: Child,
     applied: usize,
     folder: &'a Path,
@@ -137,9 +137,9 @@ fn mesh(file: &Path) -> Result<Mesh> {
 }
 
 /// Lets the mesh run a file. Envoy does nothing about a configuration that it has already.
-async fn take_up(town: &mut Town, file: &Path) -> Result<()> {
+async fn take_up(testbed: &mut Testbed, file: &Path) -> Result<()> {
     let mesh = mesh(file)?;
-    if lower::revision(&mesh) == lower::revision(&town.mesh) { Ok(()) } else { town.change(mesh).await }
+    if lower::revision(&mesh) == lower::revision(&testbed.mesh) { Ok(()) } else { testbed.change(mesh).await }
 }
 
 fn applied(folder: &Path) -> Vec<PathBuf> {
@@ -152,7 +152,7 @@ fn applied(folder: &Path) -> Vec<PathBuf> {
 
 impl Rollout<'_> {
     fn begin<'a>(
-        town: &'a mut Town,
+        testbed: &'a mut Testbed,
         program: &Path,
         prometheus: &str,
         folder: &'a Path,
@@ -170,7 +170,7 @@ impl Rollout<'_> {
             .stderr(std::fs::File::create(folder.join("said"))?);
         envoy::dies_with_us(&mut command);
         let process = command.spawn().context("cannot start graylane")?;
-        Ok(Rollout { town, process, applied: 0, folder, command })
+        Ok(Rollout { testbed, process, applied: 0, folder, command })
     }
 
     /// Lets the mesh take up what was applied, until something is true of the log, or the rollout ends; its exit code.
@@ -180,7 +180,7 @@ impl Rollout<'_> {
             let now = applied(self.folder).len();
             if now > self.applied {
                 self.applied = now;
-                take_up(self.town, &self.folder.join("graylane.yaml")).await?;
+                take_up(self.testbed, &self.folder.join("graylane.yaml")).await?;
             }
             if let Some(status) = self.process.try_wait()? {
                 return Ok(status.code());
@@ -237,8 +237,8 @@ async fn all(program: &Path, folder: &Path) -> Result<()> {
         worker_tenant: Some("gray-v1".to_owned()),
         native: None,
     };
-    let mut town = Town::start(setup, |_| ()).await?;
-    let targets = town.envoys().enumerate().map(|(number, envoy)| Target {
+    let mut testbed = Testbed::start(setup, |_| ()).await?;
+    let targets = testbed.envoys().enumerate().map(|(number, envoy)| Target {
         address: envoy.admin,
         labels: BTreeMap::from([
             ("namespace".to_owned(), "shop".to_owned()),
@@ -250,8 +250,8 @@ async fn all(program: &Path, folder: &Path) -> Result<()> {
         let begin = Instant::now();
         let folder = folder.join(format!("{weather:?}"));
         std::fs::create_dir_all(&folder)?;
-        let clients = Clients::start(town.gateway, weather);
-        let mut rollout = Rollout::begin(&mut town, program, &server.url, &folder, weather)?;
+        let clients = Clients::start(testbed.gateway, weather);
+        let mut rollout = Rollout::begin(&mut testbed, program, &server.url, &folder, weather)?;
         let story = match weather {
             Weather::Healthy => healthy(&mut rollout).await,
             Weather::Failing => aborted(&mut rollout, weather, "errors").await,
@@ -263,7 +263,7 @@ async fn all(program: &Path, folder: &Path) -> Result<()> {
         drop(rollout);
         drop(clients);
         println!("{weather:?}: {story}, {:.0} s", begin.elapsed().as_secs_f64());
-        take_up(&mut town, &file).await?;
+        take_up(&mut testbed, &file).await?;
     }
     Ok(())
 }

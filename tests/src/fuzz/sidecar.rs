@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use graylane_decide::choice::destination::Place;
+use graylane_decide::choice::destination::Addressee;
 use graylane_decide::{Plan, Role, names::UNIT_MEMBER};
 use graylane_serve::Fate;
 use graylane_serve::in_memory::{InMemory, Lines, Pod};
@@ -42,7 +42,7 @@ pub fn sidecar(data: &[u8]) {
         let Some(decision) = decision.filter(|_| fate == Fate::Passed) else { continue };
         let is_outside = plan.role == Role::Outbound
             && decision.service.is_none()
-            && plan.destinations.by_cluster(cluster.as_bytes()) == Place::Outside;
+            && plan.destinations.by_cluster(cluster.as_bytes()) == Addressee::Outside;
         if is_outside {
             outside(&after);
         } else if !decision.exempt {

@@ -7,9 +7,9 @@ use crate::world::World;
 
 /// Compiled: an index of [`Properties`], and the networks.
 #[derive(Clone, Debug)]
-pub struct Source(usize, Vec<Network>);
+pub struct ClientAddress(usize, Vec<Network>);
 
-impl Source {
+impl ClientAddress {
     pub fn new(networks: &[String], properties: &mut Properties) -> Option<Self> {
         let networks = networks.iter().map(|network| Network::parse(network)).collect::<Option<_>>()?;
         Some(Self(properties.ask(names::SOURCE_ADDRESS), networks))

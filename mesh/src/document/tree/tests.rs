@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(text: &str) -> (Vec<Node>, Vec<String>) {
-    let mut sources = Sources::default();
+    let mut sources = SourceFiles::default();
     let file = sources.add("a.yaml", text);
     let mut findings = Findings::default();
     let nodes = parse(&sources, file, &mut findings);

@@ -17,7 +17,7 @@ use crate::example::{CALLER, Example, INGRESS, INGRESS_PORT};
 const SHOWN: usize = 8;
 
 /// Where a request is sent: a service, and one of its routes.
-pub struct Place<'a> {
+pub struct ServiceRoute<'a> {
     /// The service.
     pub service: &'a Service,
     /// The route, which the path and the method lead to.
@@ -53,12 +53,12 @@ pub enum Way<'a> {
 }
 
 /// All places of an example that a path and a method can lead to.
-pub fn places(example: &Example) -> Vec<Place<'_>> {
+pub fn places(example: &Example) -> Vec<ServiceRoute<'_>> {
     let of = |service| {
         let service: &Service = service;
         let place = move |route| {
             let (method, path) = request_for(route)?;
-            Some(Place { service, route, path, method })
+            Some(ServiceRoute { service, route, path, method })
         };
         service.routes.iter().filter_map(place)
     };
@@ -66,7 +66,7 @@ pub fn places(example: &Example) -> Vec<Place<'_>> {
 }
 
 /// The places of one service.
-pub fn place<'a>(example: &'a Example, service: &str) -> Result<Place<'a>> {
+pub fn place<'a>(example: &'a Example, service: &str) -> Result<ServiceRoute<'a>> {
     let found =
         places(example).into_iter().find(|place| place.service.name == service && place.route.name.is_none());
     found.with_context(|| format!("{} has no service `{service}`", example.name))
@@ -89,7 +89,7 @@ fn request_for(route: &Route) -> Option<(String, String)> {
 pub async fn with_core(
     example: &Example,
     mesh: &Mesh<'_>,
-    place: &Place<'_>,
+    place: &ServiceRoute<'_>,
     way: Way<'_>,
     users: usize,
 ) -> Result<usize> {
@@ -130,7 +130,7 @@ pub async fn with_core(
 pub async fn with_routes_alone(
     example: &Example,
     mesh: &Mesh<'_>,
-    place: &Place<'_>,
+    place: &ServiceRoute<'_>,
     way: Way<'_>,
     users: usize,
 ) -> Result<()> {
@@ -150,7 +150,7 @@ pub async fn with_routes_alone(
 }
 
 /// The subsets that a tenant may get of plain Istio.
-pub fn subsets<'a>(example: &Example, place: &Place<'a>, tenant: Option<&str>) -> Vec<&'a str> {
+pub fn subsets<'a>(example: &Example, place: &ServiceRoute<'a>, tenant: Option<&str>) -> Vec<&'a str> {
     if let Some(pinned) = tenant.and_then(|tenant| place.route.pins.get(tenant)) {
         return vec![pinned];
     }
@@ -176,7 +176,7 @@ fn tenants(example: &Example) -> impl Iterator<Item = Option<&str>> {
 fn call(
     example: &Example,
     mesh: &Mesh<'_>,
-    place: &Place<'_>,
+    place: &ServiceRoute<'_>,
     way: Way<'_>,
     headers: &[(String, String)],
 ) -> Call {
@@ -195,7 +195,7 @@ fn call(
 /// The pods that may answer, and the tenant that the application is to see.
 fn decided(
     example: &Example,
-    place: &Place<'_>,
+    place: &ServiceRoute<'_>,
     core: &mut Native,
     way: Way<'_>,
     headers: &[(String, String)],

@@ -52,7 +52,7 @@ impl Reserved {
 type Clusters = BTreeMap<String, Vec<SocketAddr>>;
 
 /// The mesh of a file, as processes.
-pub struct Town {
+pub struct Testbed {
     /// The file that it runs now.
     pub mesh: Mesh,
     /// What happened on journeys.
@@ -103,7 +103,7 @@ pub struct Setup<'a> {
     pub native: Option<(PathBuf, Vec<String>)>,
 }
 
-impl Town {
+impl Testbed {
     /// Starts everything; `step` is told of every Envoy that serves.
     pub async fn start(setup: Setup<'_>, mut step: impl FnMut(&str)) -> Result<Self> {
         let Setup { envoy: binary, module, mesh, entry, worker_tenant, native } = setup;
@@ -159,7 +159,7 @@ impl Town {
         step("gateway");
 
         let offered = BTreeMap::from([(lower::revision(&mesh), 1)]);
-        let town = Self {
+        let testbed = Self {
             offered,
             gateway: gateway_envoy.listener(Role::Gateway.name()).await?,
             worker: worker_envoy.listener(Role::Outbound.name()).await?,
@@ -175,8 +175,8 @@ impl Town {
             binary,
             clusters,
         };
-        town.wait_for_plugins().await?;
-        Ok(town)
+        testbed.wait_for_plugins().await?;
+        Ok(testbed)
     }
 
     /// One more pod that makes calls of its own, and where these go; labelled as a tenant's, or not.
