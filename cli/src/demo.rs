@@ -24,7 +24,7 @@ mod scenarios;
 mod table;
 mod testbed;
 
-pub use app::Forward;
+pub use app::{Forward, Visit};
 pub use cast::{Cast, KeyOf};
 pub use journey::{Entry, Journey};
 pub use live::{Live, keep_moving};

@@ -82,7 +82,8 @@ fn structured(schema: &Json) -> &Json {
         branch.get("properties").is_some() || branch.get("additionalProperties").is_some_and(Json::is_object)
     };
     let words = branches.clone().any(|branch| words(branch).is_some());
-    branches.filter(|_| words).find(is_map).unwrap_or(inner)
+    let map = if words { branches.clone().find(is_map) } else { None };
+    map.unwrap_or(inner)
 }
 
 fn words(schema: &Json) -> Option<Vec<String>> {

@@ -80,7 +80,9 @@ fn destination(service: &'static str) -> impl Strategy<Value = Json> {
     let headers = prop::option::weighted(0.1, Just(json!({"response": {"set": {"x-version": "2"}}})));
     (host, subset, port, headers).prop_map(|(host, subset, port, headers)| {
         let mut to = json!({"destination": {"host": host}});
-        if let Some(subset) = subset.filter(|_| !host.ends_with("-canary")) {
+        if let Some(subset) = subset
+            && !host.ends_with("-canary")
+        {
             to["destination"]["subset"] = subset.into();
         }
         if let Some(port) = port {

@@ -264,7 +264,10 @@ pub fn parse(json: &[u8]) -> Result<Config, Vec<Mistake>> {
         return Err(vec![Mistake { field: "version".to_owned(), problem }]);
     }
     reader.mistakes.clear();
-    Config::read(&document, &mut reader).filter(|_| reader.mistakes.is_empty()).ok_or(reader.mistakes)
+    match Config::read(&document, &mut reader) {
+        Some(config) if reader.mistakes.is_empty() => Ok(config),
+        _ => Err(reader.mistakes),
+    }
 }
 
 #[cfg(test)]

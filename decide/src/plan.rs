@@ -78,9 +78,9 @@ impl Plan {
     pub fn compile(config: &Config, node: &Node) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Mistakes::default();
         mistakes.check(config);
-        let tenants = Tenants::new(&config.tenants, &config.default);
-        let Some(mut tenants) = tenants.filter(|_| mistakes.list.is_empty()) else {
-            return Err(mistakes.list);
+        let mut tenants = match Tenants::new(&config.tenants, &config.default) {
+            Some(tenants) if mistakes.list.is_empty() => tenants,
+            _ => return Err(mistakes.list),
         };
 
         let mut interest = Interest::new(&config.header);

@@ -3,6 +3,8 @@
 //! They are right without the filter: tenants go by header, weights split (though not sticky). The filter only adds a
 //! header that the first rules look at.
 
+use std::collections::BTreeMap;
+
 use graylane_decide::names::{SUBSET_HEADER, route_name};
 
 use crate::mesh::{Mesh, Route, Service};
@@ -53,7 +55,8 @@ pub fn rules_of<'a>(mesh: &Mesh, service: &Service, route: &'a Route) -> Vec<Rul
     }
     let tenant = |tenant: &str| Some((mesh.header.as_str(), tenant.to_owned()));
     let one = |subset: &str| vec![(subset.to_owned(), 1)];
-    let chosen = service.subsets.keys().filter(|_| route.rollout.is_some()).map(|subset| {
+    let drawn = route.rollout.is_some().then_some(&service.subsets);
+    let chosen = drawn.into_iter().flat_map(BTreeMap::keys).map(|subset| {
         let value = format!("{}/{subset}", service.host);
         let chosen = rule(format!("subset-{subset}"), Some((SUBSET_HEADER, value)), one(subset));
         Rule { remove: Some(SUBSET_HEADER), ..chosen }

@@ -169,7 +169,9 @@ impl Registry {
         for cell in self.cells.values().filter(|cell| cell.role == role) {
             let by = cell.since.swap(0, Ordering::Relaxed);
             let id = teller.counters.get(cell.counter).copied().flatten();
-            if let Some(id) = id.filter(|_| all || by > 0) {
+            if let Some(id) = id
+                && (all || by > 0)
+            {
                 teller.config.add(id, &cell.labels, by);
             }
         }
@@ -236,7 +238,9 @@ fn tick() {
         std::thread::sleep(EVERY);
         let registry = registry();
         for role in Role::ALL {
-            if let Some(teller) = registry.teller(role).filter(|_| registry.has_news(role)) {
+            if let Some(teller) = registry.teller(role)
+                && registry.has_news(role)
+            {
                 teller.config.wake();
             }
         }

@@ -250,7 +250,8 @@ unsafe extern "C" fn cluster_name(stream: *mut c_void, to: *mut Theirs) -> bool 
 
 unsafe extern "C" fn number(stream: *mut c_void, attribute: u32, to: *mut u64) -> bool {
     // SAFETY: as the module was given it.
-    let port = unsafe { request(stream) }.port.filter(|_| attribute == Attribute::DestinationPort as u32);
+    let request = unsafe { request(stream) };
+    let port = if attribute == Attribute::DestinationPort as u32 { request.port } else { None };
     // SAFETY: a place for one.
     port.inspect(|port| unsafe { to.write(*port) }).is_some()
 }

@@ -91,8 +91,10 @@ fn anything(plugin: &Plugin, lines: &Lines) {
             "@certificate" => Attribute::UriSanPeer,
             _ => {
                 let line = (name.trim_start_matches('+').as_bytes().to_vec(), value.clone());
-                let trailers = request.trailers.as_mut().filter(|_| name.starts_with('+'));
-                trailers.unwrap_or(&mut request.headers).push(line);
+                match &mut request.trailers {
+                    Some(trailers) if name.starts_with('+') => trailers.push(line),
+                    _ => request.headers.push(line),
+                }
                 continue;
             }
         };

@@ -11,9 +11,12 @@ pub fn run(args: &Config, printer: Printer) -> Result<Outcome> {
     let (mut loaded, tree) = document::merged(&args.files.file)?;
     loaded.findings.sort();
     printer.findings(&loaded.findings, &loaded.sources);
-    let Some(tree) = tree.filter(|_| !loaded.findings.has_errors()) else {
-        printer.say(&summary(&loaded.findings));
-        return Ok(Outcome::Failure);
+    let tree = match tree {
+        Some(tree) if !loaded.findings.has_errors() => tree,
+        _ => {
+            printer.say(&summary(&loaded.findings));
+            return Ok(Outcome::Failure);
+        }
     };
     match args.output {
         Format::Json => printer.json(&origin::rows(&tree, &loaded.sources))?,

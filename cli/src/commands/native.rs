@@ -118,9 +118,11 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     for patch in native.iter().filter(|patch| patch["applyTo"] == "HTTP_FILTER") {
         let name = patch.pointer("/match/listener/filterChain/filter/subFilter/name").and_then(Json::as_str);
         let plugin = name.and_then(|name| PLUGINS.iter().find_map(|prefix| name.strip_prefix(prefix)));
-        match plugin.filter(|_| patch["patch"]["operation"] == "REPLACE") {
-            Some(plugin) => replaced.push(plugin.strip_suffix(TRANSLATED).unwrap_or(plugin)),
-            None => warn(
+        match plugin {
+            Some(plugin) if patch["patch"]["operation"] == "REPLACE" => {
+                replaced.push(plugin.strip_suffix(TRANSLATED).unwrap_or(plugin));
+            }
+            _ => warn(
                 findings,
                 "adds the native module to a chain, in which a plugin of ours decides as well",
                 "replace the plugin's filter, as `graylane render --native` does",

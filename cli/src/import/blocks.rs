@@ -135,10 +135,10 @@ fn split(rule: &Found, header: &str) -> (Tenants, Vec<Map<String, Json>>) {
             if let Some(value) = name.and_then(|name| headers.remove(&name)) {
                 let exact = value["exact"].as_str().filter(|exact| is_name(exact));
                 let only = value.as_object().is_some_and(|value| value.len() == 1);
-                let Some(exact) = exact.filter(|_| only) else {
-                    return (Tenants::Otherwise, rule.matches.clone());
-                };
-                tenant = Some(exact.to_owned());
+                match exact {
+                    Some(exact) if only => tenant = Some(exact.to_owned()),
+                    _ => return (Tenants::Otherwise, rule.matches.clone()),
+                }
             }
             if headers.is_empty() {
                 one.remove("headers");

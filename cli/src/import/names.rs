@@ -107,7 +107,9 @@ fn give(made: &mut Made, resource: &Resource, json: &Json, rendered: &[Json]) {
             |other: &&Json| other["spec"].get("gateways").is_some() && other["spec"]["hosts"][0] == host;
         // At several gateways with routes of their own the names say which.
         let service = made.file.services.values_mut().find(|service| service.is_shown_at(host));
-        if let Some(service) = service.filter(|_| rendered.iter().filter(same).count() == 1) {
+        if let Some(service) = service
+            && rendered.iter().filter(same).count() == 1
+        {
             service.names.hosts.insert(host.to_owned(), resource.name.clone());
         }
         return;

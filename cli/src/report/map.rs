@@ -94,8 +94,10 @@ impl Call {
     /// Calls that came without their header, and got it back.
     #[must_use]
     pub fn restored(&self) -> f64 {
-        let lost = ["memory", "baggage"].into_iter().filter(|_| !self.enters);
-        lost.filter_map(|source| self.sources.get(source)).sum()
+        if self.enters {
+            return 0.0;
+        }
+        ["memory", "baggage"].into_iter().filter_map(|source| self.sources.get(source)).sum()
     }
 }
 

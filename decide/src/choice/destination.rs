@@ -138,8 +138,11 @@ impl Destination {
     /// The point of a participant's unit, where somebody else moves the weights.
     #[must_use]
     pub fn point(&self, tenant: TenantId, unit: Option<Unit>) -> Option<u64> {
-        let rollout = self.rest.rollout.as_ref().filter(|_| self.baseline.is_none())?;
-        Some(unit.filter(|_| rollout.tenants.contains(&tenant))?.point(rollout.seed))
+        let rollout = self.rest.rollout.as_ref()?;
+        if self.baseline.is_some() || !rollout.tenants.contains(&tenant) {
+            return None;
+        }
+        Some(unit?.point(rollout.seed))
     }
 
     fn choices(&self, route: Option<&[u8]>) -> &Choices {

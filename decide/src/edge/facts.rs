@@ -170,7 +170,10 @@ fn elements(bytes: &[u8]) -> Option<Vec<&[u8]>> {
     for [a, b, c, d, nothing @ ..] in sizes.as_chunks::<8>().0 {
         let size = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).ok()?;
         let (element, rest) = text.split_at_checked(size)?;
-        text = rest.strip_prefix(b"\0\0").filter(|_| *nothing == [0; 4])?;
+        if *nothing != [0; 4] {
+            return None;
+        }
+        text = rest.strip_prefix(b"\0\0")?;
         list.push(element);
     }
     text.is_empty().then_some(list)

@@ -89,7 +89,7 @@ impl Kind {
                 // `1-<trace id>-<segment>-…`, the trace id in Base64 (SkyWalking's cross-process protocol 3.0).
                 let value = whole(seen.asked(*asked).one()?)?;
                 let trace = value.split(|byte| *byte == b'-').nth(1)?;
-                Some(Id::Whole { kind: b"sw8", value: trace }).filter(|_| !trace.is_empty())
+                (!trace.is_empty()).then_some(Id::Whole { kind: b"sw8", value: trace })
             }
             Self::Header(asked, name) => {
                 Some(Id::Whole { kind: name, value: whole(seen.asked(*asked).one()?)? })

@@ -131,7 +131,8 @@ fn carry<'p, W: World>(
             false if said.has_tenant || adds => Member::Set(name),
             false => Member::Keep,
         };
-        let unit = decision.unit.filter(|_| unit_is_news || said.has_unit).or(said.unit).map(Unit::wire);
+        let decided = if unit_is_news || said.has_unit { decision.unit } else { None };
+        let unit = decided.or(said.unit).map(Unit::wire);
         let unit = unit.as_ref().map_or(Member::Keep, |unit| Member::Set(unit));
         carrier.write(plan.header(), request.seen, Write { tenant, unit }, &mut decision.edits);
     }

@@ -51,10 +51,12 @@ pub fn restore<W: World>(plan: &Plan, request: &mut Gathered<'_, W>, looks_back:
             Recall::Unknown | Recall::Ambiguous => None,
         },
         // Of an id that the memory knows the label says nothing: the worker serves others as well.
-        Restore::Workload if looks_back => plan
-            .worker
-            .filter(|_| !plan.remembers || request.recall() == Recall::Unknown)
-            .map(|tenant| (tenant, Source::Workload)),
+        Restore::Workload if looks_back => match plan.worker {
+            Some(tenant) if !plan.remembers || request.recall() == Recall::Unknown => {
+                Some((tenant, Source::Workload))
+            }
+            _ => None,
+        },
         Restore::Memory | Restore::Workload => None,
     });
     let (tenant, source) = restored.unwrap_or((plan.tenants.default_id(), Source::Default));

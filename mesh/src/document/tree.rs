@@ -227,8 +227,8 @@ fn tab(text: &str, file: usize, stopped: Option<Span>) -> Option<Span> {
     let mut start = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
-        let at = line[..indent].find('\t').filter(|_| stopped.is_none_or(|span| span.line <= index + 1));
-        if let Some(at) = at {
+        let reached = stopped.is_none_or(|span| span.line <= index + 1);
+        if reached && let Some(at) = line[..indent].find('\t') {
             let start = start + at;
             return Some(Span { file, start, end: start + 1, line: index + 1, column: at + 1 });
         }

@@ -92,7 +92,8 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn targets(&self) -> BTreeMap<String, Target> {
         let service = self.service;
-        let fallbacks = service.subsets.keys().filter(|_| service.falls_back).map(|name| or_baseline(name));
+        let falling_back = service.falls_back.then_some(&service.subsets);
+        let fallbacks = falling_back.into_iter().flat_map(BTreeMap::keys).map(|name| or_baseline(name));
         service
             .subsets
             .keys()

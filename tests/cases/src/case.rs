@@ -283,6 +283,15 @@ impl Suite {
         Ok(Mesh::of(&file))
     }
 
+    /// The root id of a plugin: the suite may give its own role another one.
+    #[must_use]
+    pub fn root_id(&self, role: Role) -> &str {
+        match &self.root_id {
+            Some(root_id) if role == self.role => root_id,
+            _ => role.name(),
+        }
+    }
+
     /// The configuration of a plugin of this suite. Filter state is on, the source always written, so that every
     /// level can see the decision.
     ///

@@ -62,7 +62,7 @@ impl Native {
     pub fn new(suite: &Suite) -> Result<Self> {
         let mut plugins = BTreeMap::new();
         for role in Role::ALL {
-            let root_id = suite.root_id.as_deref().filter(|_| role == suite.role).unwrap_or(role.name());
+            let root_id = suite.root_id(role);
             let configuration = suite.configuration(role)?;
             let mut proxy = Proxy { node: &suite.node, root_id };
             plugins.insert(role.name(), LastGood::new().load(configuration.as_bytes(), &mut proxy));
@@ -100,9 +100,9 @@ impl Level for Native {
         let cookie = host.state.get("cookie").cloned();
         let counted = host.counted.requests;
         let outcome = Outcome { headers: host.into_lines(), trailers, reply, cookie, ..Outcome::default() };
-        Ok(match decision.filter(|_| counted > 0) {
-            Some(decision) => decided(plan, &decision, outcome),
-            None => outcome,
+        Ok(match decision {
+            Some(decision) if counted > 0 => decided(plan, &decision, outcome),
+            _ => outcome,
         })
     }
 }

@@ -39,7 +39,7 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
         level.send(&Request::new(Role::Inbound, headers(before, &ids)?, Some(cluster)))?;
     }
     let sent = headers(&case.request, &ids)?;
-    let cluster = Some(cluster).filter(|_| !case.no_route);
+    let cluster = (!case.no_route).then_some(cluster);
     let got = level.send(&Request {
         route: case.route.as_deref(),
         token: case.token.as_ref().map(|claims| (claims, case.flaw)),
@@ -77,7 +77,7 @@ fn properties(case: &Case) -> Vec<(Vec<u8>, Vec<u8>)> {
 /// Puts the value of a cookie that was made, and the unit that it makes, where a case wants them.
 fn minted(suite: &Suite, want: &mut Want, got: &Outcome) -> Result<()> {
     let value = got.cookie.as_deref().and_then(|cookie| cookie.split(['=', ';']).nth(1));
-    let Some(value) = value.filter(|_| want.cookie.is_some()) else { return Ok(()) };
+    let (Some(value), Some(_)) = (value, &want.cookie) else { return Ok(()) };
     ensure!(Unit::parse(value.as_bytes()).is_some(), "`{value}` is no value of a cookie that we make");
     let unit = Unit::of(value.as_bytes(), Seed::of(&suite.mesh()?.salt)).wire();
     let unit = String::from_utf8_lossy(&unit).into_owned();

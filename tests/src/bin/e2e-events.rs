@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use graylane::demo::{Setup, Testbed};
+use graylane::demo::{Setup, Testbed, Visit};
 use graylane::document;
 use graylane::envoy::{Envoy, dies_with_us, locate};
 use graylane::mesh::Mesh;
@@ -176,52 +176,11 @@ async fn run(java: &Java) -> Result<()> {
     let _workers =
         [work(testbed.worker.to_string(), &environment(&mesh)?)?, work(green_sidecar.to_string(), &green)?];
 
-    let gray_topic = &environment(&mesh)?["TOPIC_ORDERS"];
-    let mut command = java.command("Events")?;
-    command.arg("produce").env("TOPICS_ORDERS", format!("{GRAY}={gray_topic}")).stdin(Stdio::piped());
-    let mut producer = Process(command.spawn()?);
-    let mut lines = producer.0.stdin.take().context("the producer has no stdin")?;
     let client = graylane::http::direct().build()?;
-    // A fixed mix, neither one after the other nor in halves.
-    let is_gray = |id: usize| id.wrapping_mul(2_654_435_761) >> 4 & 1 == 0;
-    for id in 0..ORDERS {
-        let url = format!("http://{}/?path=api&run=order-{id}", testbed.gateway);
-        let mut request = client.get(url).header("host", "bank.example.com");
-        if is_gray(id) {
-            request = request.header("tenant", GRAY);
-        }
-        request.send().await?.error_for_status()?;
-        let visits = testbed.journal.read(&format!("order-{id}")).visits;
-        let visit = visits.first().context("api saw nothing")?;
-        let wanted = if is_gray(id) { (GRAY, "canary") } else { ("green", "stable") };
-        let seen = (visit.headers.get("tenant").map_or("", String::as_str), visit.subset.as_str());
-        ensure!(seen == wanted, "order {id}: api saw {seen:?}, not {wanted:?}");
-        writeln!(lines, "{} {id}", seen.0)?;
-    }
-    drop(lines);
-    ensure!(producer.0.wait()?.success(), "the producer failed");
+    order(java, &testbed, &client, &environment(&mesh)?["TOPIC_ORDERS"]).await?;
+    let (gray, green) = invoices(&testbed).await?;
 
-    let deadline = Instant::now() + LIMIT;
-    let (mut gray, mut green) = (0, 0);
-    for id in 0..ORDERS {
-        let visits = loop {
-            let visits = testbed.journal.read(&format!("invoice-{id}")).visits;
-            if !visits.is_empty() {
-                break visits;
-            }
-            ensure!(Instant::now() < deadline, "order {id}: no worker called ledger about it");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
-        let wanted = if is_gray(id) { (GRAY, "canary") } else { ("green", "stable") };
-        for visit in &visits {
-            let seen = (visit.headers.get("tenant").map_or("", String::as_str), visit.subset.as_str());
-            ensure!(seen == wanted, "order {id} crossed: ledger saw {seen:?}, not {wanted:?}");
-        }
-        *(if is_gray(id) { &mut gray } else { &mut green }) += 1;
-    }
-    ensure!(gray > 300 && green > 300, "no mix: {gray} gray, {green} green");
-
-    // A gray worker may call green on purpose: what it says wins over its label.
+    // A gray worker may call green on purpose: its header wins over its label.
     let url = format!("http://{}/?path=ledger&run=on-purpose", testbed.worker);
     let request = client.get(url).header("host", ledger).header("tenant", "green");
     request.send().await?.error_for_status()?;
@@ -234,6 +193,69 @@ async fn run(java: &Java) -> Result<()> {
         begin.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// A fixed mix, neither one after the other nor in halves.
+fn is_gray(id: usize) -> bool {
+    id.wrapping_mul(2_654_435_761) >> 4 & 1 == 0
+}
+
+/// The tenant and the subset that a service has to see for this order.
+fn wanted(id: usize) -> (&'static str, &'static str) {
+    if is_gray(id) { (GRAY, "canary") } else { ("green", "stable") }
+}
+
+/// The tenant and the subset that a service saw.
+fn seen(visit: &Visit) -> (&str, &str) {
+    (visit.headers.get("tenant").map_or("", String::as_str), &visit.subset)
+}
+
+/// Sends all orders through the gateway; a producer writes a message for each, into the topic of its tenant.
+async fn order(java: &Java, testbed: &Testbed, client: &reqwest::Client, gray_topic: &str) -> Result<()> {
+    let mut command = java.command("Events")?;
+    command.arg("produce").env("TOPICS_ORDERS", format!("{GRAY}={gray_topic}")).stdin(Stdio::piped());
+    let mut producer = Process(command.spawn()?);
+    let mut lines = producer.0.stdin.take().context("the producer has no stdin")?;
+    for id in 0..ORDERS {
+        let url = format!("http://{}/?path=api&run=order-{id}", testbed.gateway);
+        let mut request = client.get(url).header("host", "bank.example.com");
+        if is_gray(id) {
+            request = request.header("tenant", GRAY);
+        }
+        request.send().await?.error_for_status()?;
+        let visits = testbed.journal.read(&format!("order-{id}")).visits;
+        let visit = visits.first().context("api saw nothing")?;
+        let (seen, wanted) = (seen(visit), wanted(id));
+        ensure!(seen == wanted, "order {id}: api saw {seen:?}, not {wanted:?}");
+        writeln!(lines, "{} {id}", seen.0)?;
+    }
+    drop(lines);
+    ensure!(producer.0.wait()?.success(), "the producer failed");
+    Ok(())
+}
+
+/// Waits until a worker has called `ledger` about every order: how many are gray and green.
+async fn invoices(testbed: &Testbed) -> Result<(usize, usize)> {
+    let deadline = Instant::now() + LIMIT;
+    let (mut gray, mut green) = (0, 0);
+    for id in 0..ORDERS {
+        let visits = loop {
+            let visits = testbed.journal.read(&format!("invoice-{id}")).visits;
+            if !visits.is_empty() {
+                break visits;
+            }
+            ensure!(Instant::now() < deadline, "order {id}: no worker called ledger about it");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        let wanted = wanted(id);
+        for visit in &visits {
+            let seen = seen(visit);
+            ensure!(seen == wanted, "order {id} crossed: ledger saw {seen:?}, not {wanted:?}");
+        }
+        *(if is_gray(id) { &mut gray } else { &mut green }) += 1;
+    }
+    ensure!(gray > 300 && green > 300, "no mix: {gray} gray, {green} green");
+    Ok((gray, green))
 }
 
 /// What `graylane report` draws of all this: topics that lead to the worker, and its calls, which nothing was lost on.

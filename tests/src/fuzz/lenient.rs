@@ -11,10 +11,9 @@ fn unescape(text: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let escaped = text.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped =
-            escaped.filter(|_| text[at] == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match escaped {
+        let digits = if text[at] == b'%' { text.get(at + 1..at + 3) } else { None };
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) => {
                 all.push(byte);
                 at += 3;

@@ -39,7 +39,7 @@ pub fn sidecar(data: &[u8]) {
         host.cluster = Some(cluster.clone());
         let (decision, fate) = graylane_serve::run(plan, &(), &mut host);
         let after = host.into_lines();
-        let Some(decision) = decision.filter(|_| fate == Fate::Passed) else { continue };
+        let (Some(decision), Fate::Passed) = (decision, fate) else { continue };
         let is_outside = plan.role == Role::Outbound
             && decision.service.is_none()
             && plan.destinations.by_cluster(cluster.as_bytes()) == Addressee::Outside;

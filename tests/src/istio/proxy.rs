@@ -178,9 +178,11 @@ impl Proxy {
         let what = format!("{} has revision {revision} of plugin {root_id}", self.pod());
         let found = until(&what, LIMIT, async || {
             let plugins = self.plugins().await?;
-            let mut of_id: Vec<&Plugin> = plugins.iter().filter(|plugin| plugin.root_id == root_id).collect();
-            let found = of_id.pop().filter(|plugin| plugin.configuration["revision"] == revision);
-            let found = found.filter(|_| of_id.is_empty());
+            let of_id: Vec<&Plugin> = plugins.iter().filter(|plugin| plugin.root_id == root_id).collect();
+            let found = match of_id[..] {
+                [plugin] if plugin.configuration["revision"] == revision => Some(plugin),
+                _ => None,
+            };
             Ok(Look::at(found.cloned(), || format!("there is {plugins:?}\n{}", self.log_end())))
         });
         let found = found.await?;

@@ -81,7 +81,7 @@ fn clusters(suites: &[&Suite]) -> BTreeSet<String> {
 
 /// The filter of a suite's role.
 fn plugin(suite: &Suite, role: Role, module: Module) -> Result<Json> {
-    let root_id = suite.root_id.as_deref().filter(|_| role == suite.role).unwrap_or(role.name());
+    let root_id = suite.root_id(role);
     let name = listener_name(suite, role);
     let configuration = suite.configuration(role)?;
     if module == Module::Native {

@@ -37,7 +37,7 @@ impl Hooks {
             suite.node.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut plugins = BTreeMap::new();
         for role in Role::ALL {
-            let root_id = suite.root_id.as_deref().filter(|_| role == suite.role).unwrap_or(role.name());
+            let root_id = suite.root_id(role);
             let name = format!("{root_id}/{}-{}?{}", suite.name, role.name(), variables.join("&"));
             let plugin = Plugin::load(&name, suite.configuration(role)?.as_bytes());
             plugins.insert(role.name(), plugin.context("no plugin is refused")?);
@@ -91,7 +91,7 @@ impl Level for Hooks {
             lane,
             cookie: state(names::COOKIE_STATE),
             trailers,
-            reply: stream.reply.filter(|_| !passed).map(|(status, _, body)| (status, text(&body))),
+            reply: if passed { None } else { stream.reply.map(|(status, _, body)| (status, text(&body))) },
             headers: stream.headers.into_iter().map(|(name, value)| (text(&name), value)).collect(),
             ..Outcome::default()
         })

@@ -31,7 +31,7 @@ impl Wasm {
         }
         for role in Role::ALL {
             let configuration = suite.configuration(role)?;
-            let root_id = suite.root_id.as_deref().filter(|_| role == suite.role).unwrap_or(role.name());
+            let root_id = suite.root_id(role);
             let mut load = |worker: usize| workers[worker].load(root_id, configuration.as_bytes());
             plugins.insert(role.name(), [load(0)?, load(1)?]);
         }
@@ -101,7 +101,7 @@ impl Level for Wasm {
             counted.is_empty() == lane.is_none(),
             "decided but not counted, or counted but not decided: {counted:?} {lane:?}"
         );
-        let counted = counted.first().filter(|_| request.role != Role::Inbound);
+        let counted = if request.role == Role::Inbound { None } else { counted.first() };
         Ok(Outcome {
             headers: seen.headers,
             reply: seen.reply.map(|reply| (reply.status, reply.body)),

@@ -187,8 +187,11 @@ fn call(
         }
         Way::Gateway(host) => mesh.pod(INGRESS).receive(INGRESS_PORT, host),
     };
-    let prefix = place.service.expose.paths.first().filter(|_| way != Way::Caller && place.path == "/");
-    let call = call.method(&place.method).path(prefix.unwrap_or(&place.path));
+    let path = match place.service.expose.paths.first() {
+        Some(prefix) if way != Way::Caller && place.path == "/" => prefix,
+        _ => &place.path,
+    };
+    let call = call.method(&place.method).path(path);
     headers.iter().fold(call, |call, (name, value)| call.header(name, value))
 }
 

@@ -69,9 +69,9 @@ impl Example {
     /// Its file as the setup of cases, seen from the caller or from the gateway.
     pub fn suite(&self, role: Role) -> Suite {
         let gateway = self.meaning.document.edge.gateway.as_ref();
-        let namespace = match gateway.filter(|_| role == Role::Gateway) {
-            Some(gateway) => gateway.namespace.clone(),
-            None => self.namespace().to_owned(),
+        let namespace = match gateway {
+            Some(gateway) if role == Role::Gateway => gateway.namespace.clone(),
+            _ => self.namespace().to_owned(),
         };
         let node = Node { namespace: Some(namespace), router: role == Role::Gateway, ..Node::default() };
         let (name, document) = (self.name.clone(), self.document.clone());

@@ -21,7 +21,10 @@ pub async fn run(plane: &ControlPlane, name: &str) -> Result<()> {
     let mut sent = 0;
     for place in places(&example) {
         sent += with_core(&example, &mesh, &place, Way::Caller, USERS).await?;
-        for host in place.service.expose.hosts.iter().filter(|_| has_gateway(&example)) {
+        if !has_gateway(&example) {
+            continue;
+        }
+        for host in &place.service.expose.hosts {
             sent += with_core(&example, &mesh, &place, Way::Gateway(host), USERS).await?;
         }
     }
