@@ -29,12 +29,13 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 pub use layer::unpack;
-pub use layout::{read, write};
+pub use layout::{read, read_upload, write};
 pub use module::{About, inspect};
 pub use registry::{Remote, fetch_layer, fetch_manifest, push, resolve};
 
 /// Media type of a manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
@@ -102,6 +103,30 @@ pub struct Image {
     pub config: Vec<u8>,
     /// The layer's bytes.
     pub layer: Vec<u8>,
+}
+
+/// What goes to a registry, in this order: nothing is there before what it refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Layers and configurations, with what they are called to people.
+    pub blobs: Vec<(String, Vec<u8>)>,
+    /// The manifests of an index; none where the tag is one image's.
+    pub members: Vec<Vec<u8>>,
+    /// Media type of what the tag leads to.
+    pub media_type: &'static str,
+    /// What the tag leads to, of which the digest is the image's.
+    pub top: Vec<u8>,
+}
+
+impl From<Image> for Upload {
+    fn from(image: Image) -> Self {
+        Self {
+            blobs: vec![("layer".to_owned(), image.layer), ("configuration".to_owned(), image.config)],
+            members: Vec::new(),
+            media_type: MANIFEST,
+            top: image.manifest,
+        }
+    }
 }
 
 impl Image {

@@ -76,6 +76,56 @@ async fn what_is_pushed_is_there_by_tag_and_by_digest_and_the_same_each_time() {
     assert_eq!(module.out, pulled.out);
 }
 
+/// An index of the native module for both architectures: members before the index, by the digests that it names.
+#[tokio::test]
+async fn an_index_is_pushed_with_all_that_it_names() {
+    let registry = Registry::start(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for (name, machine) in [("amd64.so", 62u16), ("arm64.so", 183)] {
+        let mut module = b"\x7fELF\x02\x01".to_vec();
+        module.resize(18, 0);
+        module.extend(machine.to_le_bytes());
+        module.extend(b"envoy_dynamic_module_on_program_init\0");
+        std::fs::write(path(name), module).unwrap();
+    }
+    let (amd64, arm64, layout) = (path("amd64.so"), path("arm64.so"), path("native"));
+    let packed = graylane(&["package", "--native", &amd64, "--native", &arm64, "--out", &layout]).await;
+    let digest = packed.out.trim_end();
+    let target = format!("{}/{REPOSITORY}:n", registry.address);
+    let push = async || graylane(&["push", &target, "--layout", &layout, "--insecure"]).await;
+    let said = push().await;
+    assert_eq!((said.code, said.out, said.err), (0, format!("{target}@{digest}\n"), String::new()));
+    let index: serde_json::Value = serde_json::from_slice(&registry.manifest("n").unwrap()).unwrap();
+    let members = index["manifests"].as_array().unwrap();
+    assert_eq!(members.len(), 2);
+    for member in members {
+        let manifest = registry.manifest(member["digest"].as_str().unwrap()).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        for blob in [&manifest["config"], &manifest["layers"][0]] {
+            let put = format!("PUT /v2/{REPOSITORY}/blobs/uploads/1 201");
+            assert_eq!(registry.answered(&put), 4, "{blob}");
+        }
+    }
+
+    // Without a member there is no index either.
+    registry.rules(&[rule(Method::PUT, "/manifests/sha256:", usize::MAX, Fault::Status(403))]);
+    let other = format!("{}/{REPOSITORY}:other", registry.address);
+    let said = graylane(&["push", &other, "--layout", &layout, "--insecure"]).await;
+    assert_eq!((said.code, registry.manifest("other")), (2, None));
+
+    // What is one image's is not asked of an index, and a blob that is not what it says stops everything.
+    let said = graylane(&["inspect", &layout]).await;
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("has an index of images"), "{}", said.err);
+    registry.rules(&[]);
+    let member = members[1]["digest"].as_str().unwrap().replace(':', "/");
+    std::fs::write(folder.path().join("native/blobs").join(member), "{}").unwrap();
+    let said = push().await;
+    assert_eq!((said.code, said.out.as_str()), (2, ""));
+    assert!(said.err.contains("the image for arm64"), "{}", said.err);
+}
+
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
     let uploads = "/blobs/uploads/";

@@ -26,7 +26,8 @@ pub struct Push {
     /// Where to: registry, repository and tag. Default tag: the version of this program.
     #[arg(value_name = "REF")]
     pub reference: String,
-    /// An image that `graylane package` wrote, instead of the filter in this program.
+    /// An image that `graylane package` wrote, of the filter or of the native module, instead of the filter in this
+    /// program.
     #[arg(long, value_name = "DIR")]
     pub layout: Option<PathBuf>,
     /// Over plain HTTP.

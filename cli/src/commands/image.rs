@@ -45,13 +45,13 @@ pub fn package(args: &Package, printer: Printer) -> Result<Outcome> {
 
 /// Pushes an image; stdout is the reference with its digest, and nothing else.
 pub fn push(args: &Push, printer: Printer) -> Result<Outcome> {
-    let image = match &args.layout {
-        Some(folder) => image::read(folder)?,
-        None => packed(None)?,
+    let upload = match &args.layout {
+        Some(folder) => image::read_upload(folder)?,
+        None => packed(None)?.into(),
     };
     let remote = Remote::open(&args.reference, args.insecure, TAG, args.times)?;
-    let bar = printer.progress(Some(3));
-    let pinned = printer.runtime()?.block_on(image::push(&remote, &image, |name| {
+    let bar = printer.progress(Some(upload.blobs.len() as u64 + upload.members.len() as u64 + 1));
+    let pinned = printer.runtime()?.block_on(image::push(&remote, &upload, |name| {
         bar.inc(1);
         bar.set_message(name.to_owned());
     }));

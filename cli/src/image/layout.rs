@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::files;
 
-use super::{Descriptor, Image, MANIFEST, Manifest, digest};
+use super::{Descriptor, INDEX, Image, MANIFEST, Manifest, Upload, digest};
 
 const MARK: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -39,7 +40,7 @@ pub(super) fn put(folder: &Path, all: &[&[u8]], mut descriptor: Descriptor, tag:
     }
     let index = json!({
         "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "mediaType": INDEX,
         "manifests": [descriptor],
     });
     // The index last: without it nobody takes the folder for an image.
@@ -50,37 +51,95 @@ pub(super) fn put(folder: &Path, all: &[&[u8]], mut descriptor: Descriptor, tag:
 /// Reads the image of a folder, and checks every digest.
 ///
 /// # Errors
-/// When there is none, or it is broken.
+/// When there is none, it is broken, or it is an index of several.
 pub fn read(folder: &Path) -> Result<Image> {
-    let get = |path: &Path| files::bytes(path);
+    let descriptor = named(folder)?;
+    ensure!(
+        descriptor.media_type != INDEX,
+        "`{}` has an index of images, as `package --native` writes it: only `push --layout` takes one",
+        folder.display()
+    );
+    image(folder, &descriptor)
+}
+
+/// Reads what a folder has for a registry: an image, or an index with all of its images.
+///
+/// # Errors
+/// When there is none, or it is broken.
+pub fn read_upload(folder: &Path) -> Result<Upload> {
+    let descriptor = named(folder)?;
+    if descriptor.media_type != INDEX {
+        return Ok(image(folder, &descriptor)?.into());
+    }
+    let top = checked(folder, &descriptor)?;
+    let index: Index = serde_json::from_slice(&top).context("invalid index of images")?;
+    ensure!(!index.manifests.is_empty(), "the index in `{}` names no image", folder.display());
+    let mut upload = Upload { blobs: Vec::new(), members: Vec::new(), media_type: INDEX, top };
+    for member in &index.manifests {
+        let of = &member.platform.architecture;
+        let Image { manifest, config, layer } =
+            image(folder, &member.descriptor).with_context(|| format!("the image for {of}"))?;
+        upload.blobs.push((format!("layer for {of}"), layer));
+        upload.blobs.push((format!("configuration for {of}"), config));
+        upload.members.push(manifest);
+    }
+    Ok(upload)
+}
+
+/// An index of images, one for each architecture.
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Member>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    #[serde(flatten)]
+    descriptor: Descriptor,
+    platform: Platform,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    architecture: String,
+}
+
+/// The one thing that `index.json` names.
+fn named(folder: &Path) -> Result<Descriptor> {
     let index: Json =
-        serde_json::from_slice(&get(&folder.join("index.json"))?).context("invalid index.json")?;
+        serde_json::from_slice(&files::bytes(&folder.join("index.json"))?).context("invalid index.json")?;
     let manifests = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
-    ensure!(manifests.len() == 1, "`{}` has {} images; one is wanted", folder.display(), manifests.len());
-    let checked = |descriptor: &Descriptor| {
-        let hex = descriptor.digest.strip_prefix("sha256:").unwrap_or_default();
-        ensure!(
-            hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
-            "invalid digest `{}`",
-            descriptor.digest
-        );
-        let bytes = get(&blob(folder, &descriptor.digest))?;
-        ensure!(
-            bytes.len() as u64 == descriptor.size,
-            "blob {} has {} bytes, and its descriptor says {}",
-            descriptor.digest,
-            bytes.len(),
-            descriptor.size
-        );
-        ensure!(digest(&bytes) == descriptor.digest, "blob {} is not what its name says", descriptor.digest);
-        Ok(bytes)
+    let [descriptor] = manifests else {
+        bail!("`{}` has {} images; one is wanted", folder.display(), manifests.len())
     };
-    let descriptor: Descriptor =
-        serde_json::from_value(manifests[0].clone()).context("invalid index.json")?;
-    let manifest = checked(&descriptor)?;
+    serde_json::from_value(descriptor.clone()).context("invalid index.json")
+}
+
+/// The blob of a descriptor, which is what that says.
+fn checked(folder: &Path, descriptor: &Descriptor) -> Result<Vec<u8>> {
+    let hex = descriptor.digest.strip_prefix("sha256:").unwrap_or_default();
+    ensure!(
+        hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "invalid digest `{}`",
+        descriptor.digest
+    );
+    let bytes = files::bytes(&blob(folder, &descriptor.digest))?;
+    ensure!(
+        bytes.len() as u64 == descriptor.size,
+        "blob {} has {} bytes, and its descriptor says {}",
+        descriptor.digest,
+        bytes.len(),
+        descriptor.size
+    );
+    ensure!(digest(&bytes) == descriptor.digest, "blob {} is not what its name says", descriptor.digest);
+    Ok(bytes)
+}
+
+fn image(folder: &Path, descriptor: &Descriptor) -> Result<Image> {
+    let manifest = checked(folder, descriptor)?;
     let parsed: Manifest = serde_json::from_slice(&manifest).context("the manifest is none")?;
     let [layer] = &parsed.layers[..] else {
-        anyhow::bail!("the image has {} layers; graylane's has one", parsed.layers.len())
+        bail!("the image has {} layers; graylane's has one", parsed.layers.len())
     };
-    Ok(Image { config: checked(&parsed.config)?, layer: checked(layer)?, manifest })
+    Ok(Image { config: checked(folder, &parsed.config)?, layer: checked(folder, layer)?, manifest })
 }

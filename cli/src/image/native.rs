@@ -7,11 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::{CONFIG, Descriptor, LAYER, MANIFEST, Manifest, digest, layer, layout};
+use super::{CONFIG, Descriptor, INDEX, LAYER, MANIFEST, Manifest, digest, layer, layout};
 
 /// The file's name in the image.
 pub const NAME: &str = "libgraylane.so";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// Where an ELF header says the machine, and what it then says (`e_machine` in elf(5)).
 const MACHINE: std::ops::Range<usize> = 18..20;
 const MACHINES: [(u16, &str); 2] = [(62, "amd64"), (183, "arm64")];

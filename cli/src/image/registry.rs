@@ -8,7 +8,7 @@ use oci_client::errors::OciDistributionError;
 use oci_client::{Client, Reference, RegistryOperation};
 
 use super::pull::{self, Failure, Pull};
-use super::{Image, MANIFEST, Manifest, credentials, digest};
+use super::{INDEX, MANIFEST, Manifest, Upload, credentials, digest};
 use crate::args::RegistryTimes;
 use crate::http::{Limits, without_password};
 use crate::plain;
@@ -129,12 +129,12 @@ fn explain(remote: &Remote, failure: &Failure) -> String {
     }
 }
 
-/// Pushes an image: blobs first, the manifest last, so that a tag never leads to half an image. `step` is told of each
-/// blob that is there. Returns the reference with the digest.
+/// Pushes an image, or an index of images: blobs first, what the tag leads to last, so that a tag never leads to half an image.
+/// `step` is told of each part that is there. Returns the reference with the digest.
 ///
 /// # Errors
 /// When the registry does not take it.
-pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) -> Result<String> {
+pub async fn push(remote: &Remote, upload: &Upload, mut step: impl FnMut(&str)) -> Result<String> {
     let Remote { reference, client, pull, .. } = remote;
     ensure!(
         reference.digest().is_none(),
@@ -147,43 +147,62 @@ pub async fn push(remote: &Remote, image: &Image, mut step: impl FnMut(&str)) ->
         Ok(client.auth(reference, &auth, RegistryOperation::Push).await.map(drop)?)
     })
     .await?;
-    for (name, bytes) in [("layer", &image.layer), ("configuration", &image.config)] {
-        let digest = digest(bytes);
-        again(remote, &format!("push the {name}"), async || {
-            if client.blob_exists(reference, &digest).await? {
-                return Ok(());
-            }
-            match client.push_blob(reference, bytes.clone(), &digest).await {
-                // Some registries take it and do not say where it is, though they have to.
-                Err(OciDistributionError::RegistryNoLocationError)
-                    if client.blob_exists(reference, &digest).await? =>
-                {
-                    Ok(())
-                }
-                result => Ok(result.map(drop)?),
-            }
-        })
-        .await?;
+    for (name, bytes) in &upload.blobs {
+        push_blob(remote, name, bytes).await?;
         step(name);
     }
-    let media_type = reqwest::header::HeaderValue::from_static(MANIFEST);
-    again(remote, "push the manifest", async || {
-        Ok(client.push_manifest_raw(reference, image.manifest.clone(), media_type.clone()).await.map(drop)?)
-    })
-    .await?;
-    step("manifest");
+    for member in &upload.members {
+        let (registry, repository) = (reference.registry().to_owned(), reference.repository().to_owned());
+        let by_digest = Reference::with_digest(registry, repository, digest(member));
+        push_manifest(remote, &by_digest, "manifest", member, MANIFEST).await?;
+        step("manifest");
+    }
+    let name = if upload.media_type == INDEX { "index" } else { "manifest" };
+    push_manifest(remote, reference, name, &upload.top, upload.media_type).await?;
+    step(name);
     // What a registry says about itself is not believed.
-    let (stored, is) = fetch_manifest_bytes(remote).await?;
-    ensure!(
-        stored == image.manifest,
-        "{} stored another manifest ({is}) than was pushed",
-        reference.registry()
-    );
-    Ok(remote.pinned(&image.digest()))
+    let (stored, is) = fetch_manifest_bytes(remote, &[&ACCEPTED[..], &[INDEX]].concat()).await?;
+    ensure!(stored == upload.top, "{} stored another {name} ({is}) than was pushed", reference.registry());
+    Ok(remote.pinned(&is))
 }
 
-async fn fetch_manifest_bytes(remote: &Remote) -> Result<(Vec<u8>, String)> {
-    let bytes = again(remote, "fetch the manifest", async || remote.pull.manifest(&ACCEPTED).await).await?;
+async fn push_blob(remote: &Remote, name: &str, bytes: &[u8]) -> Result<()> {
+    let Remote { reference, client, .. } = remote;
+    let digest = digest(bytes);
+    again(remote, &format!("push the {name}"), async || {
+        if client.blob_exists(reference, &digest).await? {
+            return Ok(());
+        }
+        match client.push_blob(reference, bytes.to_vec(), &digest).await {
+            // Some registries take it and do not say where it is, though they have to.
+            Err(OciDistributionError::RegistryNoLocationError)
+                if client.blob_exists(reference, &digest).await? =>
+            {
+                Ok(())
+            }
+            result => Ok(result.map(drop)?),
+        }
+    })
+    .await
+}
+
+async fn push_manifest(
+    remote: &Remote,
+    target: &Reference,
+    name: &str,
+    bytes: &[u8],
+    media_type: &'static str,
+) -> Result<()> {
+    let media_type = reqwest::header::HeaderValue::from_static(media_type);
+    again(remote, &format!("push the {name}"), async || {
+        let pushed = remote.client.push_manifest_raw(target, bytes.to_vec(), media_type.clone());
+        Ok(pushed.await.map(drop)?)
+    })
+    .await
+}
+
+async fn fetch_manifest_bytes(remote: &Remote, accepted: &[&str]) -> Result<(Vec<u8>, String)> {
+    let bytes = again(remote, "fetch the manifest", async || remote.pull.manifest(accepted).await).await?;
     let is = digest(&bytes);
     Ok((bytes, is))
 }
@@ -193,7 +212,7 @@ async fn fetch_manifest_bytes(remote: &Remote) -> Result<(Vec<u8>, String)> {
 /// # Errors
 /// When there is none, or it is not an image's.
 pub async fn fetch_manifest(remote: &Remote) -> Result<(Manifest, String)> {
-    let (bytes, digest) = fetch_manifest_bytes(remote).await?;
+    let (bytes, digest) = fetch_manifest_bytes(remote, &ACCEPTED).await?;
     let manifest = serde_json::from_slice(&bytes)
         .context("the manifest is not an image's (an index of several images cannot be used)")?;
     Ok((manifest, digest))

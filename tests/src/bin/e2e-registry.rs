@@ -144,7 +144,7 @@ fn same(pulled: &BTreeMap<String, Vec<u8>>, image: &Image) -> bool {
     pulled.len() == parts.len() && parts.iter().all(|bytes| pulled.get(&digest(bytes)) == Some(bytes))
 }
 
-/// The native module for both architectures, as one image: pushed by skopeo as docs/native.md says, and each node gets its own.
+/// The native module for both architectures, as one image: each node gets its own.
 fn native(bench: &Bench, registry: &str) -> Result<()> {
     // `e_machine` of elf(5).
     const ARCHITECTURES: [(&str, [u8; 2]); 2] = [("amd64", [62, 0]), ("arm64", [183, 0])];
@@ -157,21 +157,10 @@ fn native(bench: &Bench, registry: &str) -> Result<()> {
     ensure!(packed.status.success(), "package: {}", String::from_utf8_lossy(&packed.stderr));
     let digest = String::from_utf8(packed.stdout)?.trim().to_owned();
     let target = format!("{registry}/mesh/graylane-native");
-    let source = format!("oci:{layout}:{}", env!("CARGO_PKG_VERSION"));
-    let destination = format!("docker://{target}:1.0");
-    let copied = Command::new("skopeo")
-        .args([
-            "copy",
-            "--quiet",
-            "--all",
-            "--insecure-policy",
-            "--dest-tls-verify=false",
-            &source,
-            &destination,
-        ])
-        .output()
-        .context("cannot run skopeo")?;
-    ensure!(copied.status.success(), "skopeo: {}", String::from_utf8_lossy(&copied.stderr));
+    let pushed = bench.graylane(&["push", &format!("{target}:1.0"), "--insecure", "--layout", &layout], &[])?;
+    ensure!(pushed.status.success(), "push: {}", String::from_utf8_lossy(&pushed.stderr));
+    let pinned = String::from_utf8(pushed.stdout)?;
+    ensure!(pinned.trim() == format!("{target}:1.0@{digest}"), "{pinned} is not what was packed: {digest}");
     for (architecture, machine) in ARCHITECTURES {
         let pulled = folder.join(format!("native-{architecture}"));
         // By the digest of the index, as a pod names it.
