@@ -162,6 +162,9 @@ e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: writes 
 	sort --reverse --version-sort "$$new" >docs/envoys.tsv
 	$(MAKE) --no-print-directory docs
 
+soak-native: native envoy ## The native module for five minutes of changes: a configuration a second under load (SOAK_SECONDS) [rustup, python3]
+	@GRAYLANE_SOAK=$${SOAK_SECONDS:-300} cargo test --package graylane-tests --test native_in_envoy configurations_change -- --nocapture
+
 MIRIFLAGS ?= -Zmiri-disable-isolation -Zmiri-ignore-leaks
 miri: ## The native module's unsafe code under Miri, over a host in plain values [rustup with nightly]
 	@rustup component list --toolchain nightly --installed | grep -q '^miri' || rustup component add --toolchain nightly miri rust-src
@@ -241,4 +244,4 @@ deny: ## Licences, sources and advisories of dependencies. ADVISORIES=required: 
 	  [ "$(ADVISORIES)" != required ]
 	fi
 
-.PHONY: help toolchain wasm component native native-arm64 miri wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
+.PHONY: help toolchain wasm component native native-arm64 miri soak-native wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check

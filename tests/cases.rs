@@ -6,14 +6,17 @@ use std::fs::File;
 use std::io::Write as _;
 use std::process::Command;
 
-use graylane::envoy::locate;
+use graylane::envoy::{config, locate};
 use graylane_cases::play::{Played, outside_of_envoy, play};
+use graylane_mesh::native;
 use graylane_tests::case::{self, Case, Suite};
+use graylane_tests::host::native_path;
 use graylane_tests::level::Level;
 use graylane_tests::level::envoy::{Fleet, Module};
 use graylane_tests::level::hooks::Hooks;
 use graylane_tests::level::native::Native;
 use graylane_tests::level::wasm::Wasm;
+use serde_json::json;
 
 /// Runs all suites, each case at a level of its own making; shows everything that failed.
 fn check<'s>(
@@ -50,15 +53,17 @@ fn in_envoy_with_the_native_module() {
     let Err(refused) = Fleet::start(&[&suites[0]], Module::Native) else {
         return check_in_envoy(Module::Native, "envoy with the native module");
     };
-    // Envoy 1.38 lacks functions, which the module says; 1.37 does not know a field of the configuration, and says that.
-    let refused = format!("{refused:#}");
+    // Envoy 1.38 lacks functions, which the module says; those before do not know fields of the configuration, and say that.
+    // Protobuf varies the spaces in what it says, so that nobody relies on them.
+    let refused = format!("{refused:#}").split_whitespace().collect::<Vec<_>>().join(" ");
     let version = version();
     let says = match version.rsplit_once('.').map(|(minor, _)| minor) {
-        Some("1.37") => "no such field: 'metrics_namespace'",
-        Some("1.38") => "graylane: this Envoy cannot run the native module: it lacks",
+        Some("1.36" | "1.37") => "no such field: 'metrics_namespace'",
+        Some("1.38") => LACKS,
         _ => panic!("{version}: {refused}"),
     };
     assert!(refused.contains(says), "{version}: {refused}");
+    refused_by_the_module();
     note(Module::Native, "refused");
 }
 
@@ -85,6 +90,29 @@ fn check_in_envoy(module: Module, level: &str) {
     };
     let count = check(&suites, level, |suite| Box::new(fleets[&format!("{:?}", suite.node)].suite(suite)));
     note(module, &count.to_string());
+}
+
+/// What the module says of an Envoy that is too old.
+const LACKS: &str = "graylane: this Envoy cannot run the native module: it lacks";
+
+/// With a configuration as Envoys before 1.39 know it the module is loaded: it says what is lacking, and the process ends by itself.
+fn refused_by_the_module() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(native_path(), folder.path().join("libgraylane.so")).unwrap();
+    let mut filter = native::filter("", "inbound", &[], "{}");
+    filter["dynamic_module_config"] = json!({"name": "graylane"});
+    let filters = [json!({"name": "inbound", "typed_config": filter})];
+    let routes = json!({"route_config": {"virtual_hosts": []}});
+    let listener = config::listener("all", 0, "INBOUND", &filters, &routes);
+    let node = config::node("sidecar", "pod", "shop", &json!({}));
+    let said = Command::new(locate().unwrap())
+        .args(["--mode", "validate", "--config-yaml"])
+        .arg(config::bootstrap(&node, &[listener], &[]).to_string())
+        .env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", folder.path())
+        .output()
+        .unwrap();
+    let (code, said) = (said.status.code(), String::from_utf8_lossy(&said.stderr).into_owned());
+    assert!(code == Some(1) && said.contains(LACKS), "{code:?}: {said}");
 }
 
 /// What an Envoy says that was built without a WebAssembly runtime (source/extensions/common/wasm/wasm_vm.cc).

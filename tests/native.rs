@@ -1,6 +1,7 @@
 //! The native module: what it does of its own, over a host in plain values and in real Envoys.
 
 use graylane_native::node;
+use graylane_tests::host::native_path;
 use graylane_tests::mock::{self, Plugin, Request};
 use serde_json::json;
 
@@ -117,5 +118,16 @@ fn grpc_callers_get_a_grpc_status() {
     }
     for kind in ["application/json", "application/grpc-web", "text/plain"] {
         assert_eq!(reply(kind), (400, None), "{kind}");
+    }
+}
+
+/// Images with a proxy and little else have the C library, and no other: see native/build.rs.
+#[test]
+fn the_built_module_needs_nothing_but_the_c_library() {
+    let module = std::fs::read(native_path()).unwrap();
+    let names = |text: &str| module.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(names("libc.so.6"));
+    for other in ["libgcc_s.so", "libstdc++.so", "libunwind.so", "libc++.so"] {
+        assert!(!names(other), "it asks for {other}");
     }
 }

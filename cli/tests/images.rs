@@ -108,6 +108,10 @@ async fn an_index_is_pushed_with_all_that_it_names() {
         }
     }
 
+    // Of a registry that does not say where things are, too.
+    registry.rules(&[rule(Method::PUT, "/manifests/", usize::MAX, Fault::Nowhere)]);
+    assert_eq!(push().await.code, 0);
+
     // Without a member there is no index either.
     registry.rules(&[rule(Method::PUT, "/manifests/sha256:", usize::MAX, Fault::Status(403))]);
     let other = format!("{}/{REPOSITORY}:other", registry.address);

@@ -153,7 +153,8 @@ pub async fn push(remote: &Remote, upload: &Upload, mut step: impl FnMut(&str)) 
     }
     for member in &upload.members {
         let (registry, repository) = (reference.registry().to_owned(), reference.repository().to_owned());
-        let by_digest = Reference::with_digest(registry, repository, digest(member));
+        // In the place of the tag: of a digest oci-client panics where a registry does not say where the manifest is.
+        let by_digest = Reference::with_tag(registry, repository, digest(member));
         push_manifest(remote, &by_digest, "manifest", member, MANIFEST).await?;
         step("manifest");
     }

@@ -157,7 +157,8 @@ fn native(bench: &Bench, registry: &str) -> Result<()> {
     ensure!(packed.status.success(), "package: {}", String::from_utf8_lossy(&packed.stderr));
     let digest = String::from_utf8(packed.stdout)?.trim().to_owned();
     let target = format!("{registry}/mesh/graylane-native");
-    let pushed = bench.graylane(&["push", &format!("{target}:1.0"), "--insecure", "--layout", &layout], &[])?;
+    let pushed =
+        bench.graylane(&["push", &format!("{target}:1.0"), "--insecure", "--layout", &layout], &[])?;
     ensure!(pushed.status.success(), "push: {}", String::from_utf8_lossy(&pushed.stderr));
     let pinned = String::from_utf8(pushed.stdout)?;
     ensure!(pinned.trim() == format!("{target}:1.0@{digest}"), "{pinned} is not what was packed: {digest}");

@@ -1,11 +1,12 @@
 //! The native module beside the one in WebAssembly, in real Envoys: what could differ without any decision that does.
 
+mod changes;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use graylane::envoy::{Envoy, Options, config, locate};
 use graylane_mesh::native;
 use graylane_tests::echo;
@@ -133,88 +134,6 @@ fn others_see_the_same_of_both_modules() {
         assert_eq!(with_module, 2, "config_revision of each direction: {native_series:?}");
         let native_series = native_series.iter().map(|line| line.replace(MODULE, "")).collect();
         assert_eq!(sorted_labels(&wasm_series), sorted_labels(&native_series));
-    });
-}
-
-/// A filter whose configuration is discovered in a file.
-fn discovered(name: &str, path: &Path) -> Json {
-    let source = json!({"resource_api_version": "V3", "path_config_source": {"path": path}});
-    json!({"name": name, "config_discovery": {"config_source": source, "type_urls": [native::FILTER]}})
-}
-
-/// Puts a configuration where Envoy looks for it: Envoy reads a file that is moved over another.
-fn discover(path: &Path, version: usize, role: &str, text: &str) -> Result<()> {
-    let filter = plugin(Module::Native, role, text);
-    let resource = json!({"name": role, "typed_config": filter});
-    let answer = config::discovered(config::EXTENSIONS, &version.to_string(), resource);
-    let new: PathBuf = path.with_extension("new");
-    std::fs::write(&new, answer.to_string())?;
-    Ok(std::fs::rename(new, path)?)
-}
-
-fn resident(envoy: &Envoy) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", envoy.pid()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a resident size")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
-}
-
-/// Configurations come and go under load, broken ones among them: no request fails, and none is decided by nobody.
-/// `CHANGES` says how many; five minutes of one a second are 300.
-#[test]
-fn configurations_change_under_load() {
-    let changes = std::env::var("CHANGES").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
-    Runtime::new().unwrap().block_on(async {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("inbound.json");
-        discover(&path, 0, "inbound", &configuration("inbound", "1")).unwrap();
-        let log = folder.path().join("log");
-        let envoy =
-            start(&[listener("all", "inbound", &discovered("inbound", &path), Some(&log))]).await.unwrap();
-        let address = envoy.listener("all").await.unwrap();
-        let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let sizes = std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    while !stop.load(Ordering::Relaxed) {
-                        assert_eq!(send(address, "tenant: gray\r\n").unwrap(), 200);
-                        assert_eq!(send(address, "tenant: nobody\r\n").unwrap(), 400, "decided by nobody");
-                        sent.fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-            }
-            let change = async {
-                let mut sizes = Vec::new();
-                for version in 1..=changes {
-                    let text = match version % 3 {
-                        // Each is a gauge or a line of the log that can be waited for.
-                        0 => format!("{{ broken {version}"),
-                        _ => configuration("inbound", &format!("{:x}", version + 1)),
-                    };
-                    discover(&path, version, "inbound", &text)?;
-                    let runs = format!(
-                        "graylane_config_revision{{direction=\"inbound\",module=\"native\"}} {}",
-                        version + 1
-                    );
-                    if version % 3 == 0 {
-                        envoy.wait_for_log("the last good one", version / 3).await?;
-                    } else {
-                        envoy.wait_until(&runs, async || Ok(series(&envoy).await?.contains(&runs))).await?;
-                    }
-                    sizes.push(resident(&envoy)?);
-                }
-                anyhow::Ok(sizes)
-            };
-            let sizes = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(change));
-            stop.store(true, Ordering::Relaxed);
-            sizes
-        })
-        .unwrap();
-        let (first, last) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
-        assert!(last < first + 2048, "grows: {sizes:?} KiB");
-        // Nothing of what was counted got lost between configurations.
-        let total = sent.load(Ordering::Relaxed);
-        let want = format!("graylane_rejected_total{{direction=\"inbound\",reason=\"unknown\"}} {total}");
-        envoy.wait_until(&want, async || Ok(series(&envoy).await?.contains(&want))).await.unwrap();
     });
 }
 
