@@ -25,6 +25,7 @@
 mod agent;
 mod app;
 mod call;
+mod chains;
 mod control_plane;
 mod declare;
 mod kube;
@@ -42,6 +43,7 @@ mod wait;
 
 pub use app::{INTERNAL, LEAKED};
 pub use call::{Answer, Call, Count};
+pub use chains::chains;
 pub use control_plane::ControlPlane;
 pub use declare::{Kind, Pod, Service};
 pub use kube::Kube;

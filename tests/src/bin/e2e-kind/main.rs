@@ -6,6 +6,7 @@ mod bank;
 mod cluster;
 mod core;
 mod load;
+mod native;
 mod scenarios;
 
 use std::panic::AssertUnwindSafe;

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use graylane::lower;
-use graylane_mesh::native::FILTER;
 use graylane_mesh::resources::NATIVE_LABEL;
 use graylane_tests::host::native_path;
-use graylane_tests::istio::{ControlPlane, Look, Mesh, Pod, Proxy, VERSION_LABEL, until};
-use serde_json::Value as Json;
+use graylane_tests::istio::{ControlPlane, Look, Mesh, Pod, Proxy, VERSION_LABEL, chains, until};
 use tokio::time::sleep;
 
 use super::examples::has_filter;
@@ -88,7 +86,7 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
 /// Waits until no chain of HTTP filters has one of ours.
 async fn runs_neither(proxy: &Proxy) -> Result<()> {
     until(&format!("{} runs neither", proxy.pod()), LIMIT, async || {
-        let chains = chains(&proxy.get_json("/config_dump?include_eds=false").await?);
+        let chains = chains(&proxy.get_json("/config_dump?include_eds=false").await?, "bank");
         let none = !chains.is_empty() && chains.iter().all(Vec::is_empty);
         Ok(Look::whether(none, || format!("{chains:?}\n{}", proxy.log_end())))
     })
@@ -124,7 +122,7 @@ async fn memories_are_not_shared(plane: &ControlPlane, mesh: &Mesh<'_>, filters:
 async fn runs(proxy: &Proxy, native: bool) -> Result<()> {
     let what = format!("{} runs the {} alone", proxy.pod(), if native { "native module" } else { "filter" });
     until(&what, LIMIT, async || {
-        let chains = chains(&proxy.get_json("/config_dump?include_eds=false").await?);
+        let chains = chains(&proxy.get_json("/config_dump?include_eds=false").await?, "bank");
         let ours = |chain: &Vec<bool>| !chain.is_empty();
         let all_right = chains.iter().filter(|chain| ours(chain)).all(|chain| *chain == [native]);
         let enough = chains.iter().filter(|chain| ours(chain)).count() >= 2;
@@ -132,32 +130,6 @@ async fn runs(proxy: &Proxy, native: bool) -> Result<()> {
     })
     .await?;
     proxy.settle().await
-}
-
-/// Of each chain of HTTP filters those that are ours: is it the native one?
-fn chains(dump: &Json) -> Vec<Vec<bool>> {
-    let mut chains = Vec::new();
-    collect(dump, &mut chains);
-    chains
-}
-
-fn collect(json: &Json, chains: &mut Vec<Vec<bool>>) {
-    match json {
-        Json::Object(fields) => {
-            if let Some(filters) = fields.get("http_filters").and_then(Json::as_array) {
-                let names = filters.iter().filter_map(|filter| Some((filter, filter["name"].as_str()?)));
-                let ours = names.filter(|(_, name)| name.contains(".bank-"));
-                chains.push(ours.map(|(filter, _)| filter.to_string().contains(FILTER)).collect());
-            }
-            // Listeners that are on their way out are not asked any more.
-            fields
-                .iter()
-                .filter(|(name, _)| *name != "draining_state")
-                .for_each(|(_, one)| collect(one, chains));
-        }
-        Json::Array(list) => list.iter().for_each(|one| collect(one, chains)),
-        _ => {}
-    }
 }
 
 /// What an application loses comes back, in the native pod as in others, and is counted as such.

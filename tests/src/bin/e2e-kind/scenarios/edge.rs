@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::ask::{Answer, ask};
 use crate::bank::Bank;
 use crate::core::Core;
+use crate::native::{GATEWAY, runs};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const SHOP: &str = "shop.example.com";
@@ -21,12 +22,12 @@ const USERS: usize = 20;
 /// How often a stranger comes back.
 const VISITS: usize = 8;
 
-/// Runs it: the shop in the place of the bank.
-pub async fn run(bank: &Bank<'_>) -> Result<()> {
+/// Runs it: the shop in the place of the bank. `more`: how it is rendered.
+pub async fn run(bank: &Bank<'_>, more: &[&str]) -> Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/edge/graylane.yaml");
     let document = std::fs::read_to_string(path)?;
     let bank_objects = bank.render(&bank.document, &bank.image, &[]).await?;
-    let shop_objects = bank.render(&document, &bank.image, &[]).await?;
+    let shop_objects = bank.render(&document, &bank.image, more).await?;
     let around = around(&bank.cluster.noted("app-image")?);
     bank.cluster.delete(&bank_objects).await?;
     bank.cluster.apply(&around).await?;
@@ -34,6 +35,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     let result = async {
         bank.cluster.rolled_out("shop").await?;
         bank.runs(&document).await?;
+        runs(bank, GATEWAY, "shop", more.contains(&"--native")).await?;
         reached(bank).await?;
         decided(bank, &document).await?;
         stranger(bank).await

@@ -5,6 +5,7 @@ mod change;
 mod edge;
 mod istiod;
 mod mtls;
+mod native;
 mod ramp;
 mod registry;
 mod removal;
@@ -24,7 +25,7 @@ pub fn all() -> Vec<Scenario> {
     let one = |name, core, run| Scenario { name, core, run };
     vec![
         one("requests", true, Box::new(|bank| requests::run(bank).boxed_local())),
-        one("edge", true, Box::new(|bank| edge::run(bank).boxed_local())),
+        one("edge", true, Box::new(|bank| edge::run(bank, &[]).boxed_local())),
         one("restore", true, Box::new(|bank| restore::run(bank).boxed_local())),
         one("mtls", true, Box::new(|bank| mtls::run(bank).boxed_local())),
         one("restart", true, Box::new(|bank| restart::run(bank).boxed_local())),
@@ -36,6 +37,9 @@ pub fn all() -> Vec<Scenario> {
         one("registry gone", true, Box::new(|bank| registry::run(bank).boxed_local())),
         one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
         one("ramp aborted", false, Box::new(|bank| ramp::aborted(bank).boxed_local())),
+        one("native", false, Box::new(|bank| native::over_and_back(bank).boxed_local())),
+        one("native registry gone", false, Box::new(|bank| native::registry_gone(bank).boxed_local())),
+        one("native gateway", false, Box::new(|bank| native::gateway(bank).boxed_local())),
         one("streams", false, Box::new(|bank| streams::run(bank).boxed_local())),
         one("runbooks canaries", false, Box::new(|bank| runbooks::canaries(bank).boxed_local())),
         one("runbooks configurations", false, Box::new(|bank| runbooks::configurations(bank).boxed_local())),
