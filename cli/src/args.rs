@@ -4,6 +4,7 @@ mod image;
 mod remote;
 mod resources;
 mod rollout;
+mod span;
 
 use std::path::PathBuf;
 

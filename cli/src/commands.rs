@@ -5,6 +5,7 @@ mod adopted;
 mod check;
 mod config;
 mod demo;
+mod desk;
 mod diff;
 mod explain;
 mod image;
@@ -15,11 +16,12 @@ mod native;
 mod off;
 mod plugin_config;
 mod ramp;
-pub(crate) mod ramp_run;
+mod ramp_run;
 mod render;
 mod report;
 mod rivals;
 mod simulate;
+mod status;
 mod there;
 
 use std::path::PathBuf;
@@ -45,7 +47,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Explain(args) => explain::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Ramp(args) => ramp::run(&args, printer),
-        Command::Status(args) => ramp_run::status(&args, printer),
+        Command::Status(args) => status::run(&args, printer),
         Command::Render(args) => render::run(&args, printer),
         Command::Off(args) => off::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),

@@ -19,6 +19,7 @@
 //! | `file` | the graylane file, as it is written |
 
 mod blocks;
+mod claims;
 mod drafts;
 mod edge;
 mod fields;

@@ -15,7 +15,7 @@
 //! | `run` | all of it, step by step |
 //! | `journal` | the log, from which a run goes on that was killed |
 //! | `resume` | may it go on, or did a person say something else |
-//! | `lock`, `write` | one edit at a time, whole or not at all |
+//! | `lock`, `write`, `pending` | one edit at a time, whole or not at all |
 //! | `abort` | off with the canary, whatever else is wrong with the files |
 
 mod abort;
@@ -27,6 +27,7 @@ mod figures;
 pub mod journal;
 pub mod judge;
 mod lock;
+mod pending;
 mod promote;
 mod reassigned;
 mod resume;

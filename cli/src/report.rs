@@ -18,11 +18,21 @@ mod page;
 mod read;
 mod text;
 
-pub use breaks::Break;
-pub use map::{Call, Delivery, Flow, LaneMap, Node};
+pub use map::{Break, Call, Delivery, Flow, LaneMap, Node};
 pub use page::{content, drawing, live_page, page};
 pub use read::{Decision, Decisions, of_envoy, of_prometheus};
 pub use text::text;
+
+use crate::mesh::Mesh;
+
+impl LaneMap {
+    /// Of decisions taken within so many minutes.
+    #[must_use]
+    pub fn of(mesh: &Mesh, decisions: &Decisions, minutes: f64) -> Self {
+        let map = Self::without_breaks(mesh, decisions, minutes);
+        Self { breaks: breaks::find(&map, mesh), ..map }
+    }
+}
 
 /// A number of requests a minute, as people write it: 95, 2.5, 0.03.
 #[must_use]

@@ -13,7 +13,6 @@ use crate::counters::{Counters, show_configuration};
 use crate::host::{self, Map};
 use crate::pairs::Pairs;
 use crate::shared::{self, SharedData};
-use crate::warm_up;
 
 /// What a plugin runs with.
 pub type Active = graylane_serve::Active<Counters>;
@@ -27,9 +26,7 @@ thread_local! {
 /// Reads the configuration of the plugin that is being configured. Never refused.
 pub fn load() -> Arc<Active> {
     let configuration = host::configuration().unwrap_or_default();
-    let active = LAST_GOOD.with_borrow_mut(|good| good.load(&configuration, &mut Envoy::new()));
-    warm_up::run(&active);
-    active
+    LAST_GOOD.with_borrow_mut(|good| good.load(&configuration, &mut Envoy::new()))
 }
 
 /// The Envoy that this VM is in, and the request that it is at.

@@ -7,6 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
 use crate::envoy::{self, Active, Envoy};
+use crate::warm_up;
 
 /// A plugin. It does not keep its direction: newer Envoys share one root context between both.
 pub struct Plugin {
@@ -30,6 +31,7 @@ impl RootContext for Plugin {
     /// Never refused: Envoy would answer 500 to everything.
     fn on_configure(&mut self, _size: usize) -> bool {
         self.active = envoy::load();
+        warm_up::run(&self.active);
         true
     }
 

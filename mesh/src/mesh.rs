@@ -10,6 +10,15 @@ use crate::document::model::{self, At, Document};
 use crate::document::{Checked, duration};
 
 use crate::workers::Worker;
+
+/// Behind the name of a subset: the subset that a pinned tenant with fallback gets.
+pub const OR_BASELINE: &str = "-or-baseline";
+
+/// Name of the subset that a pinned tenant with fallback gets.
+#[must_use]
+pub fn or_baseline(subset: &str) -> String {
+    format!("{subset}{OR_BASELINE}")
+}
 pub use owner::{adopts, is_external, namespaces};
 
 /// The mesh. Only [`Mesh::of`] makes one.
@@ -147,7 +156,7 @@ impl Service {
     /// What a version has of its own. A subset with fallback is its canary's.
     #[must_use]
     pub fn version(&self, subset: &str) -> Option<&Version> {
-        self.versions.get(subset.strip_suffix(crate::routing::OR_BASELINE).unwrap_or(subset))
+        self.versions.get(subset.strip_suffix(OR_BASELINE).unwrap_or(subset))
     }
 
     /// Does a tenant that a route pins to this subset get the service's baseline while it has no healthy pod?

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use graylane_decide::names::{SUBSET_HEADER, route_name};
 
-use crate::mesh::{Mesh, Route, Service};
+use crate::mesh::{Mesh, Route, Service, or_baseline};
 
 /// One rule; the first that matches counts.
 #[derive(Clone, Debug)]
@@ -22,15 +22,6 @@ pub struct Rule<'a> {
     pub subsets: Vec<(String, u32)>,
     /// A request header that goes on the way.
     pub remove: Option<&'static str>,
-}
-
-/// Behind the name of a subset: the subset that a pinned tenant with fallback gets.
-pub const OR_BASELINE: &str = "-or-baseline";
-
-/// Name of the subset that a pinned tenant with fallback gets.
-#[must_use]
-pub fn or_baseline(subset: &str) -> String {
-    format!("{subset}{OR_BASELINE}")
 }
 
 /// The rules of a service, in order: for each of its routes, and then for all other requests, pins with fallback, the

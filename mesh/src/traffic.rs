@@ -23,6 +23,7 @@ mod answer;
 mod compare;
 mod delegate;
 mod matches;
+mod names;
 mod ours;
 mod pattern;
 mod pods;
@@ -36,13 +37,14 @@ mod world;
 pub use answer::{Answer, Target};
 pub use compare::{Difference, Report, compare};
 pub use matches::Match;
+pub use names::full_host;
 pub use pods::Subsets;
 pub use request::{MESH, Request};
 pub use rivals::{Rival, applied, rivals, together};
 pub use rule::{At, Destination, Rule};
 pub use samples::requests;
 pub use text::Text;
-pub use world::{Rules, VirtualService, World, full_host, group_is_istio, without_ours};
+pub use world::{Rules, VirtualService, World, group_is_istio, without_ours};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::commands::ramp_run::span;
+use super::span::span;
 
 /// A Prometheus.
 #[derive(Clone, Debug, Args)]

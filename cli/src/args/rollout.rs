@@ -180,16 +180,16 @@ pub struct RampRun {
     #[arg(long, value_name = "COMMAND")]
     pub apply: Option<String>,
     /// How long the command of --apply may take for one stage; after that it is ended, with everything that it started.
-    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "5m")]
+    #[arg(long, value_name = "DURATION", value_parser = super::span::span, default_value = "5m")]
     pub apply_timeout: Duration,
     /// How long each step is watched; default: as the file says, or 10m.
-    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span)]
+    #[arg(long, value_name = "DURATION", value_parser = super::span::span)]
     pub hold: Option<Duration>,
     /// How long to wait between two looks.
-    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "15s")]
+    #[arg(long, value_name = "DURATION", value_parser = super::span::span, default_value = "15s")]
     pub interval: Duration,
     /// How long to wait between two stages of resources.
-    #[arg(long, value_name = "DURATION", value_parser = crate::commands::ramp_run::span, default_value = "5s")]
+    #[arg(long, value_name = "DURATION", value_parser = super::span::span, default_value = "5s")]
     pub settle: Duration,
     /// Requests that canary and baseline each need before a step is judged.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]

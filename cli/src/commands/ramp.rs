@@ -6,43 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use crate::args::{Files, Format, Ramp, RampEdit, RampPromote, RampSet, RampStatus};
+use super::desk;
+use crate::args::{Format, Ramp, RampEdit, RampPromote, RampSet, RampStatus};
 use crate::lower;
-use crate::printer::{Outcome, Printer, summary};
+use crate::printer::{Outcome, Printer};
 use crate::ramp::journal::{By, Event, Journal, Record};
 use crate::ramp::{self, Desk, Lock, Opened, skipped};
 use crate::simulate::{Moves, Setting, percent};
-
-/// Reads and checks the files of a rollout. None: they are not in order, and it was said why.
-pub(super) fn desk(files: &Files, printer: Printer) -> Result<Option<Desk>> {
-    Ok(match Desk::open(&files.file)? {
-        Opened::Desk(desk) => {
-            printer.findings(&desk.warnings.without_notes(), &desk.sources);
-            Some(*desk)
-        }
-        Opened::Broken(loaded) => {
-            broken(&loaded, printer);
-            None
-        }
-    })
-}
-
-fn broken(loaded: &crate::check::Opened, printer: Printer) {
-    printer.findings(&loaded.findings.without_notes(), &loaded.sources);
-    printer.say(&summary(&loaded.findings));
-}
-
-/// The log of a service: the one that is named, or the one beside its file.
-pub(super) fn log(files: &Files, named: Option<&Path>, service: &str) -> PathBuf {
-    named.map_or_else(|| beside(files, service), Path::to_path_buf)
-}
-
-fn beside(files: &Files, service: &str) -> PathBuf {
-    let last = files.file.last().map_or(Path::new("."), PathBuf::as_path);
-    let parent = || last.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = if last.is_dir() { last } else { parent() };
-    folder.join(format!("graylane-ramp-{service}.jsonl"))
-}
 
 /// Runs it.
 pub fn run(args: &Ramp, printer: Printer) -> Result<Outcome> {
@@ -59,7 +29,7 @@ pub fn run(args: &Ramp, printer: Printer) -> Result<Outcome> {
     };
     // Read, changed and written by one at a time.
     let lock = if matches!(args, Ramp::Status(_)) { None } else { Some(Lock::of(&files.file)?) };
-    let Some(desk) = desk(files, printer)? else { return Ok(Outcome::Failure) };
+    let Some(desk) = desk::open(files, printer)? else { return Ok(Outcome::Failure) };
     match (args, &lock) {
         (Ramp::Status(args), _) => status(args, &desk, printer)?,
         (Ramp::Next(args), Some(lock)) => next(args, lock, &desk, printer)?,
@@ -93,7 +63,7 @@ fn next(args: &RampEdit, lock: &Lock, desk: &Desk, printer: Printer) -> Result<(
     let weight = desk.canary(&args.service, args.canary.as_deref())?;
     let step = desk.next(&args.service, weight.buckets)?;
     let setting = Setting { subset: Some(weight.subset.clone()), buckets: step, from: None };
-    let log = log(&args.files, args.log.as_deref(), &args.service);
+    let log = desk::log(&args.files, args.log.as_deref(), &args.service);
     let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set };
     write(&edit, &[setting], Against::Refused, args.output, printer)
 }
@@ -123,14 +93,14 @@ fn set(args: &RampSet, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()>
         );
     }
     let against = if args.force { Against::Said } else { Against::Refused };
-    let log = log(&args.files, args.log.as_deref(), &args.service);
+    let log = desk::log(&args.files, args.log.as_deref(), &args.service);
     let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set };
     write(&edit, &args.weights, against, args.output, printer)
 }
 
 /// Whatever else is wrong with the files is said, and is in nobody's way: who aborts has a reason.
 fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
-    let log = log(&args.files, args.log.as_deref(), &args.service);
+    let log = desk::log(&args.files, args.log.as_deref(), &args.service);
     match Desk::open(&args.files.file) {
         Ok(Opened::Desk(desk)) => {
             printer.findings(&desk.warnings.without_notes(), &desk.sources);
@@ -140,7 +110,7 @@ fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
             write(&edit, &[setting], Against::Said, args.output, printer)?;
             return Ok(Outcome::Ok);
         }
-        Ok(Opened::Broken(loaded)) => broken(&loaded, printer),
+        Ok(Opened::Broken(loaded)) => desk::broken(&loaded, printer),
         Err(error) => printer.say(&format!("error: {error:#}")),
     }
     let aborted = ramp::abort(&args.files.file, &args.service, args.canary.as_deref())?;
@@ -173,7 +143,7 @@ fn note(log: &Path, service: &str, record: Record, printer: Printer) {
 
 fn promote(args: &RampPromote, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()> {
     let promotion = desk.promote(&args.service, args.canary.as_deref(), args.salt.as_deref())?;
-    let log = log(&args.files, args.log.as_deref(), &args.service);
+    let log = desk::log(&args.files, args.log.as_deref(), &args.service);
     let mut record = person(desk, &args.service, &promotion.canary, Event::Promote, (10_000, 10_000));
     record.revision = lower::revision(&promotion.change.mesh);
     Journal::open(&log, &args.service)?.add(record)?;

@@ -9,7 +9,7 @@ use crate::demo::app::Forward;
 use crate::demo::cast::{Cast, KeyOf};
 use crate::demo::expect::Core;
 use crate::demo::journey::Journey;
-use crate::demo::scenarios::{Row, Stop};
+use crate::demo::row::{Row, Stop};
 use crate::demo::testbed::Testbed;
 use crate::mesh::Mesh;
 

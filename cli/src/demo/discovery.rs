@@ -50,7 +50,7 @@ pub struct Discovery {
 #[must_use]
 pub fn cluster(service: &Service, subset: &str) -> String {
     // All pods of the demo are healthy, so a pin with fallback leads to its subset.
-    let subset = subset.strip_suffix(routing::OR_BASELINE).unwrap_or(subset);
+    let subset = subset.strip_suffix(crate::mesh::OR_BASELINE).unwrap_or(subset);
     format!("outbound|{}|{subset}|{}", service.port.unwrap_or(80), service.host)
 }
 

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use graylane_decide::config::{Mode, Restore};
 use graylane_decide::names::{SUBSET_HEADER, UNIT_MEMBER};
-use serde::Serialize;
 
 use crate::demo::app::Forward;
 use crate::demo::cast::Cast;
@@ -11,44 +10,9 @@ use crate::demo::crowd;
 use crate::demo::discovery::OUTSIDE_HOST;
 use crate::demo::expect::Core;
 use crate::demo::journey::{Arrival, Entry, Journey};
+use crate::demo::row::{Row, Stop};
 use crate::demo::testbed::Testbed;
 use crate::mesh::Mesh;
-
-/// One line of the demo's table.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// What it shows.
-    pub name: String,
-    /// What was sent.
-    pub sent: String,
-    /// Where it went.
-    pub hops: Vec<Stop>,
-    /// Where each hop had the tenant from, or what was counted.
-    pub source: String,
-    /// Did it become what it should?
-    pub ok: bool,
-    /// If not: why not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-/// A hop of a row: of one request, or of many users.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Stop {
-    /// The service.
-    pub service: String,
-    /// The subset.
-    pub subset: String,
-    /// Whose lane.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenant: Option<String>,
-    /// Where the tenant came from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// How many users went there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub users: Option<usize>,
-}
 
 /// A journey and what should become of it.
 struct Scenario {

@@ -3,7 +3,7 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 
-use crate::demo::scenarios::{Row, Stop};
+use crate::demo::row::{Row, Stop};
 
 /// The rows as a table of this width.
 #[must_use]

@@ -7,7 +7,7 @@ use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json};
 
 use super::drafts::Found;
-use crate::routing::OR_BASELINE;
+use crate::mesh::OR_BASELINE;
 use crate::traffic::Destination;
 
 /// Where a rule leads: destinations and their shares in hundredths of a percent.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::edge;
+use super::claims;
 use super::file::ClaimRule;
 use super::read::Resource;
 use super::said::{self, Said};
@@ -140,7 +140,7 @@ fn with_tenants(rules: Vec<Found>, header: &str, claims: &mut Vec<ClaimRule>) ->
     for mut rule in rules {
         let mut sayable = true;
         for one in &mut rule.matches {
-            match edge::tenant_of_claim(one, header) {
+            match claims::tenant_of_claim(one, header) {
                 Ok(None) => {}
                 Ok(Some((tenant, claim))) => {
                     *one = tenant;
@@ -210,7 +210,7 @@ fn inside<'a>(
         taken.insert(host.clone(), own);
         let mut rules = at_place(own, MESH, header, rendered_in(&host, home));
         // Only gateways verify tokens: a rule on claims never matches inside the mesh.
-        rules.retain(|rule| rule.matches.iter().all(|one| edge::claims(&json!([one])).is_empty()));
+        rules.retain(|rule| rule.matches.iter().all(|one| claims::claims(&json!([one])).is_empty()));
         if rules.is_empty() && !own.rules.is_empty() {
             continue;
         }

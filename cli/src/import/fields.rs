@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::edge;
+use super::claims;
 use super::read::Resource;
 use super::said::{self, Said};
 use crate::traffic::{At, full_host};
@@ -79,7 +79,7 @@ fn virtual_service(resources: &[Resource], index: usize, resource: &Resource, sa
                 }
             }
         }
-        for claim in edge::claims(&rule["match"]) {
+        for claim in claims::claims(&rule["match"]) {
             loss(
                 format!(
                     "matches the claim `{claim}` of a token, which a route cannot; without the filter nobody meets it"

@@ -6,7 +6,7 @@ use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json};
 
 use super::file::VersionOut;
-use crate::routing::OR_BASELINE;
+use crate::mesh::OR_BASELINE;
 use crate::traffic::{Destination, World};
 
 /// What tells destinations apart.

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::change::{put, same};
 use super::edit::{self, Edit, replace};
 use super::lock::Lock;
-use super::write;
+use super::{pending, write};
 use crate::document;
 use crate::document::source::SourceFiles;
 use crate::document::tree::Node;
@@ -61,7 +61,7 @@ pub fn abort(paths: &[PathBuf], service: &str, canary: Option<&str>) -> Result<A
     Ok(Aborted {
         canary: entry.key.clone(),
         from,
-        hash: write::hash(&texts),
+        hash: pending::hash(&texts),
         paths: paths.to_vec(),
         sources,
         edits,

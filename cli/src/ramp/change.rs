@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::edit::{self, Edit, insert, replace, scalar};
 use super::lock::Lock;
-use super::write;
+use super::{pending, write};
 use crate::check;
 use crate::document::finding::{Findings, Severity};
 use crate::document::source::SourceFiles;
@@ -183,7 +183,7 @@ impl Desk {
     #[must_use]
     pub fn hash(&self) -> String {
         let texts: String = (0..self.sources.len()).map(|file| self.sources.text(file)).collect();
-        write::hash(&texts)
+        pending::hash(&texts)
     }
 }
 

@@ -5,19 +5,17 @@
 //! has it, however that ends, and the file stays. A link is followed first, so two names of a file have one lock.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::write;
+use super::pending::{self, STATE, adopt};
 use crate::files::files_of;
 
-/// What graylane keeps in the folder of a file.
-pub(super) const STATE: &str = ".graylane";
 /// How long an edit waits for another one. Each takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(30);
 /// How often it looks.
@@ -46,9 +44,9 @@ impl Lock {
         let deadline = Instant::now() + LIMIT;
         loop {
             let lock = Self::take(folders.clone(), deadline)?;
-            let others = write::concerned(&lock.folders)?;
+            let others = pending::concerned(&lock.folders)?;
             if others.is_subset(&lock.folders) {
-                write::recover(&lock.folders)?;
+                pending::recover(&lock.folders)?;
                 return Ok(lock);
             }
             // Always in the same order, so that no two wait for each other.
@@ -153,10 +151,4 @@ fn state(folder: &Path) -> std::io::Result<()> {
         file.write_all(b"*\n")?;
     }
     Ok(())
-}
-
-/// Gives a file of ours to the owner of the folder: what root leaves there must not be in the owner's way.
-pub(super) fn adopt(file: &File, owner: &Metadata) {
-    // Only root can, and only for root it matters.
-    let _ = fchown(file, Some(owner.uid()), Some(owner.gid()));
 }

@@ -2,28 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use super::map::{Call, LaneMap, Node};
+use super::map::{Break, Call, LaneMap, Node};
 use super::number;
 use crate::mesh::Mesh;
-
-/// A place where a tenant gets lost on the way, and what becomes of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Break {
-    /// The workload or service that loses it.
-    pub at: String,
-    /// Whom it calls then, if it calls.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// Do requests stay in their lane all the same?
-    pub restored: bool,
-    /// How many a minute.
-    pub per_minute: f64,
-    /// All of it in words.
-    pub says: String,
-}
 
 /// All of them: those where the lane is really left first, the busiest first.
 pub fn find(map: &LaneMap, mesh: &Mesh) -> Vec<Break> {

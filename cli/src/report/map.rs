@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use graylane_decide::metrics::OTHER;
 use serde::Serialize;
 
-use super::breaks::{self, Break};
 use super::read::Decisions;
 use crate::mesh::Mesh;
 use crate::workers::topic_of;
@@ -90,6 +89,23 @@ pub struct Delivery {
     pub topic: String,
 }
 
+/// A place where a tenant gets lost on the way, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Break {
+    /// The workload or service that loses it.
+    pub at: String,
+    /// Whom it calls then, if it calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Do requests stay in their lane all the same?
+    pub restored: bool,
+    /// How many a minute.
+    pub per_minute: f64,
+    /// All of it in words.
+    pub says: String,
+}
+
 impl Call {
     /// Calls that came without their header, and got it back.
     #[must_use]
@@ -102,9 +118,8 @@ impl Call {
 }
 
 impl LaneMap {
-    /// Of decisions taken within so many minutes.
-    #[must_use]
-    pub fn of(mesh: &Mesh, decisions: &Decisions, minutes: f64) -> Self {
+    /// Of decisions taken within so many minutes, without the places where a lane breaks.
+    pub(super) fn without_breaks(mesh: &Mesh, decisions: &Decisions, minutes: f64) -> Self {
         let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
         let mut calls: BTreeMap<(String, String, String), Call> = BTreeMap::new();
         for (decision, count) in decisions {
@@ -146,7 +161,7 @@ impl LaneMap {
             nodes.entry(delivery.from.clone()).or_default();
         }
         let calls: Vec<Call> = calls.into_values().collect();
-        let mut map = Self {
+        Self {
             mesh: mesh.document.mesh.name.clone(),
             minutes,
             tenants: [&mesh.default].into_iter().chain(others).cloned().collect(),
@@ -154,9 +169,7 @@ impl LaneMap {
             calls,
             deliveries,
             breaks: Vec::new(),
-        };
-        map.breaks = breaks::find(&map, mesh);
-        map
+        }
     }
 
     /// Is a node a topic?

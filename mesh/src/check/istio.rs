@@ -200,7 +200,7 @@ fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
                 "add a label to both subsets (and their pods) that no other subset of `{name}` has, as in `lane: {subset}`"
             ));
         }
-        let own = crate::routing::or_baseline(subset);
+        let own = mesh::or_baseline(subset);
         if service.subsets.contains_key(&own) {
             checker
                 .error_at_key(

@@ -5,6 +5,7 @@ mod alerts;
 mod edge;
 mod external;
 mod service;
+mod share;
 mod sticky;
 mod worker;
 
@@ -17,9 +18,8 @@ use serde::Deserialize;
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
 pub use edge::{Edge, Gateway, Jwt, Rule, TraceContext};
 pub use external::{Routing, Weights};
-pub use service::{
-    ANSWERS, Expose, Fallback, Guard, Names, Outside, Placed, Rollout, Route, Service, Share, Version,
-};
+pub use service::{ANSWERS, Expose, Fallback, Guard, Names, Outside, Rollout, Route, Service, Version};
+pub use share::{Placed, Share};
 pub use sticky::{At, Key, Mint, SameSite, Sticky};
 pub use worker::{FullTopic, Kafka, Topic, Worker};
 

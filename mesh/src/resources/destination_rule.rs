@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Kind, Resource, Stage, hosts};
+use crate::mesh::or_baseline;
 use crate::mesh::{Fields, Mesh, Service};
-use crate::routing::or_baseline;
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,8 +7,9 @@ use graylane_decide::names::{COOKIE_STATE, DEBUG_HEADER, OWN_PREFIX, SUBSET_HEAD
 use super::edits::Edits;
 use super::matches::Match;
 use super::rule::{Rule, Target, with_edits};
+use crate::mesh::or_baseline;
 use crate::mesh::{Fields, Mesh, Route, Service};
-use crate::routing::{self, or_baseline};
+use crate::routing;
 
 /// A route of a service at one place.
 #[derive(Clone, Debug)]

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
+use super::names::full_host;
 use super::request::MESH;
-use super::world::{VirtualService, World, full_host, group_is_istio};
+use super::world::{VirtualService, World, group_is_istio};
 
 /// A resource of somebody else for a host that is rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]

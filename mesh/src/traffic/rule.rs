@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::matches::Match;
-use super::world::full_host;
+use super::names::full_host;
 
 /// Where a rule was written: the resource's place in what was given, and the rule's place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

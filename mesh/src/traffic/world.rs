@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json};
 use super::answer::{Answer, Target};
 use super::delegate;
 use super::matches::Match;
-use super::pods::Pods;
+use super::names::{covers, full_host, namespace};
+use super::pods::{self, Hosts, Subsets};
 use super::request::{MESH, Request};
 use super::rule::{At, Rule};
 
@@ -35,7 +36,7 @@ pub struct VirtualService {
 pub struct World {
     /// The oldest first, which is the one that counts where there can be one only.
     pub virtual_services: Vec<VirtualService>,
-    pub(super) hosts: BTreeMap<String, Pods>,
+    hosts: Hosts,
     header: String,
 }
 
@@ -48,21 +49,6 @@ pub fn group_is_istio(json: &Json) -> bool {
     json["apiVersion"].as_str().is_none_or(|version| {
         version.split('/').next().is_some_and(|group| group == "istio.io" || group.ends_with(".istio.io"))
     })
-}
-
-/// A host name, completed as Istio completes it.
-#[must_use]
-pub fn full_host(host: &str, namespace: &str) -> String {
-    let host = host.to_ascii_lowercase();
-    if host.contains('.') || host == "*" || host.is_empty() {
-        host
-    } else {
-        format!("{host}.{namespace}.svc.cluster.local")
-    }
-}
-
-pub(super) fn namespace(json: &Json) -> &str {
-    json["metadata"]["namespace"].as_str().filter(|name| !name.is_empty()).unwrap_or("default")
 }
 
 fn strings(json: &Json) -> Vec<String> {
@@ -110,7 +96,7 @@ impl World {
             }
         }
         for (_, json) in of_kind("DestinationRule") {
-            world.add_pods(json, resources);
+            pods::add(&mut world.hosts, json, resources);
         }
         world
     }
@@ -195,7 +181,7 @@ impl World {
         headers: String,
         request: &Request,
     ) -> Target {
-        let pods = self.pods(host);
+        let pods = pods::of(&self.hosts, host);
         let own = subset.and_then(|subset| pods?.subsets.get(subset));
         let mut policy = pods.map(|pods| pods.policy.clone()).unwrap_or_default();
         policy.extend(own.map(|(_, policy)| policy.clone()).unwrap_or_default());
@@ -235,6 +221,23 @@ impl World {
         }
         places.extend(self.hosts_with_pods().map(|host| (MESH.to_owned(), host.clone())));
         places
+    }
+
+    /// The subsets of a host, with their labels and policies of their own.
+    #[must_use]
+    pub fn subsets(&self, host: &str) -> Option<&Subsets> {
+        self.hosts.get(host).map(|pods| &pods.subsets)
+    }
+
+    /// The policy of a host's own DestinationRules.
+    #[must_use]
+    pub fn policy(&self, host: &str) -> Option<&Map<String, Json>> {
+        self.hosts.get(host).map(|pods| &pods.policy)
+    }
+
+    /// All hosts with DestinationRules of their own, without wildcards.
+    pub fn hosts_with_pods(&self) -> impl Iterator<Item = &String> {
+        self.hosts.keys().filter(|host| !host.contains('*'))
     }
 }
 
@@ -299,14 +302,6 @@ fn virtual_service(
         }
     }
     own
-}
-
-/// Does the name of a VirtualService's host cover a host?
-pub(super) fn covers(name: &str, host: &str) -> bool {
-    match name.strip_prefix('*') {
-        Some(rest) => host.ends_with(rest) && host.len() > rest.len(),
-        None => name == host,
-    }
 }
 
 /// The fields of a rule without what graylane writes itself: its own headers, and at a gateway what it takes out of

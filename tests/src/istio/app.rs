@@ -11,11 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::call::Call;
+use super::call::{Call, PODS};
 use crate::echo;
 
-/// The header of an answer that names the pods on the way, the last one first.
-pub const PODS: &str = "x-pods";
 /// Headers of its answers that are nobody's business outside of the mesh.
 pub const LEAKED: [&str; 4] = ["tenant", "x-graylane-subset", "baggage", "x-graylane-debug"];
 /// Their value.

@@ -6,8 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
 
-use super::app::PODS;
 use crate::echo;
+
+/// The header of an answer that names the pods on the way, the last one first.
+pub const PODS: &str = "x-pods";
 
 /// A request that is still being written.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
 use super::edge::Edge;
-use super::service::Share;
+use super::share::Share;
 
 /// Who writes the VirtualService and the DestinationRule of a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
