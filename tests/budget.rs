@@ -200,7 +200,7 @@ fn no_path_asks_more_of_the_host_than_its_budget() {
                 warm(&mut vm);
             }
             let seen = send(&mut vm, plugin, path.request);
-            // A cookie is no telemetry: it is in the budget.
+            // A cookie is not telemetry: it is in the budget.
             let properties = seen.state.iter().filter(|(name, _)| name != "cookie").count();
             let properties = u32::try_from(properties).unwrap();
             assert!(state || properties == 0);

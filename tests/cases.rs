@@ -82,7 +82,7 @@ fn check_in_envoy(module: Module, level: &str) {
     let fleets: anyhow::Result<BTreeMap<String, Fleet>> =
         by_node.into_iter().map(|(node, suites)| Ok((node, Fleet::start(&suites, module)?))).collect();
     let fleets = match fleets {
-        // Some old wheels were built without V8. Elsewhere than in the table of all Envoys that is no excuse.
+        // Some old wheels were built without V8. Elsewhere than in the table of all Envoys that is a failure.
         Err(error) if is_noted() && format!("{error:#}").contains(WITHOUT_WASM) => {
             return note(module, "built without WebAssembly");
         }

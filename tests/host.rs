@@ -142,7 +142,7 @@ fn occupy(vm: &mut Vm) {
 }
 
 /// Every call failing with every status that the ABI has, on every path: nothing traps, and the client's request
-/// passes or, where it is to be rejected and cannot be, passes all the same.
+/// passes or, where it is to be rejected and cannot be, passes nevertheless.
 #[test]
 fn no_status_of_the_host_traps_the_vm() {
     const CALLS: [&str; 14] = [
@@ -212,7 +212,7 @@ fn trailers_are_looked_at_by_gateways_alone() {
 }
 
 #[test]
-fn an_answer_of_an_earlier_filter_is_no_request() {
+fn an_answer_of_an_earlier_filter_is_not_decided() {
     let mut vm = vm();
     for role in Role::ALL {
         let plugin = load(&mut vm, STICKY, role);

@@ -210,7 +210,7 @@ proptest! {
         }
     }
 
-    /// Nobody outside gets a tenant that no rule gave, nor a unit that he chose.
+    /// No caller outside gets a tenant that no rule gave, nor a unit of their choice.
     #[test]
     fn a_stranger_chooses_nothing(headers in headers(), cluster in 0..CLUSTERS.len()) {
         for outcome in send(Role::Gateway, "", &[(headers, CLUSTERS[cluster])]) {

@@ -83,7 +83,7 @@ fn seen(address: SocketAddr, headers: &str) -> Vec<String> {
 }
 
 #[test]
-fn nobody_outside_takes_part_in_a_trace_of_the_mesh() {
+fn callers_outside_cannot_join_a_trace_of_the_mesh() {
     let runtime = Runtime::new().unwrap();
     let upstream = echo::serve().unwrap();
     let clusters = ["outbound|8080||web.shop.svc.cluster.local", "collector"]

@@ -1,5 +1,5 @@
 //! Weights that somebody else moves, in real Envoy: with the patch that `render` writes each user stays where the model
-//! says, in whichever order the two versions are listed, and a DestinationRule's own hash keeps him on one pod besides. Any
+//! says, in whichever order the two versions are listed, and a DestinationRule's own hash also keeps a user on one pod. Any
 //! Envoy can be tried: `ENVOY=/path cargo test -p graylane-tests --test weights`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,7 +95,7 @@ fn ask(address: SocketAddr, user: u64, point: &str) -> (String, String) {
 }
 
 #[test]
-fn users_stay_where_the_weights_of_somebody_else_put_them() {
+fn users_stay_where_external_weights_put_them() {
     let runtime = Runtime::new().unwrap();
     let mut listeners = vec![listener("without", listed(50, false), false)];
     for canary in STEPS {

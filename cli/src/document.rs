@@ -46,7 +46,7 @@ pub fn merged(paths: &[PathBuf]) -> Result<(Loaded, Option<Node>)> {
 }
 
 /// Lays over each other what can be read of files and folders, with these texts instead of what lies on disk: a file
-/// that cannot be read is left out, and of one that is no YAML what stands above the mistake counts.
+/// that cannot be read is left out, and of one that is not YAML, the lines above the mistake count.
 #[must_use]
 pub fn as_far_as_possible(
     paths: &[PathBuf],
@@ -69,7 +69,7 @@ pub fn as_far_as_possible(
     (whole, tree)
 }
 
-/// The lines before the first that is no YAML.
+/// The lines before the first one that is not YAML.
 fn above_the_mistake(mut text: String) -> String {
     loop {
         let (mut sources, mut findings) = (SourceFiles::default(), finding::Findings::default());

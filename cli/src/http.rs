@@ -31,7 +31,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Applies what a client can do by itself. Redirects are not followed: what we ask with is meant for nobody else.
+    /// Applies what a client can do by itself. Redirects are not followed: our credentials are meant for this host alone.
     pub fn client(&self, builder: ClientBuilder) -> ClientBuilder {
         builder.connect_timeout(self.connect).timeout(self.whole).redirect(Policy::none())
     }

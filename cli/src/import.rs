@@ -12,7 +12,7 @@
 //! | `prove` | requests through the original and through what would be rendered |
 //! | `names` | which resources keep their names |
 //! | `plan` | which resources go, which stay, and in what order |
-//! | `said` | what is not carried over, and what is good to know |
+//! | `said` | what is not carried over, and notes |
 //! | `workloads` | a first file, from Services and from what makes their pods |
 //! | `versions` | which label tells the pods of a Service apart |
 //! | `ports` | which port of a Service speaks HTTP |
@@ -67,12 +67,12 @@ pub struct Choices {
     pub keep_names: bool,
 }
 
-/// A file, and what is to be said of it.
+/// A file, and the findings about it.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// The file; none: `check` would refuse it.
     pub text: Option<String>,
-    /// What is not carried over, as errors, and what is good to know.
+    /// What is not carried over, as errors, and notes.
     pub findings: Findings,
     /// How many requests were tried.
     pub tried: usize,
@@ -232,7 +232,7 @@ impl Importer<'_> {
         }
     }
 
-    /// What is good to know of the whole.
+    /// Notes about the whole.
     fn say(&self, made: &Made, said: &mut Said) {
         let place = |host: &str| {
             let leads = |resource: &&Resource| {

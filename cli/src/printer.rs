@@ -43,7 +43,7 @@ impl Outcome {
 pub struct Printer;
 
 impl Printer {
-    /// Writes data. A reader that went away (`| head`) is no error.
+    /// Writes data. A reader that went away (`| head`) is not an error.
     ///
     /// # Errors
     /// When stdout cannot be written.
@@ -107,7 +107,7 @@ impl Printer {
         console::Term::stdout().size_checked().map_or(120, |(_, columns)| columns.max(80))
     }
 
-    /// Says something. Nobody listening is no error.
+    /// Writes a message. A closed stderr is not an error.
     pub fn say(&self, text: &str) {
         self.say_styled(&plain::lines(text));
     }

@@ -16,7 +16,7 @@ use crate::args::Asked;
 use crate::http::{Limits, without_password};
 use crate::{files, plain};
 
-/// Limits where nobody says any.
+/// Default limits.
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(5),
     first_byte: Duration::from_secs(30),
@@ -28,10 +28,10 @@ const SKEW: u64 = 60;
 /// Where the password of `--prometheus-user` may be.
 const PASSWORD: &str = "GRAYLANE_PROMETHEUS_PASSWORD";
 
-/// Why there is no answer that one could go by.
+/// Why there is no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Nobody answers, or something that is no Prometheus.
+    /// No answer, or not the answer of a Prometheus.
     Away(String),
     /// It does not accept the query.
     Refused(String),
@@ -43,7 +43,7 @@ pub enum Problem {
     NotANumber,
     /// It is infinite.
     Infinite(String),
-    /// It says of its answer that something is missing, or may be.
+    /// The answer itself says that something is missing, or may be.
     Partial(String),
     /// Its clock is so many seconds from ours.
     Clock(u64),
@@ -150,7 +150,7 @@ impl Prometheus {
     /// For an address such as `http://prometheus.monitoring:9090`.
     ///
     /// # Errors
-    /// When it is no URL of HTTP.
+    /// When it is not an HTTP URL.
     pub fn new(url: &str) -> Result<Self> {
         Self::with(url, None, HeaderMap::new(), LIMITS)
     }
@@ -158,7 +158,7 @@ impl Prometheus {
     /// As a command line says.
     ///
     /// # Errors
-    /// When the address is no URL of HTTP, or a file of it cannot be read.
+    /// When the address is not an HTTP URL, or one of its files cannot be read.
     pub fn open(asked: &Asked) -> Result<Self> {
         let user = match (&asked.prometheus_user, &asked.prometheus_password_file) {
             (Some(user), Some(file)) => {
@@ -209,10 +209,10 @@ impl Prometheus {
         self.query.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// The series that a query has now, in the order of their labels; none is no error.
+    /// The series that a query has now, in the order of their labels; an empty list is not an error.
     ///
     /// # Errors
-    /// When there is no answer, or it is none of Prometheus.
+    /// When there is no answer, or it is not from a Prometheus.
     pub async fn query(&self, promql: &str) -> Result<Vec<Sample>, Problem> {
         let away =
             |why: String| Problem::Away(format!("Prometheus at {} {}", self.place(), plain::line(&why)));

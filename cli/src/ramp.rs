@@ -5,8 +5,8 @@
 //! |-|-|
 //! | `edit` | bytes of files: what to replace, and where something can be put in |
 //! | `change` | an edit of a rollout, checked, and who moves by it |
-//! | `promote` | the canary becomes the baseline, and nobody moves |
-//! | `reassigned` | two versions of a file: who moves though nobody meant it |
+//! | `promote` | the canary becomes the baseline, and no user is reassigned |
+//! | `reassigned` | two versions of a file: users who are reassigned without a change of weight that asks for it |
 //! | `steps` | where a rollout stands, and what comes next |
 //! | `evidence`, `judge` | is the canary worse, and how sure is it |
 //! | `figures` | what was counted, as far as it is known |

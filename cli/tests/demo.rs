@@ -56,7 +56,7 @@ fn a_file_with_the_least_that_check_accepts_runs() {
     let json: Json = serde_json::from_slice(&output.stdout).unwrap();
     let rows = json["scenarios"].as_array().unwrap();
     assert!(rows.len() >= 6 && rows.iter().all(|row| row["ok"] == true), "{json}");
-    // Nobody is gray there.
+    // There are no gray users there.
     assert!(rows.iter().all(|row| !row["name"].as_str().unwrap().contains("gray")), "{json}");
     let twice = demo().args(["--path", "web,web", "-f"]).arg(&file).output().unwrap();
     assert_eq!(twice.status.code(), Some(2));

@@ -1,5 +1,5 @@
 //! The generated part of docs/: compared with what the program says about itself, or, with GRAYLANE_DOCS=write,
-//! written anew (`make docs`).
+//! rewritten (`make docs`).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

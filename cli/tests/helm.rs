@@ -155,7 +155,7 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
     assert!(count >= 15, "{count}");
 }
 
-/// What a kustomization of nothing but resources is: those resources.
+/// The resources of a kustomization that lists resources only.
 fn kustomization(folder: &Path) -> Objects {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let kustomization: Json = serde_saphyr::from_str(&read("kustomization.yaml")).unwrap();

@@ -20,7 +20,7 @@ async fn graylane(args: &[&str]) -> Said {
     let home = tempfile::tempdir().unwrap();
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_graylane"))
         .args(args)
-        // Nobody's credentials.
+        // No credentials.
         .env("HOME", home.path())
         .env("DOCKER_CONFIG", home.path())
         .env("XDG_RUNTIME_DIR", home.path())

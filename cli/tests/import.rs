@@ -15,7 +15,7 @@ fn mesh(loaded: document::Loaded) -> Mesh {
     Mesh::of(&graylane::check::open(loaded).checked().unwrap())
 }
 
-/// The file, and what is said: what is not carried over, and what is good to know.
+/// The file, and what is said: what is not carried over, and notes.
 fn imported(text: &str) -> (String, Vec<String>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("current.yaml");
@@ -52,7 +52,7 @@ fn routing(mesh: &Mesh) -> BTreeMap<String, Json> {
 }
 
 #[test]
-fn every_example_comes_back() {
+fn every_example_survives_a_round_trip() {
     for name in ["bank", "shop"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
         let before = mesh(document::load(&[path]).unwrap());
@@ -128,7 +128,7 @@ fn what_people_wrote_by_hand_is_carried_over_as_far_as_it_goes() {
 }
 
 #[test]
-fn what_is_no_resource_is_a_finding() {
+fn input_that_is_not_a_resource_is_a_finding() {
     let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("x.yaml");

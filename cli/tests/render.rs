@@ -35,7 +35,7 @@ fn mesh(path: &Path) -> Mesh {
 }
 
 fn url() -> Option<String> {
-    // All digits, which YAML would take for a number if nobody quoted it.
+    // All digits, which YAML would take for a number without quotes.
     Some(format!("oci://registry.example/graylane@sha256:{}", "0".repeat(64)))
 }
 
@@ -267,7 +267,7 @@ fn services_that_share_a_public_host_share_its_virtual_service() {
 }
 
 #[test]
-fn answers_to_strangers_carry_nothing_of_ours() {
+fn responses_leave_the_mesh_without_our_headers() {
     let mesh = mesh(&root().join("examples/edge"));
     let shown = http(&mesh, "shop-host-shop.example.com", &Options::default());
     let cookie = "%FILTER_STATE(wasm.cookie:PLAIN)%";
@@ -335,7 +335,7 @@ fn goldens_are_current() {
 }
 
 #[test]
-fn a_tenant_that_goes_takes_its_topics_along_and_somebody_is_told() {
+fn removing_a_tenant_removes_its_topics_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let text = std::fs::read_to_string(root().join("examples/events/graylane.yaml")).unwrap();
     let write = |text: &str| {

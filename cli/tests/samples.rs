@@ -1,5 +1,5 @@
 //! Sets of resources as people have them: what `import` makes of each, and the table of it in docs/import.md, which is
-//! written anew with GRAYLANE_DOCS=write (`make docs`).
+//! rewritten with GRAYLANE_DOCS=write (`make docs`).
 
 use std::path::{Path, PathBuf};
 

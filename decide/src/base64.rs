@@ -14,7 +14,7 @@ fn value(digit: u8) -> Option<u32> {
     })
 }
 
-/// Decodes into `space`. None if it is no Base64, or does not fit.
+/// Decodes into `space`. None if it is not Base64, or does not fit.
 #[must_use]
 pub fn decode<'s>(text: &[u8], space: &'s mut [u8]) -> Option<&'s [u8]> {
     let text = text.strip_suffix(b"=").unwrap_or(text);

@@ -184,7 +184,7 @@ pub enum Key {
 pub struct Cookie {
     /// Its name.
     pub name: String,
-    /// Make one for whoever has no key at all: what follows `<name>=<value>` in `Set-Cookie`, as in
+    /// Make one for users without any key: what follows `<name>=<value>` in `Set-Cookie`, as in
     /// `; Path=/; Secure`. Gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mint: Option<String>,

@@ -45,7 +45,7 @@ pub struct Decision<'p> {
     pub remember: Option<Marks>,
     /// A gateway that only observes: a tenant or unit of the caller's stays that enforcing would take off.
     pub would_remove: bool,
-    /// Of a request that is exempt from deciding, but leaves the mesh: nothing but its edits is to be carried out.
+    /// Of a request that is exempt from deciding, but leaves the mesh: only its edits are carried out.
     pub exempt: bool,
 }
 
@@ -78,7 +78,7 @@ impl<'p> Decision<'p> {
         self
     }
 
-    /// The point of the user's unit, where the destination's weights are somebody else's and he takes part.
+    /// The point of the user's unit, where the destination's weights are external and the user takes part.
     #[must_use]
     pub fn point(&self) -> Option<u64> {
         self.service?.point(self.tenant, self.unit)

@@ -42,7 +42,7 @@ pub fn is_header_name(name: &str) -> bool {
 }
 
 /// Does Envoy, or a proxy before or behind it, write this header itself, so that it makes no tenant header? `check` refuses
-/// it; a filter that is told so all the same runs, and warns. Pseudo headers, hop-by-hop headers (RFC 9110, section
+/// it; a filter that gets it nevertheless runs, and warns. Pseudo headers, hop-by-hop headers (RFC 9110, section
 /// 7.6.1), and those that Envoy's connection manager and router set
 /// (docs/root/configuration/http/http_conn_man/headers.rst).
 #[must_use]

@@ -66,8 +66,8 @@ impl Reader {
         self.note(["expected ", what, ", found ", found].concat());
     }
 
-    /// Goes one step down; returns where to come back to. Kept out of line, as is everything here that need not be
-    /// made anew for each type: a third of the reader's bytes.
+    /// Goes one step down; returns where to return to. Kept out of line, as is everything here that need not be
+    /// compiled for each type: a third of the reader's bytes.
     #[inline(never)]
     fn enter(&mut self, key: &str) -> usize {
         let length = self.path.len();

@@ -86,7 +86,7 @@ pub enum UnitSource {
     Memory,
     /// A sticky key.
     Key,
-    /// A cookie that was made for a stranger: sticky if he keeps it.
+    /// A cookie that was made for an anonymous user: sticky if they keep it.
     Mint,
     /// Made of the request id: sticky for one causal chain only.
     Request,

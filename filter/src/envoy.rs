@@ -31,7 +31,7 @@ pub fn load() -> Arc<Active> {
 
 /// The Envoy that this VM is in, and the request that it is at.
 pub struct Envoy {
-    /// Headers of a request that nobody sent, while a plugin is configured. Nothing that it does may be seen.
+    /// Headers of a synthetic request, while a plugin is configured. It must have no effect.
     made_up: Option<Vec<u8>>,
 }
 

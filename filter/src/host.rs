@@ -164,7 +164,7 @@ pub fn property(path: &[u8]) -> Option<Vec<u8>> {
 
 /// Writes filter state `wasm.<name>` of the stream, as bytes.
 pub fn set_state(name: &str, value: &str) {
-    // SAFETY: both slices are valid for reads. Refused where there is no stream; then nobody reads it either.
+    // SAFETY: both slices are valid for reads. Refused where there is no stream; then it is not read either.
     let _ = unsafe { sys::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
 }
 
@@ -207,7 +207,7 @@ pub fn define_metric(kind: Metric, name: &str) -> Option<u32> {
 
 /// Adds to a counter.
 pub fn increment_metric(id: u32, by: u32) {
-    // SAFETY: nothing but numbers. A refusal loses a count and nothing else.
+    // SAFETY: numbers only. A refusal loses one count.
     let _ = unsafe { sys::proxy_increment_metric(id, i64::from(by)) };
 }
 

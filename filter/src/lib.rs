@@ -9,7 +9,7 @@
 //! | `shared` | the memory's slots in the host's shared data |
 //! | `counters` | metrics, each defined once |
 //! | `logger` | lines of the log |
-//! | `warm_up` | requests that nobody sent, so that the first user does not wait for the compiler |
+//! | `warm_up` | synthetic requests, so that the first user does not wait for the compiler |
 //!
 //! No header that a client can send and no status that the host can return may trap the VM: it would take every
 //! plugin of that worker with it. So bytes only, every status handled, and no panicking call.

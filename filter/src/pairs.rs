@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_come_back_as_they_were_and_broken_ones_end_the_walk() {
+    fn pairs_survive_a_round_trip_and_broken_ones_end_the_walk() {
         let pairs = [("a", "1"), ("empty", ""), ("nul", "x\0y"), ("a", "2")];
         let bytes = encode(&pairs);
         let walked: Vec<_> = Pairs::new(&bytes).collect();

@@ -1,4 +1,4 @@
-//! Requests that nobody sent, decided while a plugin is configured.
+//! Synthetic requests, decided while a plugin is configured.
 //!
 //! The first requests through a VM that is new take up to a millisecond more than later ones. These go through the very
 //! functions of the request path (another instance of generic code would warm nothing up), and leave nothing behind: no

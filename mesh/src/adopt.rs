@@ -12,7 +12,7 @@ use crate::explain::{Proxy, Target};
 use crate::mesh::Mesh;
 use crate::traffic::{At, Difference, MESH, Report, Request, World, requests};
 
-/// Requests that would be treated differently once the filter is there, though nobody lost anything; none to hosts whose
+/// Requests that would be treated differently with the filter, although they lost nothing; none to hosts whose
 /// routes graylane writes.
 ///
 /// # Errors

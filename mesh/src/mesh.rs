@@ -249,7 +249,7 @@ impl Mesh {
         } else {
             At::Anywhere
         });
-        // What nobody sent is not written where routes of others might be about it.
+        // A header that was not sent is not written where routes of others may match it.
         let (missing, unknown) = if adopts(&document) {
             (Missing::Pass, Unknown::Pass)
         } else {

@@ -1,7 +1,7 @@
 //! Regular expressions, from text to the table that the filter runs.
 //!
 //! The filter has no engine: one of the well-kept ones would double its size, and each pattern would be compiled
-//! anew in every worker of every gateway. A pattern becomes a deterministic automaton here (regex-automata), is
+//! again in every worker of every gateway. A pattern becomes a deterministic automaton here (regex-automata), is
 //! made as small as can be, and is written down as [`Dfa`] reads it. So a match costs one step a byte, whatever the
 //! pattern, and a pattern that is too large is found before anything is applied.
 
@@ -34,7 +34,7 @@ pub fn compile(pattern: &str, fold: bool) -> Result<config::Regex, String> {
         return Err(format!("it has {} bytes, and {MAX_PATTERN} are allowed", pattern.len()));
     }
     let whole = format!("(?:{pattern})");
-    // By itself first, so that `a)(b` is no pattern, and messages show what was written.
+    // By itself first, so that `a)(b` is refused, and messages show what was written.
     for text in [pattern, &whole] {
         regex_syntax::ParserBuilder::new()
             .unicode(false)
@@ -49,7 +49,7 @@ pub fn compile(pattern: &str, fold: bool) -> Result<config::Regex, String> {
         .configure(
             dense::Config::new()
                 .start_kind(StartKind::Anchored)
-                // All ways at once: a shorter match is no reason to stop looking for a whole one.
+                // All ways at once: a shorter match does not end the search for a whole one.
                 .match_kind(MatchKind::All)
                 .dfa_size_limit(Some(MAX_MEMORY))
                 .determinize_size_limit(Some(MAX_MEMORY)),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_or_too_large_says_so() {
+    fn an_invalid_or_too_large_pattern_is_reported() {
         let problem = |pattern: &str| compile(pattern, false).unwrap_err();
         assert_eq!(problem("a(b"), "unclosed group");
         assert_eq!(problem("a)(b"), "unopened group");

@@ -51,7 +51,7 @@ pub fn of_others<'a>(mesh: &'a Mesh, name: &str) -> Option<(&'a Service, &'a str
     Some((service, &service.rest().rollout.as_ref()?.salt))
 }
 
-/// Weights with some of them set anew.
+/// Weights with some of them changed.
 ///
 /// # Errors
 /// When a setting names no canary, or they add up to more than 100 %.

@@ -80,7 +80,7 @@ impl Theirs {
     /// What they are.
     ///
     /// # Safety
-    /// Envoy still holds them, and nobody changes them.
+    /// Envoy still holds them and does not change them.
     pub(crate) unsafe fn bytes<'a>(self) -> &'a [u8] {
         // SAFETY: Envoy's promise of a pointer to so many bytes, and the caller's that they are still there.
         if self.data.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(self.data, self.size) } }
@@ -251,7 +251,7 @@ impl<'s> Stream<'s> {
             return None;
         }
         let mut lines = Lines { list: SPARE.take(), lent: self.lent };
-        // SAFETY: a stream by `new`, and room for as many lines as it says there are: nobody changes them in between.
+        // SAFETY: a stream by `new`, and room for as many lines as it says there are: they do not change in between.
         let is_there = unsafe {
             let count = (self.calls.headers_size)(self.envoy, map as u32);
             lines.list.clear();

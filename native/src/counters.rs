@@ -1,6 +1,6 @@
 //! Metrics: counted in atomics, and told to Envoy by its main thread once a second.
 //!
-//! To count in Envoy at each request costs 1.3 µs, because it makes a series' name anew each time. A series is made when
+//! To count in Envoy at each request costs 1.3 µs, because it builds a series' name each time. A series is made when
 //! it is first needed, belongs to the process, and outlives the configurations that count in it, as in the filter's VM;
 //! of each role the oldest configuration that lives tells.
 
@@ -44,7 +44,7 @@ struct Cell {
     since: AtomicU64,
 }
 
-/// A link of a chain that only grows, so that nobody who looks for a series waits.
+/// A link of a chain that only grows, so that looking for a series never waits.
 struct Link {
     key: Key,
     cell: Arc<Cell>,
@@ -117,7 +117,7 @@ pub struct Shown {
     pub revision: u64,
 }
 
-/// A configuration that lives, and the ids of its metrics, which Envoy gives to each anew.
+/// A live configuration, and the ids of its metrics, which Envoy assigns to each configuration.
 struct Teller {
     id: u64,
     role: Role,
@@ -125,7 +125,7 @@ struct Teller {
     counters: Vec<Option<usize>>,
 }
 
-/// All series, and who may tell of them.
+/// All series, and the configurations that can report them.
 #[derive(Default)]
 struct Registry {
     cells: BTreeMap<String, Arc<Cell>>,

@@ -32,7 +32,7 @@ pub fn with_memory<T>(use_it: impl FnOnce(&mut Memory, &mut Table) -> T) -> T {
 pub struct Table;
 
 impl Table {
-    /// Whoever panicked with a slot in his hands left bytes that are checked when they are read.
+    /// A panic while a slot was locked leaves bytes that are checked when they are read.
     fn slot(slot: u32) -> Option<MutexGuard<'static, Bytes>> {
         let slot = TABLE.get(slot as usize)?;
         Some(slot.lock().unwrap_or_else(PoisonError::into_inner))

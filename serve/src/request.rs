@@ -132,7 +132,7 @@ fn tell(plan: &Plan, host: &mut impl Host, decision: &Decision<'_>) {
     }
 }
 
-/// The trailers of a request: at a gateway those of ours are removed, elsewhere nobody looks.
+/// The trailers of a request: at a gateway those of ours are removed, elsewhere they are not read.
 pub fn trailers<H: Host>(active: &Active<H::Counters>, host: &mut H) {
     let (sanitiser, scope) = match active {
         Active::Plan { plan, .. } if plan.role == Role::Gateway => {

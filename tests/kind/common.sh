@@ -49,7 +49,7 @@ end_tree() {
 # content FILE...: what these files and folders have in them, in twelve letters.
 content() { find "$@" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c 1-12; }
 
-# free_port PORT WHAT VARIABLE: nobody listens there, or one line says so.
+# free_port PORT WHAT VARIABLE: checks that nothing listens there, else prints one line.
 free_port() {
   if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
     die "port $1 of 127.0.0.1 is taken, which the $2 would have; set $3 to another one"

@@ -119,7 +119,7 @@ pub fn send(address: SocketAddr, head: &[u8]) -> Result<Answer> {
 /// A connection, as [`send`] makes it.
 ///
 /// # Errors
-/// When nobody listens.
+/// When nothing listens there.
 pub fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;

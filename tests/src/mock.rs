@@ -336,7 +336,7 @@ unsafe extern "C" fn add(config: *mut c_void, id: usize, labels: *const Ours, co
     unsafe { change(config, id, labels, count, |is| *is += by) }
 }
 
-/// Nobody is woken here: tests say when.
+/// Nothing is woken here: tests do that.
 extern "C" fn scheduler_new(config: *mut c_void) -> *mut c_void {
     config
 }

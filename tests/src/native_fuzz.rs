@@ -103,7 +103,7 @@ fn anything(plugin: &Plugin, lines: &Lines) {
     if !plugin.send(&mut request) {
         return;
     }
-    // Nobody but the module says which tenant this is.
+    // Only the module says which tenant this is.
     let tenants = request.headers.iter().filter(|(name, _)| name == b"tenant");
     let known = tenants.filter(|(_, value)| value == b"gray-v1" || value == b"green").count();
     assert_eq!(

@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
     fs::write(Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("cases.rs"), text)
 }
 
-/// What is in a folder, in order; a file more or less there builds anew.
+/// What is in a folder, in order; a file added or removed there triggers a build.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;

@@ -35,7 +35,7 @@ pub fn weights(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
     }
 }
 
-/// Refuses to patch what is not shown to be fit for it: routes without a name, if nobody says what is there.
+/// Refuses to patch what is not shown to be fit for it: routes without a name, if the existing resources are not given.
 pub fn refuse_unseen(mesh: &Mesh) -> Result<()> {
     let unseen: Vec<&str> = adopt::weights::services(mesh)
         .filter(|(_, route)| route.is_none())

@@ -86,7 +86,7 @@ fn narrowed(mut mesh: Mesh, names: &[String]) -> Result<Mesh> {
     Ok(mesh)
 }
 
-/// What of a file the demo does not run: said, so that nobody takes it for tried.
+/// What of a file the demo does not run: reported, so that it is not taken for tested.
 fn left_out(mesh: &Mesh) -> Vec<String> {
     let mut list = Vec::new();
     let keys = &mesh.document.sticky.keys;

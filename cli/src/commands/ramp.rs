@@ -98,7 +98,7 @@ fn set(args: &RampSet, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()>
     write(&edit, &args.weights, against, args.output, printer)
 }
 
-/// Whatever else is wrong with the files is said, and is in nobody's way: who aborts has a reason.
+/// Other mistakes in the files are reported and do not prevent it: an abort is urgent.
 fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
     let log = desk::log(&args.files, args.log.as_deref(), &args.service);
     match Desk::open(&args.files.file) {

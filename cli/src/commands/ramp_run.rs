@@ -56,7 +56,7 @@ async fn take_steps(args: &RampRun, run: &mut Run, bar: &ProgressBar, printer: P
     let mut written = run.journal.records.len();
     let mut advanced = false;
     loop {
-        // The file is read anew each time: it is where people say what they want.
+        // The file is read again each time: people may have edited it.
         let progress = run.look().await?;
         if args.output == Format::Json {
             for record in run.journal.records.iter().skip(written) {

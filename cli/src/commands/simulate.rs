@@ -65,7 +65,7 @@ fn standing(args: &Simulate, mesh: &Mesh, service: &Service, printer: Printer) -
     })
 }
 
-/// Weights with one of them set anew; of two, the other has what is left.
+/// Weights with one of them changed; of two, the other gets the rest.
 fn with_weights(
     service: &Service,
     mut list: Vec<(String, u64)>,

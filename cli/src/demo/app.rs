@@ -177,7 +177,7 @@ impl App {
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&wiring));
         let task = tokio::spawn(async move {
-            // Serves until the task is aborted; there is nobody to tell of an error.
+            // Serves until the task is aborted; there is no caller to return an error to.
             let _ = axum::serve(listener, router).await;
         });
         Ok(Self { address, wiring, task })

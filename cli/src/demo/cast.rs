@@ -53,7 +53,7 @@ impl KeyOf {
 }
 
 impl<'a> Cast<'a> {
-    /// Who is who in a mesh. If it has one tenant only, whoever says so is of it, too.
+    /// The tenants of the demo. A mesh with a single tenant uses it for gray users, too.
     pub fn of(mesh: &Mesh, path: &[String], client: &'a reqwest::Client) -> Self {
         let others = || mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
         let pinned = others()

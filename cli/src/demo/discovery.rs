@@ -1,4 +1,4 @@
-//! The demo's discovery service: what Envoys run, offered anew without a restart, as istiod does it.
+//! The demo's discovery service: what Envoys run, updated without a restart, as istiod does it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -77,7 +77,7 @@ impl Discovery {
         let offers = Offers::default();
         let router = Router::new().route("/{*method}", post(discover)).with_state(Arc::clone(&offers));
         let task = tokio::spawn(async move {
-            // Serves until the task is aborted; there is nobody to tell of an error.
+            // Serves until the task is aborted; there is no caller to return an error to.
             let _ = axum::serve(listener, router).await;
         });
         Ok(Self { address, offers, module: path, native, version: 0, task, _folder: folder })

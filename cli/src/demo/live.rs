@@ -69,7 +69,7 @@ impl Live {
             )
             .with_state(Arc::clone(&watch));
         let serve = tokio::spawn(async move {
-            // Serves until the task is aborted; there is nobody to tell of an error.
+            // Serves until the task is aborted; there is no caller to return an error to.
             let _ = axum::serve(listener, router).await;
         });
         let look = tokio::spawn(async move {

@@ -33,7 +33,7 @@ const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-
 fn journeys(mesh: &Mesh, cast: &Cast<'_>) -> Vec<Scenario> {
     let plan = Plan { mesh, cast, first: &cast.path[0] };
     let mut list = plan.kept();
-    // Where nobody calls anybody nothing gets lost.
+    // Without a call between services nothing can get lost.
     if cast.path.len() > 1 {
         list.extend(plan.lost());
     }
@@ -103,7 +103,7 @@ impl Plan<'_> {
         Scenario { name, sent, journey, want, key: None, unseen: Vec::new() }
     }
 
-    /// Without a key there is no telling which version a user gets.
+    /// Without a key the version of a user is not known.
     fn key(&self) -> Option<String> {
         self.cast.key.is_some().then(|| USER.to_owned())
     }

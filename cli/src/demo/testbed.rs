@@ -33,7 +33,7 @@ struct Pod {
 }
 
 /// A port that is kept for an Envoy: bound, but not listened on, so that Envoy can bind it too (its listeners set
-/// SO_REUSEPORT) and nobody else gets it in between.
+/// SO_REUSEPORT) and no other process gets it in between.
 struct Reserved {
     address: SocketAddr,
     _socket: TcpSocket,

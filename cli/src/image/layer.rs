@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_layer_says_so() {
+    fn a_file_that_is_not_a_layer_is_reported() {
         for bad in [&b""[..], b"nonsense", &pack(b"x").unwrap().0[..20]] {
             assert!(unpack(bad).is_err());
         }

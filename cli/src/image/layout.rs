@@ -43,7 +43,7 @@ pub(super) fn put(folder: &Path, all: &[&[u8]], mut descriptor: Descriptor, tag:
         "mediaType": INDEX,
         "manifests": [descriptor],
     });
-    // The index last: without it nobody takes the folder for an image.
+    // The index last: without it the folder is not taken for an image.
     put(&folder.join("oci-layout"), MARK.as_bytes())?;
     put(&folder.join("index.json"), &serde_json::to_vec(&index)?)
 }

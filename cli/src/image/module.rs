@@ -61,7 +61,7 @@ pub struct About {
 /// Looks at a module.
 ///
 /// # Errors
-/// When it is no WebAssembly module.
+/// When it is not a WebAssembly module.
 pub fn inspect(module: &[u8]) -> Result<About> {
     let mut about = About {
         versions: None,

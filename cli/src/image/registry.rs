@@ -33,7 +33,7 @@ impl Remote {
     /// For a reference; `default_tag` counts where it says neither tag nor digest.
     ///
     /// # Errors
-    /// When it is no reference, or credentials cannot be read.
+    /// When the reference is invalid, or credentials cannot be read.
     pub fn open(reference: &str, insecure: bool, default_tag: &str, times: RegistryTimes) -> Result<Self> {
         let bare = reference.strip_prefix("oci://").unwrap_or(reference);
         let parsed: Reference = bare.parse().map_err(|error| {

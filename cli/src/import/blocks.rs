@@ -30,7 +30,7 @@ pub struct Block {
     pub falls_back: bool,
 }
 
-/// What a rule says of tenants.
+/// The tenants that a rule is about.
 enum Tenants {
     /// Nothing.
     None,

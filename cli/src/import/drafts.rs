@@ -61,7 +61,7 @@ pub struct Draft {
 pub struct Drafts {
     /// By host.
     pub all: BTreeMap<String, Draft>,
-    /// Whoever has a claim that a rule matches gets a tenant at the edge.
+    /// Callers with a claim that a rule matches get a tenant at the edge.
     pub claims: Vec<ClaimRule>,
     /// VirtualServices that a rendered file would stand beside: they cannot go.
     pub kept: BTreeSet<usize>,

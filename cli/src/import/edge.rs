@@ -61,7 +61,7 @@ impl Found {
         }
     }
 
-    /// What is good to know of it.
+    /// Notes about it.
     pub fn say(&self, header: &str, tenants: bool, said: &mut Said) {
         if self.selector.is_none() {
             said.hint(

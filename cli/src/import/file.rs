@@ -63,7 +63,7 @@ pub struct EdgeOut {
     pub jwt: Option<JwtOut>,
 }
 
-/// Whoever has a claim is of a tenant.
+/// Callers with a claim belong to a tenant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClaimRule {
     pub tenant: String,
@@ -134,7 +134,7 @@ pub struct RolloutOut {
 }
 
 impl RolloutOut {
-    /// Whoever has no rule of his own takes part.
+    /// Tenants without a rule of their own take part.
     fn let_take_part(&mut self, tenants: &BTreeSet<String>, default: &str) {
         let others = tenants.iter().filter(|tenant| *tenant != default && !self.apart.contains(*tenant));
         let others: Vec<String> = others.cloned().collect();

@@ -69,7 +69,7 @@ impl Found {
     }
 }
 
-/// Reads files, folders and `-`. What is no YAML or no resource is a finding; in a folder, which is read in depth, what is
+/// Reads files, folders and `-`. What is not YAML or not a resource is a finding; in a folder, which is read in depth, what is
 /// no resource is passed over.
 ///
 /// # Errors
@@ -133,7 +133,7 @@ fn line_is_template(line: &str) -> bool {
     let line = line.trim();
     let Some(at) = line.find("{{") else { return false };
     let before = &line[..at];
-    // `[{{…}}]` cannot be YAML: a map is no key. In quotes it is text, as in annotations and Prometheus rules.
+    // `[{{…}}]` cannot be YAML: a map is not a key. In quotes it is text, as in annotations and Prometheus rules.
     !line.starts_with('#')
         && line.contains("}}")
         && !before.contains(['"', '\'', '`'])

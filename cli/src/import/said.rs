@@ -1,4 +1,4 @@
-//! What is said about an import: what is not carried over, and what is good to know.
+//! What is said about an import: what is not carried over, and notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,7 @@ impl Said {
         self.loss(Some(place(resources, at)), host, text, help);
     }
 
-    /// Something that is good to know.
+    /// A note.
     pub fn hint(&mut self, place: Option<Span>, text: impl Into<String>, help: &str) {
         let help = Some(help.to_owned()).filter(|help| !help.is_empty());
         self.list.push(Entry { place, text: text.into(), help, is_loss: false, host: None });

@@ -28,7 +28,7 @@ struct Choice {
     rollout: Option<RolloutOut>,
 }
 
-/// A service, and what could not be said of it.
+/// A service, and what could not be expressed.
 pub struct Made {
     /// The service.
     pub out: ServiceOut,
@@ -189,7 +189,7 @@ fn choose(out: &mut ServiceOut, block: &Block, targets: &mut Targets<'_>) -> Cho
         .collect();
     let apart = pins.keys().cloned().collect();
     let rollout = (!weights.is_empty()).then_some(RolloutOut { weights, tenants: None, apart });
-    // Whoever is not pinned and takes no part gets the baseline anyway.
+    // Tenants that are neither pinned nor take part get the baseline anyway.
     let pins = pins.into_iter().filter(|(_, subset)| *subset != baseline).collect();
     Choice { baseline, pins, rollout }
 }

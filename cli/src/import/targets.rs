@@ -139,7 +139,7 @@ impl<'a> Targets<'a> {
         [base.clone()].into_iter().chain(numbered).find(free).unwrap_or(base)
     }
 
-    /// Subsets of the service's DestinationRules that no rule leads to: they are there all the same.
+    /// Subsets of the service's DestinationRules that no rule leads to: they exist nevertheless.
     pub fn add_others(&mut self) {
         let Some(subsets) = self.world.subsets(&self.host) else { return };
         for (name, (labels, policy)) in subsets {

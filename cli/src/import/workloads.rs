@@ -146,7 +146,7 @@ fn is_service(resource: &Resource) -> bool {
         && resource.spec["selector"].as_object().is_some_and(|labels| !labels.is_empty())
 }
 
-/// Whatever has a pod template, and is nobody else's.
+/// Objects with a pod template and without an owner.
 fn workload<'a>(resource: &'a Resource, notes: &mut Vec<String>) -> Option<Workload<'a>> {
     let owned =
         resource.whole["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());

@@ -104,7 +104,7 @@ fn clocks_are_compared() {
 }
 
 #[test]
-fn what_is_no_url_is_refused() {
+fn an_invalid_url_is_refused() {
     let error = format!("{:#}", Prometheus::new("ftp://me:secret@host").unwrap_err());
     assert!(!error.contains("secret"), "{error}");
     for url in ["", "prometheus:9090", "ftp://x", "http://", "9090"] {

@@ -29,7 +29,7 @@ pub struct Aborted {
     expected: Json,
 }
 
-/// Finds what is to be changed, so that a canary has nobody.
+/// Finds the edit that takes all users off a canary.
 ///
 /// # Errors
 /// When the rollout's own lines cannot be read or changed.

@@ -248,7 +248,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Nobody is left where it ended by itself.
+        // Does nothing if the process has already ended.
         let _ = kill_process_group(self.leader, Signal::KILL);
         let _ = self.guard.kill();
         let _ = self.guard.wait();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_command_leaves_behind_holds_nobody_up() {
+    async fn what_a_command_leaves_behind_does_not_block_the_run() {
         let (result, _, took) = pipe("sleep 600 & cat > /dev/null", Duration::from_secs(60)).await;
         result.unwrap();
         assert!(took < Duration::from_secs(20), "{took:?}");

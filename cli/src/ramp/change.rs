@@ -27,7 +27,7 @@ pub struct Desk {
     pub paths: Vec<PathBuf>,
     /// Their texts.
     pub sources: SourceFiles,
-    /// What was found that is no error.
+    /// Findings that are not errors.
     pub warnings: Findings,
     /// All of them merged.
     pub project: Checked,

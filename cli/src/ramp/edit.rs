@@ -94,7 +94,7 @@ pub fn scalar(name: &str) -> String {
 /// The texts of all files that edits touch.
 ///
 /// # Errors
-/// When the text is that of standard input, which nobody can write.
+/// When the text is that of standard input, which cannot be written back.
 pub fn apply(sources: &SourceFiles, mut edits: Vec<Edit>) -> Result<BTreeMap<PathBuf, String>> {
     // From the end, so that places before stay what they are.
     edits.sort_by_key(|edit| std::cmp::Reverse((edit.file, edit.start)));

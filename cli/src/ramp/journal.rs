@@ -97,7 +97,7 @@ pub struct Journal {
     path: PathBuf,
     file: File,
     service: String,
-    /// What it says of one service.
+    /// Its lines about one service.
     pub records: Vec<Record>,
 }
 
@@ -141,7 +141,7 @@ impl Journal {
         );
         self.records.clear();
         for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            // Half a line is what was left by somebody who was killed while he wrote, and never said that he had.
+            // Half a line was left by a process that was killed while writing.
             let Ok(json) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
             if json["service"].as_str() != Some(&self.service) {
                 continue;
@@ -176,7 +176,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The last line of a run that is no look, or that lets one go on.
+    /// The last line of a run other than an observation, or one that allows it to continue.
     #[must_use]
     pub fn last(&self) -> Option<&Record> {
         let of_run = |record: &&Record| record.event != Event::Look && record.by.is_none();

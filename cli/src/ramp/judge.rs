@@ -17,7 +17,7 @@ pub struct Limits {
     pub latency: (f64, f64),
     /// No verdict before both have so many requests.
     pub requests: f64,
-    /// Evidence from which on it is no chance.
+    /// Evidence above which chance is ruled out.
     pub evidence: f64,
 }
 

@@ -1,6 +1,6 @@
 //! One edit at a time: a lock on the folders of the files.
 //!
-//! Each folder has a folder `.graylane` with a file `lock` in it. It is no `.yaml`, so reading a folder and kustomize pass it
+//! Each folder has a folder `.graylane` with a file `lock` in it. It is not a `.yaml`, so reading a folder and kustomize pass it
 //! over, and git does because of the `.gitignore` in it. The lock is the kernel's (`flock`): it ends with the process that
 //! has it, however that ends, and the file stays. A link is followed first, so two names of a file have one lock.
 
@@ -138,7 +138,7 @@ fn state(folder: &Path) -> std::io::Result<()> {
         Ok(()) => {
             let made = File::open(&state)?;
             adopt(&made, &owner);
-            // Whoever may write into the folder may lock it.
+            // Everyone who can write into the folder can lock it.
             made.set_permissions(std::fs::Permissions::from_mode(owner.mode() & 0o777))?;
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

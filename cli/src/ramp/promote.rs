@@ -1,4 +1,4 @@
-//! The canary becomes the baseline, and nobody moves.
+//! The canary becomes the baseline, and no user is reassigned.
 //!
 //! The names of the subsets stay with their pods: what was `canary: 100` becomes `baseline: canary`, and the old baseline
 //! stays in the weights with 0, ready for the next version. Nothing has to change in step with it: the
@@ -197,7 +197,7 @@ fn lane(service: &mesh::Service, route: &mesh::Route, tenant: &str) -> Vec<Strin
 /// A salt that is not the last one's: the number at its end counted up, or one put there.
 #[must_use]
 pub fn next_salt(mesh: &Mesh, service: &str, salt: &str) -> String {
-    // Without a salt of its own a rollout has the host's name, which is no name to count up.
+    // Without a salt of its own a rollout has the host's name, which cannot be counted up.
     let is_host = mesh.service(service).is_some_and(|service| service.host == salt);
     let salt = if is_host { service } else { salt };
     let digits = salt.len() - salt.trim_end_matches(|c: char| c.is_ascii_digit()).len();

@@ -1,4 +1,4 @@
-//! Two versions of a file compared: who moves though nobody meant it.
+//! Two versions of a file compared: users who are reassigned without a change of weight that asks for it.
 
 use crate::document::Project;
 use crate::document::finding::Findings;

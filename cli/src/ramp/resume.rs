@@ -13,7 +13,7 @@ pub enum Standing {
     Stopped(String),
 }
 
-/// Compares the file with the log. `anew`: a person wants to begin again.
+/// Compares the file with the log. `anew`: a person wants to start over.
 pub fn standing(journal: &Journal, desk: &Desk, service: &str, anew: bool) -> Standing {
     let persons: Vec<&Record> = journal.persons().collect();
     let person = persons.first().copied();

@@ -56,7 +56,7 @@ pub enum Progress {
     Wait(String),
     /// The canary is the baseline, or is at its last step.
     Done(String),
-    /// The canary was worse, and has nobody any more.
+    /// The canary was worse, and its weight is 0 now.
     Aborted(String),
     /// A person did something else; only a person lets it go on.
     Stopped(String),
@@ -125,7 +125,7 @@ impl Run {
                     // It was killed before it wrote.
                     return self.set(&lock, &desk, &last.canary, last.buckets());
                 }
-                // Only a person begins again: with --anew, or by giving a canary a weight.
+                // Only a person starts over: with --anew, or by giving a canary a weight.
                 Event::Aborted if is == 0 && !self.anew => {
                     return Ok(Progress::Aborted(format!("`{}` was aborted at {}", last.canary, last.time)));
                 }

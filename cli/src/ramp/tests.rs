@@ -118,7 +118,7 @@ fn what_is_not_written_out_is_not_edited() {
 }
 
 #[test]
-fn a_file_that_somebody_changed_meanwhile_is_left_alone() {
+fn a_file_that_was_changed_meanwhile_is_left_alone() {
     let (_folder, paths) = files(&[("a.yaml", &format!("{HEAD}{}", service(" {canary: 5}\n")))]);
     let desk = desk(&paths);
     let change = desk.set("api", &[settings("25").unwrap()]).unwrap();
@@ -141,7 +141,7 @@ fn steps_are_taken_one_by_one() {
 }
 
 #[test]
-fn a_promotion_moves_nobody_and_changes_no_more_than_it_must() {
+fn a_promotion_moves_no_user_and_changes_only_what_it_must() {
     let before = service(" {canary: 100} # now\n    pins: {gray: canary} # first\n");
     let (_folder, paths) = files(&[("a.yaml", &format!("{HEAD}{before}"))]);
     let desk = desk(&paths);
@@ -210,7 +210,7 @@ fn an_abort_needs_only_the_lines_of_its_rollout() {
 }
 
 #[test]
-fn a_promotion_that_would_move_somebody_is_refused() {
+fn a_promotion_that_would_move_users_is_refused() {
     let promote = |text: &str| {
         let (_folder, paths) = files(&[("a.yaml", &format!("{HEAD}{text}"))]);
         let result = desk(&paths).promote("api", None, Some("next-1"));

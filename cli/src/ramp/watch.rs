@@ -11,7 +11,7 @@ use super::lock::Lock;
 use super::run::{Progress, Run, changed, said};
 use crate::queries::{Part, Queries};
 
-/// Seconds that a step is watched where nobody says.
+/// Default seconds that a step is watched.
 const HOLD: u64 = 600;
 
 impl Run {

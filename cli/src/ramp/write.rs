@@ -1,7 +1,7 @@
 //! Files as they are written: each whole or not at all, with its owner, its mode and the links to it; several all or none.
 //!
 //! New texts are staged in `.graylane`. One file is renamed over the old one. With several, a list of them (`pending.json`)
-//! comes first: from then on they count as written, and whoever next locks one of the folders finishes what was cut off.
+//! comes first: from then on they count as written, and the next process to lock one of the folders finishes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

@@ -76,7 +76,7 @@ pub struct Call {
 }
 
 /// Messages of one tenant on their way to a worker. They do not pass through Envoy, so the file says where they go, and
-/// nobody how many there are.
+/// how many there are is not known.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Delivery {
     /// The topic's node.
@@ -98,7 +98,7 @@ pub struct Break {
     /// Whom it calls then, if it calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Do requests stay in their lane all the same?
+    /// Do requests stay in their lane nevertheless?
     pub restored: bool,
     /// How many a minute.
     pub per_minute: f64,

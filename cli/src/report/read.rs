@@ -88,7 +88,7 @@ fn decision(sample: &Sample) -> Decision {
 #[must_use]
 pub fn of_envoy(namespace: &str, workload: &str, stats: &str) -> Decisions {
     let mut decisions = Decisions::new();
-    // Where nobody takes it off, the native module's begin with this.
+    // Where no other filter strips it, the native module's begin with this.
     let prefix = format!("envoy_{NAMESPACE}_");
     for line in stats.lines() {
         let line = line.strip_prefix(&prefix).unwrap_or(line);

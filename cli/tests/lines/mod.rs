@@ -13,12 +13,12 @@ fn eighty_services_are_as_many_lines_as_its_readme_says() {
     let yaml = format!("{},{:03}", yaml / 1000, yaml % 1000);
     current_line("examples/eighty/README.md", "| 80 | ", &format!("| 80 | {lines} | {yaml} |"));
     let said = format!(
-        "A folder with one file for each team is read as one: {lines} lines instead of {yaml} of YAML, checked as a whole"
+        "A folder with one file per team is read as one file: {lines} lines instead of {yaml} lines of YAML, checked as a whole"
     );
-    current_line("docs/start.md", "A folder with one file for each team", &said);
+    current_line("docs/start.md", "A folder with one file per team", &said);
 }
 
-/// A line of a page that starts so; written anew with GRAYLANE_DOCS=write.
+/// A line of a page that starts so; rewritten with GRAYLANE_DOCS=write.
 fn current_line(page: &str, start: &str, wanted: &str) {
     let path = root().join(page);
     let text = std::fs::read_to_string(&path).unwrap();
@@ -35,7 +35,7 @@ fn lines() -> String {
     let mut table = "| | the file | what `render` makes of it |\n|-|-|-|\n".to_owned();
     for (name, mesh) in examples() {
         let file = root().join("examples").join(&name).join("graylane.yaml");
-        // A folder of several files is no example of how short one is.
+        // A folder of several files does not show how short a file can be.
         let Ok(file) = std::fs::read_to_string(file) else { continue };
         let file = file.lines().count();
         let options = Options { url: url(), ..Options::default() };

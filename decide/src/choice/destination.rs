@@ -207,7 +207,7 @@ impl Destinations {
         }
     }
 
-    /// Adds a service; false if its host is no host name.
+    /// Adds a service; false if its host is not a valid host name.
     #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub(crate) fn add(&mut self, service: &config::Service, tenants: &Tenants) -> bool {
         let Ok(index) = u32::try_from(self.list.len()) else { return false };

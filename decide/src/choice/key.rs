@@ -58,7 +58,7 @@ impl Keys {
         Self { seed: Seed::of(&sticky.salt), places, mint }
     }
 
-    /// The unit of the first key present. A header with several different values is no key.
+    /// The unit of the first key present. A header with several different values does not count as a key.
     #[must_use]
     pub fn unit<W: World>(&self, seen: &Seen<'_>, facts: &mut Facts<'_, W>) -> Option<Unit> {
         self.places.iter().find_map(|place| match place {

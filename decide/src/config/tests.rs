@@ -25,7 +25,7 @@ fn every_mistake_is_named_with_its_field() {
 }
 
 #[test]
-fn what_is_no_document_of_this_version_says_so() {
+fn a_document_of_another_version_is_reported() {
     assert_eq!(problems(""), ["it is empty"]);
     assert_eq!(problems("{"), ["it ends too early: line 1 column 1"]);
     assert_eq!(problems("[1 2]"), ["invalid JSON: line 1 column 4"]);

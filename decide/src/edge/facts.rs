@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_absent_and_what_is_cut_short_is_no_list() {
+    fn empty_is_absent_and_a_truncated_list_is_refused() {
         let absent = |claim: Option<&[u8]>| any_of(claim, |value| value == Value::Absent);
         assert!(absent(None) && absent(Some(b"")) && absent(Some(b" ")) && absent(Some(&list(&[]))));
         let whole = list(&["employee", "x"]);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_no_key() {
+    fn a_list_does_not_count_as_a_key() {
         assert_eq!(one(b"alice").as_deref(), Some(b"alice".as_slice()));
         assert_eq!(one(&list(&["alice"])), None);
         assert_eq!(one(b""), None);

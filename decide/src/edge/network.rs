@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn an_invalid_network_is_refused() {
         for wrong in [
             "",
             "10.0.0.0/33",

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_a_blank_or_an_over_long_value_is_no_id() {
+    fn a_list_a_blank_or_an_over_long_value_does_not_count_as_an_id() {
         let header = Named::header("X-Correlation-Id");
         let none = |value: &str| {
             ids(std::slice::from_ref(&header), &[("x-correlation-id", value)], |ids| {

@@ -1,4 +1,4 @@
-//! Slots in a host's shared data: copied out, changed, and written back if nobody wrote in between.
+//! Slots in a host's shared data: copied out, changed, and written back if they have not changed in between.
 
 use super::slot::{self, Bytes};
 use super::{Saved, Store};

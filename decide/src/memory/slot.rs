@@ -140,7 +140,7 @@ pub fn find(bytes: &Bytes, fingerprint: u64, now: u64) -> Found {
 pub struct Slot<'s>(&'s mut Bytes);
 
 impl<'s> Slot<'s> {
-    /// Takes what is stored; whatever is no slot becomes an empty one.
+    /// Takes what is stored; anything that is not a slot becomes an empty one.
     pub fn new(bytes: &'s mut Bytes) -> Self {
         if !bytes.starts_with(&MAGIC) {
             *bytes = EMPTY;

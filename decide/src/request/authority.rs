@@ -10,7 +10,7 @@ const MAX_HOST: usize = 253;
 const SPACE: usize = MAX_HOST + 1 + 63 + 1;
 
 /// Splits an authority into host and port. IPv6 literals keep their brackets; no port is none, and so is one that
-/// is no number.
+/// is not a number.
 #[must_use]
 pub fn split(authority: &[u8]) -> (&[u8], Option<u16>) {
     let Some(colon) = authority.iter().rposition(|byte| *byte == b':') else { return (authority, None) };
@@ -44,7 +44,7 @@ pub struct Names {
 
 impl Names {
     /// Reads a host. `domain` is the cluster's, lower case; `namespace` completes a name without dots. None for what
-    /// is no host name.
+    /// is not a host name.
     #[must_use]
     pub fn of(host: &[u8], domain: &[u8], namespace: Option<&[u8]>) -> Option<Self> {
         let host = host.strip_suffix(b".").unwrap_or(host);
@@ -59,7 +59,7 @@ impl Names {
         let dots = names.space.get(..length)?.iter().filter(|byte| **byte == b'.').count();
         names.canonical = match (dots, namespace) {
             (1, _) => Some((0, length)),
-            // A bare `api` was cut from nothing: `api.svc` is no name of a service.
+            // A bare `api` was cut from nothing: `api.svc` does not name a service.
             (0, Some(namespace)) if length == host.len() && namespace.len() <= 63 => {
                 let end = length + 1 + namespace.len();
                 *names.space.get_mut(length)? = b'.';

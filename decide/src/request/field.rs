@@ -68,7 +68,7 @@ impl<'a> Field<'a> {
         self.lines > 0
     }
 
-    /// Exactly one line, with nothing around its value: nobody downstream can read it differently.
+    /// Exactly one line, with nothing around its value: no reader downstream can read it differently.
     #[must_use]
     pub fn tidy(&self) -> bool {
         self.lines == 1 && !self.ragged

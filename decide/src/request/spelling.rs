@@ -1,6 +1,6 @@
 //! Which header names an application may take for the same.
 //!
-//! A server that hands headers to applications as variables folds case and turns what is no letter or digit into `_`: CGI
+//! A server that hands headers to applications as variables folds case and turns everything but letters and digits into `_`: CGI
 //! (RFC 3875, section 4.1.18), WSGI, Rack, PHP (dots too), servlet containers. So `x-user-role`, `x_user_role` and
 //! `X.User~Role` are one name to some of them.
 
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_letter_or_digit_is_all_the_same() {
+    fn everything_but_letters_and_digits_compares_equal() {
         for spelling in ["x-user-role", "x_user_role", "X.User~Role", "x user!role", "x|user'role"] {
             assert!(same(spelling.as_bytes(), b"x-user-role"), "{spelling}");
         }

@@ -75,7 +75,7 @@ fn observed<'p, 'h>(
     decision
 }
 
-/// The unit of a participant: of a sticky key, else of a cookie that is made for him, else of an id.
+/// The unit of a participant: of a sticky key, else of a cookie that is made for the user, else of an id.
 fn unit<W: World>(plan: &Plan, request: &mut Gathered<'_, W>, decision: &mut Decision<'_>) {
     let keys = plan.keys.as_ref();
     if let Some(unit) = keys.and_then(|keys| keys.unit(request.seen, &mut request.facts)) {
@@ -109,7 +109,7 @@ fn tenant<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Decisi
     let mut decision = Decision::new(tenant, source, plan.enforces());
     decision.rule = verdict.map(|verdict| verdict.rule);
     let (name, seen) = (plan.tenants.name(tenant).as_bytes(), &request.seen.tenant);
-    // Where nothing is written that nobody said, the default tenant has no header.
+    // Where only tenants that were sent are written, the default tenant has no header.
     if verdict.is_none() && plan.policy.missing == Missing::Pass {
         decision.edits.remove_if(seen.present(), plan.header());
     } else if !(seen.tidy() && seen.one() == Some(name)) {

@@ -65,7 +65,7 @@ fn is_over_limits(lines: &[&[u8]]) -> bool {
             > MAX_MEMBERS
 }
 
-/// Can it be read as the grammar says? Otherwise nobody knows what the next reader makes of its line.
+/// Can it be read as the grammar says? Otherwise the next reader may read its line differently.
 fn is_readable(grammar: Grammar, member: &[u8]) -> bool {
     match grammar {
         // W3C Baggage, section 3.3.1: keys are tokens (RFC 9110, section 5.6.2), values are baggage-octets.
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nobodys_but_others_stays_as_it_is() {
+    fn headers_of_others_stay_as_they_are() {
         for fine in [
             "a=1,b=2;p",
             "",

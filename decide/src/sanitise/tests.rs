@@ -73,7 +73,7 @@ fn every_carrier_is_taken_off_whether_named_or_not_and_all_else_stays() {
 }
 
 #[test]
-fn what_the_file_refuses_is_refused_of_strangers_alone() {
+fn headers_that_the_file_removes_are_removed_from_outside_requests_only() {
     let headers = [("x-user-role", "admin"), ("x.user_role", "admin"), ("x-correlation-id", "7")];
     assert_eq!(left(Scope::Entering, &headers), [""; 0]);
     assert_eq!(left(Scope::Observed, &headers), ["x-correlation-id: 7"]);

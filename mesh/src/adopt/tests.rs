@@ -43,7 +43,7 @@ fn texts(file: &str, resources: &[Json]) -> Vec<String> {
     report.differences.iter().map(Difference::text).collect()
 }
 
-/// Live users have no tenant: a rule for whoever has none.
+/// Live users have no tenant: a rule for requests without one.
 fn without_header() -> Json {
     virtual_service(
         json!([]),
@@ -56,7 +56,7 @@ fn without_header() -> Json {
 }
 
 #[test]
-fn a_route_for_whoever_has_no_tenant_stays_as_it_is() {
+fn a_route_for_requests_without_a_tenant_stays_as_it_is() {
     assert_eq!(texts(HEADER_ONLY, &[without_header(), subsets()]), [""; 0]);
 }
 
@@ -95,7 +95,7 @@ fn a_tenant_that_the_file_does_not_declare_is_noticed() {
 }
 
 #[test]
-fn what_strangers_send_no_longer_counts_at_the_gateway_and_that_is_said() {
+fn headers_from_outside_that_no_longer_count_are_reported() {
     let public = virtual_service(
         json!(["istio-ingress/public"]),
         json!(["shop.example.com"]),

@@ -3,7 +3,7 @@
 //! Envoy draws a number for each request and takes the destination in whose share it lies, in the order of the list; with
 //! `weighted_clusters.header_name` it reads the number from a header (`WeightedClusterSpecifierPlugin` in
 //! source/common/router/weighted_cluster_specifier.cc). A route with a single destination has no such list, and one that is
-//! patched all the same is invalid: Envoy then refuses the whole table.
+//! patched nevertheless is invalid: Envoy then refuses the whole table.
 
 use crate::document::shape::nearest;
 use crate::mesh::{Mesh, Service};
@@ -20,7 +20,7 @@ pub struct Problem {
     pub text: String,
     /// What to do.
     pub help: String,
-    /// Would Envoy refuse its routes, or nothing be sticky? Else it is good to know.
+    /// Would Envoy refuse its routes, or nothing be sticky? Otherwise it is a note.
     pub is_error: bool,
 }
 

@@ -85,7 +85,7 @@ fn ids(checker: &mut Checker<'_>) {
     }
 }
 
-/// What the gateway does that nobody wrote down.
+/// What the gateway does without being told by the file.
 fn edge(checker: &mut Checker<'_>) {
     let document = checker.document();
     let edge = &document.edge;

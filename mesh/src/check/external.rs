@@ -69,7 +69,7 @@ fn edge(checker: &mut Checker<'_>) {
         ));
 }
 
-/// What is said of a service whose routes are not written. Public hosts are for the weights of somebody else's.
+/// Fields of a service whose routes are not rendered. Public hosts are for the weights of somebody else's.
 fn without_effect(checker: &mut Checker<'_>, name: &str, service: &Service) {
     let shown = ["paths", "routes"].map(|key| vec!["services", name, "expose", key]);
     let own = RENDERED.map(|key| vec!["services", name, key]);

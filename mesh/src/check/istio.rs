@@ -38,7 +38,7 @@ fn fields(checker: &mut Checker<'_>, path: &[&str], schema: &serde_json::Value) 
     }
 }
 
-/// `may_answer`: a single route may be a redirect, a whole service may not.
+/// `may_answer`: a single route may be a redirect, a whole service must not be one.
 fn http(checker: &mut Checker<'_>, path: &[&str], may_answer: bool) {
     let Some(node) = checker.project.tree.at(path) else { return };
     fields(checker, path, istio::http_route());
@@ -178,7 +178,7 @@ fn is_weighed_at_a_gateway(service: &Service, subset: &str) -> bool {
     })
 }
 
-/// A fallback needs pods that are the subset's or the baseline's, and nobody else's.
+/// A fallback needs pods that are the subset's or the baseline's, and of no other subset.
 fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
     let Some(Fallback::Baseline) = service.fallback else { return };
     let path = ["services", name, "fallback"];

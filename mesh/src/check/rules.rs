@@ -108,7 +108,7 @@ fn proven(condition: &Condition) -> bool {
     })
 }
 
-/// Does it ask that a proof be something else, or missing? Whoever has none fits then.
+/// Does it ask that a proof be something else, or missing? A caller without one matches then.
 fn disproves(condition: &Condition, negated: bool) -> bool {
     condition.parts().iter().any(|part| match (part, part.proof()) {
         (Part::All(list) | Part::Any(list), _) => list.iter().any(|inner| disproves(inner, negated)),

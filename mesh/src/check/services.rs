@@ -29,7 +29,7 @@ pub fn check(checker: &mut Checker<'_>) {
     same_host(checker);
 }
 
-/// What a route of a service says of its own.
+/// Settings of a single route of a service.
 fn of_route(checker: &mut Checker<'_>, path: &[&str], service: &Service, route: &Route) {
     let none = BTreeMap::new();
     let inherited = if route.baseline.is_some() { &none } else { &service.pins };
@@ -92,7 +92,7 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
         let written = checker.project.tree.at(&path).map_or(0, |node| node.entries().len());
         if written == 0 && service.subsets.len() > 1 && !may_be_every_pod(service, subset) {
             let message = format!("subset `{subset}` has no label, so it is every pod of `{name}`");
-            // Nobody pins a tenant to every pod; a share of the users may go there.
+            // A pin to every pod makes no sense; a share of the users does.
             let finding = if is_pinned(service, subset) {
                 checker.error_at_key(&path, message)
             } else {

@@ -14,7 +14,7 @@ pub enum Severity {
     Error,
     /// It can, but probably does not do what was meant.
     Warning,
-    /// Good to know.
+    /// A note.
     Note,
 }
 
@@ -90,7 +90,7 @@ impl Findings {
         self.list.dedup();
     }
 
-    /// Without what is only good to know: `check` says that, other commands have something else to say.
+    /// Without notes: only `check` prints them.
     #[must_use]
     pub fn without_notes(&self) -> Self {
         let list = self.list.iter().filter(|finding| finding.severity != Severity::Note);

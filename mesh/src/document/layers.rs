@@ -77,7 +77,7 @@ fn document(file: usize, lookup: Lookup<'_>, loaded: &mut Loaded) -> Option<Node
 }
 
 /// Lays layers over each other: maps are merged, everything else is replaced, `null` removes. A list over a map, or a map
-/// over a list, is a finding: whoever wrote it did not know what is below.
+/// over a list, is a finding: it was written without knowing what is below.
 #[must_use]
 pub fn merge(layers: Vec<Node>, findings: &mut Findings) -> Option<Node> {
     let mut tree =

@@ -27,7 +27,7 @@ pub struct Row {
     written: Option<String>,
 }
 
-/// Every value that is no list or map with something in it, in order.
+/// Every value that is not a non-empty list or map, in order.
 #[must_use]
 pub fn rows(tree: &Node, sources: &SourceFiles) -> Vec<Row> {
     let mut rows = Vec::new();

@@ -30,7 +30,7 @@ pub enum Value {
     Bool(bool),
     /// A finite decimal number, and how it was written.
     Number(serde_json::Number, String),
-    /// What YAML takes for a number and is no finite decimal, as `0x1F`, `.5` or `12e4567`: how it was written.
+    /// What YAML takes for a number and is not a finite decimal, as `0x1F`, `.5` or `12e4567`: how it was written.
     Odd(String),
     /// Text.
     Text(String),
@@ -166,7 +166,7 @@ pub fn scalar(text: &str) -> serde_json::Value {
     }
 }
 
-/// Parses the documents of a file, comments and empty documents left out. What is no YAML, and every key that stands
+/// Parses the documents of a file, comments and empty documents left out. What is not YAML, and every key that stands
 /// twice in a map, is a finding.
 pub fn parse(sources: &SourceFiles, file: usize, findings: &mut Findings) -> Vec<Node> {
     let mut options = serde_saphyr::Options::default();
@@ -178,7 +178,7 @@ pub fn parse(sources: &SourceFiles, file: usize, findings: &mut Findings) -> Vec
         budget.max_nodes = 4_000_000;
         budget.max_events = 16_000_000;
     }
-    // `no` is text, as in YAML 1.2, and `030` and `1_000` are nobody's numbers.
+    // `no` is text, as in YAML 1.2, and `030` and `1_000` are not treated as numbers.
     options.strict_booleans = true;
     options.non_finite_float_policy = NonFiniteFloatPolicy::PassThrough;
     options.leading_zero_numbers_as_strings = true;
@@ -250,7 +250,7 @@ impl Builder<'_> {
         let line = number(Some(location.line())).unwrap_or(1).max(1);
         let column = number(Some(location.column())).unwrap_or(1).max(1);
         let start = match number(location.span().byte_offset()).unwrap_or(0) {
-            // Places of what is no YAML have no bytes.
+            // Places outside of YAML have no bytes.
             0 if line > 1 => self.offset(line, column),
             start => start.min(self.text.len()),
         };

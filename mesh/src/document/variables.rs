@@ -16,7 +16,7 @@ use crate::istio;
 pub enum VarError {
     /// It is not set.
     NotPresent,
-    /// Its value is no text.
+    /// Its value is not text.
     NotUnicode,
 }
 
@@ -144,7 +144,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Makes of what variables gave what each field wants: text, a number or a boolean. A value of a variable often has to
-/// be in quotes, within `{}` always, and then nobody could write a weight. Where any type will do, the quotes decide.
+/// be in quotes, within `{}` always, and then a weight could not be written. Where any type will do, the quotes decide.
 pub fn settle(tree: &mut Node) {
     settle_as(tree, &SCHEMA, false);
 }

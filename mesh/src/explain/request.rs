@@ -239,7 +239,7 @@ fn wire(values: &[String]) -> Vec<u8> {
     bytes
 }
 
-/// What to say of a name that is no service of the file.
+/// The message for a name that is not a service of the file.
 #[must_use]
 pub fn unknown(mesh: &Mesh, name: &str) -> String {
     let names: Vec<&str> = mesh.services.iter().map(|service| &*service.name).collect();

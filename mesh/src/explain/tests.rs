@@ -25,7 +25,7 @@ fn lanes(hops: &[Hop]) -> Vec<String> {
 }
 
 #[test]
-fn a_lost_tenant_comes_back_from_where_it_is_left() {
+fn a_lost_tenant_is_restored_from_what_is_left() {
     let way = "gateway,api,ledger,orders";
     let gray = |drops: &[&str]| lanes(&hops(BANK, way, &["tenant: gray-v1"], drops));
     let kept = ["api canary header", "ledger stable header", "orders canary header"];

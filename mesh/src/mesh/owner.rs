@@ -11,7 +11,7 @@ pub fn is_external(mesh: &model::Mesh, service: &model::Service) -> bool {
     service.subsets.is_empty() || service.routing.unwrap_or(mesh.routing) == model::Routing::External
 }
 
-/// Are routes in the mesh somebody else's, so that a header that nobody sent would be news to them?
+/// Are routes in the mesh somebody else's, so that a header that was not sent would change what they match?
 #[must_use]
 pub fn adopts(document: &Document) -> bool {
     document.services.is_empty()

@@ -4,7 +4,7 @@ use super::{Part, Queries};
 use crate::document::model::{WorseErrors, WorseLatency};
 use crate::mesh::Service;
 
-/// Requests that a canary must have had in the window before anything is said of it.
+/// Requests that a canary must have had in the window before it is judged.
 const ENOUGH: u32 = 10;
 
 impl Queries<'_> {

@@ -1,4 +1,4 @@
-//! What the filter says of itself, and where it says nothing.
+//! What the filter reports about itself, and where it reports nothing.
 //!
 //! Pods are told apart by the labels `namespace` and `pod`, which every usual way of scraping pods adds.
 

@@ -39,7 +39,7 @@ struct Pods<'a> {
     subsets: BTreeMap<String, Subset>,
 }
 
-/// One a host; none for a host whose pods are all the same and nothing is said about them.
+/// One a host; none for a host whose pods are all the same and which have no settings.
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
     made(mesh, &with_fallback)
 }
@@ -70,7 +70,7 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
             let host = version.and_then(|version| version.host.as_deref()).unwrap_or(&service.host);
             let mut parts = host.split('.');
             let (short, home) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            // A version with a host of its own that is no service of the file.
+            // A version with a host of its own that is not a service of the file.
             let pods = all.entry(host).or_insert_with(|| Pods {
                 namespace: if host.contains(".svc.") { home } else { &service.namespace },
                 title: short,

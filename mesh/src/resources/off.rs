@@ -60,7 +60,7 @@ pub fn off(mesh: &Mesh, options: &Options, scope: &Scope) -> Result<Vec<Resource
     let mut hosts: BTreeSet<&str> = public.map(String::as_str).collect();
     hosts.extend(services.iter().map(|service| service.host.as_str()));
 
-    // Routes first: nobody else may make a choice that no filter checks.
+    // Routes first: without a filter that checks it, a choice must not count.
     let mut all = virtual_service::all(mesh, true);
     all.retain(|resource| {
         virtual_service::hosts_of(resource).iter().any(|host| hosts.contains(host.as_str()))

@@ -15,7 +15,7 @@ const MAX_TARGETS: usize = 16;
 
 /// Label that a pod would need to get a plugin that is switched off: none has it.
 pub const OFF: &str = "graylane.dev/off";
-/// Where a plugin that is switched off is, which nobody asks for.
+/// Where a plugin that is switched off is, which no request uses.
 const NOWHERE: &str = "file:///graylane-is-off";
 
 /// First of our phase: other plugins see what we made of a request.

@@ -1,7 +1,7 @@
 //! EnvoyFilters that keep users where the weights of somebody else put them: the route reads Envoy's random number from a
 //! header, in which the filter writes the point of the user's unit, and takes the header off.
 //!
-//! Without the header, or with one that is no number, Envoy draws as before.
+//! Without the header, or with one that is not a number, Envoy draws as before.
 
 use std::borrow::Cow;
 

@@ -170,7 +170,7 @@ fn placed(expr: &str) -> String {
     format!(r#"label_replace({expr}, "workload_namespace", "$1", "namespace", "(.*)")"#)
 }
 
-/// What the filter says of itself, and where it says nothing.
+/// What the filter reports about itself, and where it reports nothing.
 fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
     let on = "{{ $labels.workload_namespace }}/{{ $labels.pod }}";
     let mut rules = vec![

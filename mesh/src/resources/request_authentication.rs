@@ -1,4 +1,4 @@
-//! RequestAuthentication: which tokens Istio verifies at the gateway, where nobody else says it.
+//! RequestAuthentication: which tokens Istio verifies at the gateway, where no other resource does.
 
 use serde_json::json;
 

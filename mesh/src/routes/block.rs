@@ -48,7 +48,7 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn rules(&self, mesh: &Mesh, without_filter: bool) -> Vec<Rule> {
         let rules = routing::rules_of(mesh, self.service, self.route);
-        // Without the filter nobody would remove its header from a stranger's request.
+        // Without the filter its header would not be removed from requests of callers outside.
         let ours = |rule: &routing::Rule<'_>| {
             rule.header.as_ref().is_some_and(|(name, _)| name.starts_with(OWN_PREFIX))
         };

@@ -143,7 +143,7 @@ impl Match {
         Some(one)
     }
 
-    /// What it says of a header, whatever the case of its name.
+    /// Its condition on a header, whatever the case of its name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&Text> {
         self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, text)| text)

@@ -91,7 +91,7 @@ pub struct Moves {
     pub after: BTreeMap<String, u64>,
     /// Who is on another subset than before.
     pub moved: u64,
-    /// Who leaves a canary whose weight does not fall: nobody ought to.
+    /// Users who leave a canary whose weight does not fall: should be 0.
     pub moved_back: u64,
     /// Who moves from where to where.
     pub matrix: Vec<Move>,

@@ -69,7 +69,7 @@ proptest! {
         }
     }
 
-    /// With one canary at each end, raising a weight moves users from the baseline to that canary, and nobody else.
+    /// With one canary at each end, raising a weight moves users from the baseline to that canary only.
     #[test]
     fn raising_a_weight_moves_only_users_of_the_baseline(
         salt in "[a-z]{1,8}", bottom in 0u16..=4000, top in 0u16..=4000, rise in 1u16..=2000, of_top: bool,

@@ -93,7 +93,7 @@ pub fn read(
         );
         let end = line.strip_suffix(b"\n").unwrap_or(&line);
         let end = end.strip_suffix(b"\r").unwrap_or(end);
-        // What spreadsheets write before the first line (a byte order mark) is nobody's key.
+        // What spreadsheets write before the first line (a byte order mark) is not a key.
         let key = if number == 1 { end.strip_prefix(b"\xef\xbb\xbf").unwrap_or(end) } else { end };
         if key.trim_ascii().is_empty() {
             users.empty_lines += 1;

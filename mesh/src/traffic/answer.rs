@@ -36,7 +36,7 @@ pub struct Target {
 }
 
 impl Answer {
-    /// Is it the same for whoever sent the request?
+    /// Is it the same for every caller?
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let (own, others) = (self.key(), other.key());
@@ -63,7 +63,7 @@ impl Answer {
     }
 
     fn key(&self) -> Vec<(Target, u64)> {
-        // The name of a subset is nobody's business but the resources'.
+        // The name of a subset matters to the resources only.
         let mut key: Vec<_> = Vec::new();
         for (target, share) in &self.targets {
             let target = Target { subset: None, ..target.clone() };

@@ -64,7 +64,7 @@ pub fn compare(before: &World, after: &World) -> Report {
     for (place, host) in before.places().union(&after.places()) {
         let rules = [before.rules(place, host), after.rules(place, host)];
         let mut tried = samples::requests(place, host, [rules[0].as_ref(), rules[1].as_ref()]);
-        // What only the filter sends is nobody's request.
+        // What only the filter sends is not a client's request.
         tried.retain(|request| request.headers.keys().all(|name| !name.starts_with(OWN_PREFIX)));
         report.tried += tried.len();
         for request in tried {

@@ -25,7 +25,7 @@ struct Inner {
 }
 
 impl Pattern {
-    /// Compiles it. What cannot be compiled matches nothing but what is its very text.
+    /// Compiles it. What cannot be compiled matches its literal text only.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let automaton = automaton(text);

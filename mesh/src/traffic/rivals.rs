@@ -73,7 +73,7 @@ fn by_title<'j>(list: impl Iterator<Item = &'j Json>) -> BTreeMap<String, usize>
 pub fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
     let all = together(current, rendered);
     let all: Vec<&Json> = all.iter().collect();
-    // Sorted as istiod sorts them: whoever comes first is heeded.
+    // Sorted as istiod sorts them: the first one counts.
     let world = World::of(&all, "");
     let titles: BTreeSet<String> = rendered.iter().map(title).collect();
     let ours = |own: &VirtualService| titles.contains(&format!("VirtualService {}", own.title));

@@ -97,7 +97,7 @@ impl Text {
     }
 }
 
-/// A text, or a number or boolean that Kubernetes refuses here and files have all the same.
+/// A text, or a number or boolean that Kubernetes refuses here but files contain.
 fn scalar(json: &Json) -> Option<String> {
     match json {
         Json::String(text) => Some(text.clone()),

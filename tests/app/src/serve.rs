@@ -54,7 +54,7 @@ pub async fn run() -> Result<()> {
         .with_graceful_shutdown(async move { terminate.recv().await.unwrap_or_default() });
     tokio::select! {
         served = serve => served?,
-        // Streams that nobody ends do not hold a pod up for ever.
+        // Streams without an end do not keep a pod from stopping.
         _ = async { second.recv().await; tokio::time::sleep(GRACE).await } => {}
     }
     Ok(())

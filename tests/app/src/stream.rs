@@ -45,7 +45,7 @@ pub async fn events(Query(length): Query<Length>) -> Response {
 /// A WebSocket.
 pub async fn socket(Query(length): Query<Length>, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async move |socket: WebSocket| {
-        // Whoever hangs up has had enough.
+        // The client hung up.
         let _ = ticks(&length).map(|text| Ok(Message::Text(text.into()))).forward(socket).await;
     })
 }

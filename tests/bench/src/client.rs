@@ -22,7 +22,7 @@ impl Client {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// When nothing listens there.
     pub fn connect(address: SocketAddr) -> Result<Self> {
         let connect = |_| -> Result<TcpStream> {
             let stream = TcpStream::connect(address)?;

@@ -2,7 +2,7 @@
 //!
 //! A round visits every scenario, and there every variant in an order of its own, for some bursts: each long enough to be
 //! measured, and so short (2 to 3 ms) that many fall between two disturbances of a machine that others use as well.
-//! Envoy is started anew a few times, since a process keeps the luck it has with its memory.
+//! Envoy is restarted a few times, since the memory layout of a process stays the same.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::variant::Variant;
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// How often Envoy is started anew.
+    /// How often Envoy is restarted.
     pub sittings: u32,
     /// Rounds in each.
     pub rounds: u32,
@@ -196,7 +196,7 @@ pub struct Latency {
 const TURNS: u32 = 21;
 
 /// Latencies at [`RATE`]. In turns, since a disturbance is everybody's, and the middle one of them, since a stall of ten
-/// milliseconds makes twenty requests late and that would be the p99 of whoever it met.
+/// milliseconds makes twenty requests late and that would be the p99 of that run.
 ///
 /// # Errors
 /// When Envoy does not start or a request fails.

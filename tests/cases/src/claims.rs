@@ -14,7 +14,7 @@ pub type Claims = serde_json::Map<String, serde_json::Value>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flaw {
-    /// Issued by somebody whom nobody knows.
+    /// Issued by an unknown issuer.
     UnknownIssuer,
     /// No longer valid.
     Expired,

@@ -149,7 +149,7 @@ impl Table {
     }
 
     /// Header by header, in order of names; lines of one name keep their order. White space around a value is
-    /// nobody's: HTTP/1 does not carry it.
+    /// not compared: HTTP/1 does not carry it.
     fn headers(&mut self, prefix: &str, want: &Headers, got: &Headers) {
         let lines = |headers: &Headers, name: &str| {
             let values: Vec<String> = headers

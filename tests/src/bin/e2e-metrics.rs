@@ -105,7 +105,7 @@ async fn traffic(program: &Path) -> Result<()> {
         mesh: mesh.clone(),
         entry: path[0].clone(),
         worker_tenant: Some(cast.gray.clone()),
-        // Some pods run the native module, and nobody who asks Prometheus has to know.
+        // Some pods run the native module, and queries need not know.
         native: Some((native_path(), vec![NATIVE.to_owned()])),
     };
     let testbed = Testbed::start(setup, |_| ()).await?;

@@ -241,7 +241,7 @@ async fn promoted(program: &Path, random: &mut Random) -> Result<String> {
         tokio::time::sleep(Duration::from_millis(random.below(90))).await;
         process.kill()?;
         process.wait()?;
-        // Whoever comes next finishes it; this one has nothing else to do.
+        // The next process finishes it; this one is done.
         ramp(&["next", "other"]).status()?;
         let changed = files.iter().map(|(path, text)| Ok(std::fs::read_to_string(path)? != *text));
         let changed = changed.collect::<Result<Vec<bool>>>()?;

@@ -1,5 +1,5 @@
 //! `make e2e-ramp`: `graylane ramp run` against a real Prometheus that scrapes real Envoys, with a canary that is healthy,
-//! one that fails, one that is slow, and one that nobody asks.
+//! one that fails, one that is slow, and one that gets no requests.
 //!
 //! The mesh is the demo's. What `--apply` is given lands in a folder; the mesh takes up the file whenever something does,
 //! as istiod would.
@@ -310,7 +310,7 @@ async fn healthy(rollout: &mut Rollout<'_>) -> Result<String> {
     Ok("promoted".to_owned())
 }
 
-/// Aborted by this guard, and nobody is on the canary any more.
+/// Aborted by this guard, and no user is on the canary any more.
 async fn aborted(rollout: &mut Rollout<'_>, weather: Weather, guard: &str) -> Result<String> {
     let code = rollout.until(|_| false).await?;
     let records = records(rollout.folder);

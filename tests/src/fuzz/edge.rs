@@ -45,7 +45,7 @@ fn input(data: &[u8]) -> Input<'_> {
         let path: Vec<String> = claim.split('.').map(str::to_owned).collect();
         let elements: Vec<&[u8]> =
             if list { value.split(|byte| *byte == b',').collect() } else { vec![value] };
-        // A text with NULs may look like a list; whoever can choose it can choose any text.
+        // A text with NULs may look like a list; a caller who can choose it can choose any text.
         if value.contains(&0) {
             continue;
         }
@@ -142,7 +142,7 @@ impl Input<'_> {
 /// Decides about these bytes. Built on `decide` alone, so that the fuzz target is quickly built too.
 ///
 /// # Panics
-/// When anything panics, or a caller gets a tenant that no rule gives him.
+/// When anything panics, or a caller gets a tenant that no rule gives them.
 pub fn edge(plan: &Plan, data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Dfa::parse(text).map(|dfa| dfa.matches(data));

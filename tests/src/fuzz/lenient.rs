@@ -1,6 +1,6 @@
 //! The most lenient reader of headers that there could be: what it does not find, no application finds.
 
-/// A name as a forgetful server has it: what is no letter or digit is `_`.
+/// A name as a forgetful server has it: everything but letters and digits is `_`.
 #[must_use]
 pub fn fold(name: &[u8]) -> Vec<u8> {
     let one = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' };

@@ -66,7 +66,7 @@ fn outside(after: &Lines) {
     }
 }
 
-/// Values of the members of a key, as W3C Baggage has them: a key without a value is nobody's.
+/// Values of the members of a key, as W3C Baggage has them: a key without a value is ignored.
 fn plain<'l>(line: &'l [u8], key: &'l str) -> impl Iterator<Item = &'l [u8]> {
     line.split(|byte| *byte == b',').filter_map(move |member| {
         let end = member.iter().position(|byte| matches!(byte, b'=' | b';'))?;

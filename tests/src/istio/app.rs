@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::call::{Call, PODS};
 use crate::echo;
 
-/// Headers of its answers that are nobody's business outside of the mesh.
+/// Headers of its answers that must not leave the mesh.
 pub const LEAKED: [&str; 4] = ["tenant", "x-graylane-subset", "baggage", "x-graylane-debug"];
 /// Their value.
 pub const INTERNAL: &str = "internal";

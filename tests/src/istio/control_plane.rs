@@ -95,7 +95,7 @@ impl ControlPlane {
         std::fs::write(files("kubeconfig"), kubeconfig().to_string())?;
 
         let mut etcd = Command::new(self.tools.program("etcd"));
-        // Nobody will want this data after a power cut.
+        // This data need not survive a power cut.
         etcd.args(["--unsafe-no-fsync", "--log-level", "warn", "--data-dir"]).arg(files("etcd"));
         for (option, address) in [
             ("--listen-client-urls", ETCD),
@@ -119,7 +119,7 @@ impl ControlPlane {
         }
         api.args(["--service-account-issuer", "https://kubernetes.default.svc"]);
         api.args(["--service-cluster-ip-range", "10.96.0.0/16"]);
-        // There is no controller that would make service accounts, and nobody whose rights would have to be limited.
+        // There is no controller that would make service accounts, and no rights to limit.
         api.args(["--disable-admission-plugins", "ServiceAccount", "--authorization-mode", "AlwaysAllow"]);
         api.arg("--token-auth-file").arg(files("tokens.csv"));
 
@@ -157,7 +157,7 @@ impl ControlPlane {
             ("POD_NAMESPACE", ROOT),
             ("POD_NAME", "istiod"),
             ("CLUSTER_ID", "Kubernetes"),
-            // Plaintext, no certificate authority, no webhooks: nobody here is a stranger.
+            // Plaintext, no certificate authority, no webhooks: all clients here are ours.
             ("PILOT_CERT_PROVIDER", "none"),
             ("ENABLE_CA_SERVER", "false"),
             ("XDS_AUTH", "false"),
@@ -221,7 +221,7 @@ impl ControlPlane {
         Ok(text)
     }
 
-    /// The number of a pod's address. None is used twice, so that nobody talks to a pod of the example before.
+    /// The number of a pod's address. None is used twice, so that no request reaches a pod of the example before.
     pub(super) fn next_address(&self) -> Result<u16> {
         let number = self.addresses.fetch_add(1, Ordering::Relaxed);
         number.checked_add(1).context("all addresses of pods are used")
@@ -265,7 +265,7 @@ fn kubeconfig() -> serde_json::Value {
     })
 }
 
-/// A key for the tokens of service accounts, which nobody here has; the API server insists.
+/// A key for the tokens of service accounts, which are not used here; the API server insists.
 async fn make_key(path: &Path) -> Result<()> {
     let mut command = tokio::process::Command::new("openssl");
     command.args(["genpkey", "-algorithm", "RSA", "-out"]);

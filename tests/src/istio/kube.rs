@@ -80,7 +80,7 @@ impl Kube {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// A command line for this API server, killed if nobody waits for it any more.
+    /// A command line for this API server, killed when it is dropped.
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.arg("--kubeconfig").arg(&self.kubeconfig).kill_on_drop(true);

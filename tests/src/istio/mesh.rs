@@ -184,7 +184,7 @@ impl PodHandle {
         Call::to((IpAddr::from(self.address), port).into(), authority)
     }
 
-    /// Starts its application; a sidecar's own is asked by the sidecar only, on a port that nobody else knows.
+    /// Starts its application; a sidecar's own is asked by the sidecar only, on a port that only it knows.
     async fn start_app(&mut self, ports: &[u16]) -> Result<()> {
         let name = &self.pod.name;
         self.app = match self.pod.kind {

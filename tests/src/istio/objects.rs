@@ -32,7 +32,7 @@ pub fn service(namespace: &str, service: &Service) -> Json {
     })
 }
 
-/// A pod; what it runs is nobody's business here.
+/// A pod; what it runs does not matter here.
 #[must_use]
 pub fn pod(namespace: &str, pod: &Pod) -> Json {
     json!({

@@ -163,7 +163,7 @@ impl Proxy {
     /// When it does not answer.
     pub async fn plugins(&self) -> Result<Vec<Plugin>> {
         let dump = match self.get_json("/config_dump?resource=ecds_filters").await {
-            // As long as nobody has told it of any.
+            // As long as it has no configuration of any.
             Err(error) if format!("{error}").contains("not found in config dump") => return Ok(Vec::new()),
             dump => dump?,
         };

@@ -1,6 +1,6 @@
 //! Applying, and knowing when everybody runs with it.
 //!
-//! istiod tells nobody when a change has reached all proxies. So after it has shown that it knows the objects, a marker
+//! istiod does not report when a change has reached all proxies. So after it has shown that it knows the objects, a marker
 //! is changed that reaches every proxy: an empty cluster, by an `EnvoyFilter`. A proxy that shows it has got the
 //! first part of a push with everything in it; one that shows the next marker has got all parts, because istiod sends
 //! a proxy one push after another, and Envoy reads them in order. The rest is Envoy's own: see `Proxy::settle`.

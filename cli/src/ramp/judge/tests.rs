@@ -17,7 +17,7 @@ impl Dice {
 const STEPS: [f64; 5] = [0.01, 0.05, 0.25, 0.5, 0.9];
 
 fn limits() -> Limits {
-    // As sharp as can be: whatever looks worse at all may abort, if it is no chance.
+    // As strict as possible: any significant difference may abort.
     Limits { errors: (1.0, 0.0), latency: (1.0, 0.0), ..Limits::of(None, 100, STEPS.len()) }
 }
 
@@ -57,7 +57,7 @@ fn aborted(runs: u64, mut run: impl FnMut(&mut Dice) -> bool) -> u64 {
 }
 
 #[test]
-fn a_canary_that_is_no_worse_is_aborted_in_at_most_one_of_a_hundred_rollouts() {
+fn a_healthy_canary_is_aborted_in_at_most_one_of_a_hundred_rollouts() {
     for (errors, slow) in [(0.02, 0.01), (0.3, 0.05)] {
         let limits = limits();
         let mistakes = aborted(1000, |dice| {

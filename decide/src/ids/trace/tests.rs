@@ -72,7 +72,7 @@ fn every_notation_of_a_trace_has_the_same_low_half() {
 }
 
 #[test]
-fn what_is_no_trace_id_is_none() {
+fn an_invalid_trace_id_is_ignored() {
     for bad in ["", "0", "-1", "+7", "1.5", "7,7", "18446744073709551616", "x"] {
         assert_eq!(from_datadog(bad.as_bytes()), None, "{bad}");
     }

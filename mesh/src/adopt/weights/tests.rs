@@ -38,7 +38,7 @@ proptest! {
 }
 
 #[test]
-fn nobody_is_weighed_by_nothing() {
+fn weights_of_zero_choose_no_destination() {
     assert_eq!(choose(&[("stable", 0), ("canary", 0)], |(_, weight)| *weight, 7), None);
 }
 

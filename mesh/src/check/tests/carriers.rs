@@ -50,7 +50,7 @@ fn what_is_wrong_with_them_is_said() {
 }
 
 #[test]
-fn a_header_that_proxies_write_is_no_tenant_header() {
+fn a_header_that_proxies_write_is_refused_as_tenant_header() {
     for header in ["te", "user-agent", "x-forwarded-for", "X-Envoy-Original-Path", "host", "x-request-id"] {
         let found = findings(&format!("{GOOD}header: {header}\n"));
         assert_eq!(found.len(), 1, "{header}: {found:#?}");
@@ -59,7 +59,7 @@ fn a_header_that_proxies_write_is_no_tenant_header() {
 }
 
 #[test]
-fn what_becomes_of_traces_of_strangers_is_said_unless_the_file_says_it() {
+fn the_default_for_trace_ids_from_outside_is_reported_unless_the_file_sets_it() {
     let says = |lines: &str| notes(&edge("", lines));
     assert!(says("")[0].contains("the gateway begins traces of its own"));
     assert!(says("  accept: always\n")[0].contains("go on in the mesh"));

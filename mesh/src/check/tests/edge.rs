@@ -48,7 +48,7 @@ rules:
 }
 
 #[test]
-fn a_rule_gives_something_to_somebody() {
+fn a_rule_needs_a_tenant_and_a_condition() {
     one(
         "rules:\n- {host: {exact: a.example}}",
         &["11: Error: a rule that gives nothing", "`mayChoose: [..]`"],

@@ -64,7 +64,7 @@ fn namespaces_are_names() {
 }
 
 #[test]
-fn what_is_only_rendered_has_no_effect_on_routes_of_somebody_else() {
+fn rendered_settings_have_no_effect_on_external_routes() {
     for field in [
         "http: {timeout: 3s}",
         "trafficPolicy: {}",
@@ -81,7 +81,7 @@ fn what_is_only_rendered_has_no_effect_on_routes_of_somebody_else() {
 }
 
 #[test]
-fn weights_of_somebody_else_are_said_and_not_steered() {
+fn external_weights_are_reported_and_not_changed() {
     assert_eq!(findings(CANARY), [""; 0]);
     one(
         &CANARY.replace("api: {routing: external,", "api: {routing: graylane, subsets: {v1: {version: v1}},"),

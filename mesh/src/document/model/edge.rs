@@ -27,7 +27,7 @@ pub struct Edge {
     /// Tokens that Istio verifies.
     pub jwt: Option<Jwt>,
     /// Trace ids of callers outside: `keep` goes on with them, `restart` removes them before the gateway's own tracing
-    /// reads them, so that nobody can take part in another user's trace. Default: `restart` where nobody outside is
+    /// reads them, so that callers cannot join another user's trace. Default: `restart` where no caller outside is
     /// trusted (`accept: never`, and no rule says `trusted: true`), else `keep`.
     pub trace_context: Option<TraceContext>,
 }

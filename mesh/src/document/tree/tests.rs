@@ -42,7 +42,7 @@ fn many_documents_are_read() {
 }
 
 #[test]
-fn what_is_no_yaml_is_one_finding_with_a_place() {
+fn invalid_yaml_is_one_finding_with_a_place() {
     let (_, findings) = read("a: 1\nb: [\n");
     assert_eq!(findings.len(), 1);
     assert!(

@@ -19,7 +19,7 @@ pub const CALLER_HOST: &str = "caller:8081";
 pub const CALLER_PORT: u16 = 9081;
 /// The gateway's pod.
 pub const INGRESS: &str = "ingress";
-/// The port of the gateway's pod; it listens on all addresses, so nobody else may.
+/// The port of the gateway's pod; it listens on all addresses, so nothing else can.
 pub const INGRESS_PORT: u16 = 15080;
 /// The port of a service that names none: inside the cluster, and outside of it.
 const PORTS: [u16; 2] = [8080, 80];

@@ -11,7 +11,7 @@ pub const HOST: &str = "bank.example.com";
 /// Response header that says how a request was decided.
 pub const DEBUG: &str = "x-graylane-debug";
 
-/// What an application says of a request; `tests/app` writes it.
+/// What an application saw of a request, as `tests/app` writes it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Visit {
     /// The pod.

@@ -58,7 +58,7 @@ impl Mesh<'_> {
         Ok(())
     }
 
-    /// Starts a pod's proxy anew: one that knows nothing yet.
+    /// Restarts a pod's proxy, with empty state.
     ///
     /// # Errors
     /// When it does not come up.

@@ -98,7 +98,7 @@ impl Mesh<'_> {
         .await
     }
 
-    /// A gateway listens on all addresses, whatever its own is: the port has to be nobody else's.
+    /// A gateway listens on all addresses, whatever its own is: the port must be unused.
     fn ensure_gateway_ports_are_free(&self) -> Result<()> {
         let ports = |pod: &PodHandle| -> Vec<u16> {
             self.ports_of(&pod.namespace, &pod.pod).iter().map(|port| port.target).collect()

@@ -88,7 +88,7 @@ async fn is_accepted(plane: &ControlPlane, rendered: &str) -> Result<()> {
         .kubectl(&["diff", "--filename", "-"], &rendered)
         .await
         .context("they differ from what was applied")?;
-    // The harness' own: nobody injects a sidecar here, and an EnvoyFilter tells how far a push has got. Of any EnvoyFilter
+    // The harness' own: there is no sidecar injector here, and an EnvoyFilter tells how far a push has got. Of any EnvoyFilter
     // it says that Envoy may change, which is why `render` writes only one, for traces at the gateway.
     let mut arguments = vec!["analyze", "--all-namespaces"];
     for own in ["IST0102=Namespace *", "IST0103=Pod *", "IST0133=EnvoyFilter *"] {

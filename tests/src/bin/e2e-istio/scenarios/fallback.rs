@@ -58,7 +58,7 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     Ok(())
 }
 
-/// A canary that says it is ready, and answers nobody: until it is ejected, and whenever it is tried again.
+/// A canary that is ready but answers no request: until it is ejected, and whenever it is tried again.
 async fn dead_but_ready(mesh: &mut Mesh<'_>) -> Result<()> {
     mesh.kill_app("web-v2-d")?;
     let begin = Instant::now();

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub async fn run(plane: &ControlPlane) -> Result<()> {
     let example = Example::load("observability")?;
     let mut fields = printed_fields(&example).await?;
-    // Spans need somebody who takes them; any service will do, since nobody reads them.
+    // Spans need a receiver; any service will do, since they are not read.
     fields["enableTracing"] = json!(true);
     fields["extensionProviders"] =
         json!([{"name": "spans", "zipkin": {"service": "api.bank.svc.cluster.local", "port": 8080}}]);

@@ -23,7 +23,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     load.judge("a tenant more", &[&weights, &tenants]).await?;
 
     let load = Load::start(bank).await?;
-    // The same module with a section that nobody reads: other bytes, so another digest.
+    // The same module with a section that is ignored: other bytes, so another digest.
     let mut module = std::fs::read(module_path()).context("the filter")?;
     module.extend([&[0, 9, 8], "graylane".as_bytes()].concat());
     let image = push(bank, "changed", &module).await?;

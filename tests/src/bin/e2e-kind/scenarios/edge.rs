@@ -19,7 +19,7 @@ const SHOP: &str = "shop.example.com";
 const ACME: &str = "shop.acme.example";
 /// Users with a token of theirs.
 const USERS: usize = 20;
-/// How often a stranger comes back.
+/// How often an anonymous user returns.
 const VISITS: usize = 8;
 
 /// Runs it: the shop in the place of the bank. `more`: how it is rendered.
@@ -48,7 +48,7 @@ pub async fn run(bank: &Bank<'_>, more: &[&str]) -> Result<()> {
     let apps = std::fs::read_to_string(apps)?;
     let gateway: Vec<&str> = apps.split("---\n").filter(|one| one.contains("istio-ingress")).collect();
     bank.cluster.apply(&gateway.join("---\n")).await?;
-    // Listeners of before, which drain, keep the bank's plugin: Envoy takes it up again without configuring it anew, and
+    // Listeners of before, which drain, keep the bank's plugin: Envoy reuses it without configuring it again, and
     // what it counts as its configuration stays the shop's.
     bank.cluster
         .kubectl(&["-n", "istio-system", "rollout", "restart", "deployment/istio-ingressgateway"])

@@ -1,4 +1,4 @@
-//! mTLS in its strict form: nothing changes for the bank, whoever has no certificate gets no answer.
+//! mTLS in its strict form: nothing changes for the bank, and a caller without a certificate gets no answer.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn strict(bank: &Bank<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A call of the stranger's to api; what it says of it.
+/// A call to api from outside the mesh, and the answer.
 async fn call(bank: &Bank<'_>) -> Result<String> {
     let path = "/api/v1/namespaces/default/pods/stranger-v1-0:9080/proxy/?path=stranger,api.bank";
     // The stranger answers 502 where its call fails, which kubectl takes for an error: its words are all that counts.

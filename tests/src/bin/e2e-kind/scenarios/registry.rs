@@ -14,7 +14,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     bank.cluster.kubectl(&[&scale[..], &["--replicas=0"]].concat()).await?;
     let result = meanwhile(bank).await;
 
-    // It comes back empty. Agents do not try again before something changes.
+    // The registry returns empty. Agents do not try again before something changes.
     bank.cluster.kubectl(&[&scale[..], &["--replicas=1"]].concat()).await?;
     bank.cluster.rolled_out("registry").await?;
     let again = push(bank, "again", &std::fs::read(module_path())?).await?;

@@ -52,7 +52,7 @@ async fn make(bank: &Bank<'_>, change: Change) -> Result<()> {
         Change::Weights => bank.run(&bank.changed("weights: {canary: 25}", "weights: {canary: 60}")?).await,
         Change::Configuration => bank.run(&bank.changed("gray-v1: {}", "gray-v1: {}\n  gray-v2: {}")?).await,
         Change::Image => {
-            // The same module with a section that nobody reads.
+            // The same module with a section that is ignored.
             let mut module = std::fs::read(module_path())?;
             module.extend([&[0, 9, 8], "graylane".as_bytes()].concat());
             let image = push(bank, "streams", &module).await?;

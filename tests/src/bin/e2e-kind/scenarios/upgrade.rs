@@ -26,7 +26,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     has_module(bank, &image).await?;
     bank.runs(&bank.document).await?;
 
-    // Something that it does not know, as a file of tomorrow has it: the last good plan is kept, and status says so.
+    // Something unknown, as in a file of a later version: the last good plan is kept, and status says so.
     let load = Load::start(bank).await?;
     bank.cluster.apply(&bank.render_unreadable(&bank.document, &image).await?).await?;
     bank.status_says(&bank.document, &["11 plugins cannot read"]).await?;
