@@ -42,7 +42,7 @@ const CHANGES: usize = 12;
 /// How much an Envoy may grow while configurations change, once it has seen a few, in KiB.
 const GROWTH: u64 = 2048;
 
-/// Configurations come and go under load, broken ones among them: no request fails, and none is decided by nobody. They come as fast
+/// Configurations come and go under load, broken ones among them: no request fails, and each is decided. They come as fast
 /// as Envoy takes them; `GRAYLANE_SOAK` says for how many seconds instead, with one a second (`make soak-native`).
 #[test]
 fn configurations_change_under_load() {

@@ -132,7 +132,7 @@ async fn runs(proxy: &Proxy, native: bool) -> Result<()> {
     proxy.settle().await
 }
 
-/// What an application loses comes back, in the native pod as in others, and is counted as such.
+/// What an application loses is restored, in the native pod as in others, and counted as such.
 async fn restored(mesh: &Mesh<'_>) -> Result<()> {
     let pod = mesh.pod(PODS[0].0);
     let native = mesh.proxy(PODS[0].0);

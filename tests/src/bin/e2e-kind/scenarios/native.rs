@@ -108,7 +108,7 @@ pub async fn registry_gone(bank: &Bank<'_>) -> Result<()> {
     let result = without_registry(bank, &second).await;
     bank.cluster.kubectl(&[&scale[..], &["--replicas=1"]].concat()).await?;
     bank.cluster.rolled_out("registry").await?;
-    // It comes back empty.
+    // The registry returns empty.
     super::upgrade::push(bank, "again", &std::fs::read(module_path())?).await?;
     ensure!(push(bank, "2", b"second").await? == second, "the same module has another digest");
     let result = match result {
