@@ -8,12 +8,14 @@
 //! | `module` | the module itself: what it is, and whether Envoy can run it |
 //! | `layer` | the tar, byte for byte |
 //! | `layout` | an image in a folder (OCI image layout) |
+//! | `gateway` | the filter in an image of Istio's proxy |
 //! | `native` | the native module as an image of its own |
 //! | `registry` | an image in a registry |
 //! | `pull` | what a registry answers, read with a bound |
 //! | `credentials` | what Docker and Podman know about a registry |
 
 mod credentials;
+pub mod gateway;
 mod layer;
 mod layout;
 mod module;
@@ -94,6 +96,18 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// What a module is.
+///
+/// # Errors
+/// When Envoy could not run it as graylane.
+pub fn check(module: &[u8]) -> Result<About> {
+    let about = inspect(module)?;
+    match about.problems.first() {
+        Some(problem) => bail!("this module cannot be packed: {problem}"),
+        None => Ok(about),
+    }
+}
+
 /// An image, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -135,10 +149,7 @@ impl Image {
     /// # Errors
     /// When it is none that Envoy could run as graylane.
     pub fn pack(module: &[u8]) -> Result<Self> {
-        let about = inspect(module)?;
-        if let Some(problem) = about.problems.first() {
-            bail!("this module cannot be packed: {problem}");
-        }
+        let about = check(module)?;
         let (layer, tar_digest) = layer::pack(module)?;
         let config = serde_json::to_vec(&json!({
             "architecture": "wasm",

@@ -151,6 +151,10 @@ pub struct Options {
     pub data_plane: DataPlane,
     /// Where Istio gets the filter, written as it is; without it there are no plugins.
     pub url: Option<String>,
+    /// Where a gateway's proxies get it, if elsewhere: a file in their image needs no registry when they start.
+    pub gateway_url: Option<String>,
+    /// The only revision of Istio whose istiod reads the plugins.
+    pub istio_revision: Option<String>,
     /// The newest version of its configuration that the filter reads, where that is known.
     pub reads: Option<u32>,
     /// Plain routing: no plugin, and no rule that only a plugin makes sense of.

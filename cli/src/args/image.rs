@@ -15,6 +15,10 @@ pub struct Package {
     /// The native module instead (`make native`), once for each architecture: docs/native.md.
     #[arg(long, value_name = "FILE", conflicts_with = "wasm")]
     pub native: Vec<PathBuf>,
+    /// Instead of an image of the filter, what `docker build` and others make an image of Istio's proxy from that has the filter
+    /// in it: a gateway with it scales out without a registry. See `render --gateway-url`.
+    #[arg(long, value_name = "BASE", conflicts_with = "native")]
+    pub gateway_image: Option<String>,
     /// The folder to write.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -36,6 +36,25 @@ pub fn package(args: &Package, printer: Printer) -> Result<Outcome> {
         printer.say(&format!("packed into {}, {} architectures", args.out.display(), modules.len()));
         return Ok(Outcome::Ok);
     }
+    if let Some(base) = &args.gateway_image {
+        let module = match &args.wasm {
+            Some(path) => {
+                let module = files::bytes(path)?;
+                image::check(&module).with_context(|| format!("`{}`", path.display()))?;
+                module
+            }
+            None => wasm::module()?.to_vec(),
+        };
+        image::gateway::write(base, &module, &args.out)?;
+        printer.data(&format!("file://{}\n", image::gateway::PATH))?;
+        printer.say(&format!(
+            "build it (`docker build --tag REF {0}`), give it to the gateway's pods (annotation `sidecar.istio.io/proxyImage: REF`, or the container's image), and \
+             render with `--gateway-url file://{1}`",
+            args.out.display(),
+            image::gateway::PATH
+        ));
+        return Ok(Outcome::Ok);
+    }
     let image = packed(args.wasm.as_deref())?;
     image::write(&image, &args.out, TAG)?;
     printer.data(&format!("{}\n", image.digest()))?;

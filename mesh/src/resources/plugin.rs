@@ -18,6 +18,9 @@ pub const OFF: &str = "graylane.dev/off";
 /// Where a plugin that is switched off is, which no request uses.
 const NOWHERE: &str = "file:///graylane-is-off";
 
+/// Label of an object that istiod of this revision reads and no other does (istio pkg/config/model.go, `LabelsInRevision`).
+const REVISION: &str = "istio.io/rev";
+
 /// First of our phase: other plugins see what we made of a request.
 const PRIORITY: i32 = 100;
 
@@ -110,6 +113,7 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
             (!gateway.selector.is_empty()).then(|| Selector { match_labels: gateway.selector.clone() });
         let place = place(Role::Gateway, selector, Vec::new());
         let name = Role::Gateway.name();
+        let url = options.gateway_url.as_deref().unwrap_or(url);
         all.push(resource(mesh, options, url, Role::Gateway, &gateway.namespace, name, place));
     }
     all
@@ -202,7 +206,7 @@ fn resource(
         plugin_config: lower::config(mesh, role),
     };
     let stage = if is_gateway { Stage::Gateway } else { Stage::Plugins };
-    match options.extension {
+    let mut plugin = match options.extension {
         Extension::WasmPlugin => {
             let spec = Spec::WasmPlugin(Box::new(WasmPlugin { place, module }));
             Resource::new(mesh, Kind::WasmPlugin, stage, namespace, name, spec)
@@ -211,5 +215,8 @@ fn resource(
             let spec = Spec::TrafficExtension(Box::new(TrafficExtension { place, wasm: module }));
             Resource::new(mesh, Kind::TrafficExtension, stage, namespace, name, spec)
         }
-    }
+    };
+    let revision = options.istio_revision.iter().map(|revision| (REVISION.into(), revision.clone()));
+    plugin.metadata.labels.extend(revision);
+    plugin
 }

@@ -18,6 +18,8 @@ use crate::visit::{DEBUG_HEADER, Orders, Visit, readable};
 
 /// Where it listens.
 const PORT: u16 = 9080;
+/// The same for calls that a sidecar sends by HTTP/2: it speaks one protocol to a port.
+const GRPC_PORT: u16 = 9081;
 /// Where services of the bank are.
 const SERVICES_PORT: u16 = 8080;
 /// How long requests in flight have after SIGTERM.
@@ -48,12 +50,15 @@ pub async fn run() -> Result<()> {
         .route("/graylane.Stream/Open", post(stream::grpc))
         .fallback(answer)
         .with_state(app);
-    let listener = TcpListener::bind(("0.0.0.0", PORT)).await.context("cannot listen")?;
+    let listen = async |port| TcpListener::bind(("0.0.0.0", port)).await.context("cannot listen");
+    let (listener, grpc) = (listen(PORT).await?, listen(GRPC_PORT).await?);
     let (mut terminate, mut second) = (signal(SignalKind::terminate())?, signal(SignalKind::terminate())?);
+    let grpc = axum::serve(grpc, router.clone());
     let serve = axum::serve(listener, router)
         .with_graceful_shutdown(async move { terminate.recv().await.unwrap_or_default() });
     tokio::select! {
         served = serve => served?,
+        served = grpc => served?,
         // Streams without an end do not keep a pod from stopping.
         _ = async { second.recv().await; tokio::time::sleep(GRACE).await } => {}
     }
@@ -86,6 +91,7 @@ async fn answer(
         tokio::spawn(async move { drop(timeout(LIMIT, call(&app, &orders, &headers)).await) });
         return (StatusCode::OK, Json(visit));
     }
+    tokio::time::sleep(orders.wait(&app.service)).await;
     match call(&app, &orders, &headers).await {
         Ok(None) => (StatusCode::OK, Json(visit)),
         Ok(Some((status, decided, next))) => {

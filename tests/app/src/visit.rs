@@ -4,6 +4,7 @@
 //! `/?run=7&path=api,ledger,orders&forward=api:x-request-id,ledger:nothing&late=api`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub struct Orders {
     pub fail: String,
     /// `service` or `service-subset` that takes half a second, parted by commas.
     pub slow: String,
+    /// `service:seconds` that it waits before it calls the next one, with its own answer still open, parted by commas.
+    pub wait: String,
 }
 
 impl Orders {
@@ -55,6 +58,13 @@ impl Orders {
     /// Whether a pod takes its time.
     pub fn is_slow(&self, pod: &str) -> bool {
         names(&self.slow, pod)
+    }
+
+    /// How long a service waits before it calls the next one.
+    pub fn wait(&self, service: &str) -> Duration {
+        let told = self.wait.split(',').filter_map(|part| part.split_once(':'));
+        let own = told.filter(|(name, _)| *name == service).find_map(|(_, seconds)| seconds.parse().ok());
+        Duration::from_secs(own.unwrap_or(0))
     }
 
     /// The headers that a service copies from the request it got.
@@ -139,6 +149,8 @@ mod tests {
         assert!(orders.fails("api-v2-6d5f-x1"));
         assert!(!orders.fails("api-v1-6d5f-x1"));
         assert!(!Orders::default().fails("api-v1-6d5f-x1"));
+        let orders = Orders { wait: "api:7".to_owned(), ..Orders::default() };
+        assert_eq!((orders.wait("api").as_secs(), orders.wait("ledger").as_secs()), (7, 0));
         let orders = Orders { slow: "api-v2".to_owned(), ..Orders::default() };
         assert!(orders.is_slow("api-v2-6d5f-x1") && !orders.is_slow("api-v1-6d5f-x1"));
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use reqwest::Client;
 use serde_json::Value as Json;
 use tokio::io::AsyncWriteExt as _;
@@ -26,8 +26,11 @@ pub struct Cluster {
     pub folder: tempfile::TempDir,
     /// Requests to it: connections are kept, as clients do.
     pub client: Client,
+    /// The image of Istio's proxy.
+    pub proxy: String,
     graylane: PathBuf,
     state: PathBuf,
+    script: PathBuf,
 }
 
 /// What a program said, and how it ended.
@@ -51,6 +54,8 @@ impl Cluster {
             registry: variable("GRAYLANE_CLUSTER_REGISTRY")?,
             folder: tempfile::Builder::new().prefix("graylane-e2e-kind-").tempdir()?,
             client: graylane::http::direct().timeout(Duration::from_secs(15)).build()?,
+            proxy: variable("GRAYLANE_CLUSTER_PROXY")?,
+            script: variable("GRAYLANE_CLUSTER")?.into(),
             graylane: variable("GRAYLANE")?.into(),
             state: variable("GRAYLANE_CLUSTER_STATE")?.into(),
         })
@@ -60,6 +65,11 @@ impl Cluster {
     pub fn noted(&self, name: &str) -> Result<String> {
         let path = self.state.join(name);
         Ok(std::fs::read_to_string(&path).with_context(|| path.display().to_string())?.trim().to_owned())
+    }
+
+    /// A file that the set-up left.
+    pub fn state(&self, name: &str) -> PathBuf {
+        self.state.join(name)
     }
 
     /// Runs `kubectl`; its output.
@@ -105,6 +115,22 @@ impl Cluster {
     /// Runs the program, with this input; what it said, however it ended.
     pub async fn graylane(&self, arguments: &[&str]) -> Result<Said> {
         run(Command::new(&self.graylane).args(arguments).current_dir(self.folder.path()), "").await
+    }
+
+    /// Builds an image of a folder in [`Cluster::folder`], for the cluster's pods.
+    pub async fn image(&self, name: &str, folder: &str) -> Result<()> {
+        let said =
+            run(Command::new(&self.script).args(["image", name]).arg(self.folder.path().join(folder)), "")
+                .await?;
+        ensure!(said.code == 0, "image {name}: {}", said.text);
+        Ok(())
+    }
+
+    /// Runs `istioctl`.
+    pub async fn istioctl(&self, arguments: &[&str], input: &str) -> Result<()> {
+        let said = run(Command::new("istioctl").args(arguments), input).await?;
+        ensure!(said.code == 0, "istioctl {}: {}", arguments.join(" "), said.text);
+        Ok(())
     }
 
     /// For a failure: pods, and the ends of logs.

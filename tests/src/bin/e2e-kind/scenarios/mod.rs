@@ -3,6 +3,8 @@
 mod broken;
 mod change;
 mod edge;
+mod gateway;
+mod istio;
 mod istiod;
 mod mtls;
 mod native;
@@ -35,6 +37,8 @@ pub fn all() -> Vec<Scenario> {
         one("broken image", true, Box::new(|bank| broken::image(bank).boxed_local())),
         one("istiod gone", true, Box::new(|bank| istiod::run(bank).boxed_local())),
         one("registry gone", true, Box::new(|bank| registry::run(bank).boxed_local())),
+        one("gateway scaled out", false, Box::new(|bank| gateway::run(bank).boxed_local())),
+        one("istio upgraded", false, Box::new(|bank| istio::run(bank).boxed_local())),
         one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
         one("ramp aborted", false, Box::new(|bank| ramp::aborted(bank).boxed_local())),
         one("native", false, Box::new(|bank| native::over_and_back(bank).boxed_local())),

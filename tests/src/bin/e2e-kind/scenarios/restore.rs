@@ -30,7 +30,8 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     }
     nothing_left(bank).await?;
     late(bank).await?;
-    reported(bank).await
+    reported(bank).await?;
+    forgotten(bank).await
 }
 
 /// A gray user's calls, where every application forgets the header.
@@ -91,6 +92,24 @@ async fn reported(bank: &Bank<'_>) -> Result<()> {
         }
         let said = bank.cluster.graylane(&arguments).await?;
         let named = ["~ api receives", "~ ledger receives"].iter().all(|words| said.text.contains(words));
+        Ok(Look::whether(named, || format!("exit {}: {}", said.code, said.text)))
+    })
+    .await
+}
+
+/// A call that an application makes after `policy.remember`, while the one that came in is still open: it is lost, and `report`
+/// names the workload.
+async fn forgotten(bank: &Bank<'_>) -> Result<()> {
+    let short = bank.changed("sticky:\n", "policy: {remember: 1s}\nsticky:\n")?;
+    bank.run(&short).await?;
+    let arguments = ["report", "-f", "bank.yaml", "--prometheus", &bank.cluster.prometheus];
+    until("report says who called too late", LIMIT, async || {
+        let late = "path=api,orders&forward=api:x-request-id&wait=api:2";
+        let visit = bank.journey(late, &[("tenant", "gray-v1")]).await?;
+        let [_, orders] = visit.all()[..] else { bail!("the chain broke: {visit:?}") };
+        ensure!(orders.headers.get("tenant").map(String::as_str) == Some("green"), "{visit:?}");
+        let said = bank.cluster.graylane(&arguments).await?;
+        let named = said.code == 1 && said.text.contains("! api receives");
         Ok(Look::whether(named, || format!("exit {}: {}", said.code, said.text)))
     })
     .await

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use graylane_tests::host::module_path;
+use graylane_tests::istio::{Look, until};
+use http::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -16,6 +18,20 @@ use crate::bank::Bank;
 /// How long a call stays open: longer than Envoy drains connections, which is 45 s.
 const SECONDS: u64 = 60;
 const LIMIT: Duration = Duration::from_secs(SECONDS + 30);
+
+/// The host of gRPC calls, which reach the same pods by a port that speaks HTTP/2.
+const GRPC_HOST: &str = "grpc.example.com";
+const PORT: &str = r#"{"spec":{"ports":[{"name":"grpc","port":8081,"targetPort":9081}]}}"#;
+const WITHOUT_PORT: &str =
+    r#"[{"op":"replace","path":"/spec/ports","value":[{"name":"http","port":8080,"targetPort":9080}]}]"#;
+const GRPC: &str = r#"{
+    "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+    "metadata": {"name": "grpc", "namespace": "bank"},
+    "spec": {
+        "hosts": ["grpc.example.com"], "gateways": ["istio-ingress/public"],
+        "http": [{"route": [{"destination": {"host": "api.bank.svc.cluster.local", "subset": "stable", "port": {"number": 8081}}}]}]
+    }
+}"#;
 
 /// What changes while calls are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +47,30 @@ enum Change {
 pub async fn run(bank: &Bank<'_>) -> Result<()> {
     let changes =
         [Change::Weights, Change::Configuration, Change::Image, Change::PluginRemoved, Change::PluginAdded];
+    bank.cluster.kubectl(&["-n", "bank", "patch", "service", "api", "-p", PORT]).await?;
+    bank.cluster.apply(GRPC).await?;
     for change in changes {
         let events = open(bank, "/events", "").await?;
         let upgrade = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         let socket = open(bank, "/socket", upgrade).await?;
+        let grpc = open_grpc(bank).await?;
         make(bank, change).await?;
-        let (events, socket) = (events.await??, socket.await??);
+        let (events, socket, grpc) = (events.await??, socket.await??, grpc.await??);
         let word = |whole| if whole { "stays" } else { "is cut" };
-        println!("   {change:?}: server-sent events: {}; WebSocket: {}", word(events), word(socket));
+        println!(
+            "   {change:?}: server-sent events: {}; WebSocket: {}; gRPC: {}",
+            word(events),
+            word(socket),
+            word(grpc)
+        );
         let cuts_none = matches!(change, Change::Weights | Change::Configuration | Change::Image);
-        ensure!(!cuts_none || (events && socket), "{change:?} cuts a call that is open");
+        ensure!(!cuts_none || (events && socket && grpc), "{change:?} cuts a call that is open");
     }
+    bank.cluster.delete(GRPC).await?;
+    bank.cluster
+        .kubectl(&["-n", "bank", "patch", "service", "api", "--type=json", "-p", WITHOUT_PORT])
+        .await?;
     Ok(())
 }
 
@@ -90,5 +118,37 @@ async fn open(bank: &Bank<'_>, path: &str, headers: &str) -> Result<JoinHandle<R
                 return Ok(whole);
             }
         }
+    }))
+}
+
+/// The same by gRPC, over HTTP/2.
+async fn open_grpc(bank: &Bank<'_>) -> Result<JoinHandle<Result<bool>>> {
+    let address = bank.cluster.gateway.strip_prefix("http://").context("the gateway has no address")?;
+    let (mut client, connection) = h2::client::handshake(TcpStream::connect(address).await?).await?;
+    tokio::spawn(connection);
+    let mut body = until("the gateway routes gRPC", LIMIT, async || {
+        let request = Request::post(format!("http://{GRPC_HOST}/graylane.Stream/Open?seconds={SECONDS}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("x-user-id", "alice")
+            .body(())?;
+        client = client.clone().ready().await?;
+        let answer = client.send_request(request, true)?.0.await?;
+        // A proxy that knows no way says 200, and the rest by gRPC's own status.
+        let is_open = answer.status().is_success() && !answer.headers().contains_key("grpc-status");
+        let said = format!("{:?}", answer.headers());
+        Ok(Look::at(is_open.then_some(answer), || said))
+    })
+    .await?
+    .into_body();
+    body.data().await.context("the stream has no message")??;
+    Ok(tokio::spawn(async move {
+        // As long as there is a client, the connection stays.
+        let (_client, mut whole) = (client, false);
+        while let Some(Ok(bytes)) = timeout(LIMIT, body.data()).await? {
+            whole |= bytes.windows(4).any(|word| word == b"last");
+            body.flow_control().release_capacity(bytes.len())?;
+        }
+        Ok(whole)
     }))
 }
