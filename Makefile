@@ -115,10 +115,10 @@ bench-modules: toolchain ## What the bench compares with [rustup]
 	@cargo build --quiet --profile wasm --target wasm32-wasip1 --package graylane-bench-noop --package graylane-bench-naive
 	@cargo build --quiet --release --package graylane-bench
 
-e2e-helm: toolchain ## Charts with the real Helm, built from its Go module: the same objects as plain YAML [rustup, Go]
+e2e-helm: toolchain ## Charts with the real Helm and a function in the real kustomize, built from their Go modules: the same objects as plain YAML [rustup, Go]
 	@.ci/debian go=golang-go
-	@export HELM=$$(.ci/go-program helm)
-	cargo test --quiet --package graylane --test helm -- --ignored
+	@export HELM=$$(.ci/go-program helm) KUSTOMIZE=$$(.ci/go-program kustomize)
+	cargo test --quiet --package graylane --test helm --test gitops -- --ignored
 
 e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each [rustup, python3]
 	@python3 examples/eighty/measure.py target/release/graylane

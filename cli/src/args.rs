@@ -49,6 +49,8 @@ pub enum Command {
     Status(Status),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
     Render(Render),
+    /// Run as a KRM function: all objects on stdin, those of the file added or renewed on stdout.
+    Krm,
     /// Print what switches the filter off, ready for `kubectl apply -f -`; the edge stays closed.
     Off(Off),
     /// Show what would change in existing resources; exit 1 if anything would.
@@ -98,6 +100,18 @@ pub enum Format {
     Text,
     /// For machines.
     Json,
+}
+
+/// How what a change does is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Shown {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+    /// For a comment under a pull request.
+    Markdown,
 }
 
 /// Arguments of `check`.

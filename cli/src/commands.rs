@@ -11,6 +11,7 @@ mod explain;
 mod image;
 mod import;
 mod init;
+mod krm;
 mod migrate;
 mod native;
 mod off;
@@ -49,6 +50,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Ramp(args) => ramp::run(&args, printer),
         Command::Status(args) => status::run(&args, printer),
         Command::Render(args) => render::run(&args, printer),
+        Command::Krm => krm::run(printer),
         Command::Off(args) => off::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),

@@ -11,6 +11,7 @@ pub mod helm;
 pub mod http;
 pub mod image;
 pub mod import;
+pub mod markdown;
 pub mod printer;
 pub mod prometheus;
 pub mod ramp;

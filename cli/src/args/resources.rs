@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Files, Format, RegistryTimes};
+use super::{Files, RegistryTimes, Shown};
 
 /// Through which API plugins are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -92,6 +92,14 @@ pub struct Render {
     /// Where the filter is, if not in a registry; written as it is.
     #[arg(long, value_name = "URL")]
     pub wasm_url: Option<String>,
+    /// Where a gateway's proxies get the filter, if elsewhere than sidecars: `file:///…` of an image that `graylane package
+    /// --gateway-image` prepares, so that a gateway scales out without a registry.
+    #[arg(long, value_name = "URL")]
+    pub gateway_url: Option<String>,
+    /// Label the plugins `istio.io/rev: REV`, so that only istiod of this revision reads them: while Istio is upgraded, each pod
+    /// has one of two sets, never both.
+    #[arg(long, value_name = "REV", value_parser = revision)]
+    pub istio_revision: Option<String>,
     /// EnvoyFilters as well, by which pods with the label `graylane.dev/native: "true"` run the native module instead of the
     /// filter: see docs/native.md. Where such pods have its file.
     #[arg(
@@ -131,7 +139,7 @@ pub struct Diff {
     pub render: Render,
     /// How to print the changes.
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: Format,
+    pub output: Shown,
 }
 
 /// Arguments of `off`.
@@ -195,4 +203,15 @@ fn istio(version: &str) -> Result<u32, String> {
     minor
         .filter(|minor| (28..=31).contains(minor))
         .ok_or_else(|| "write a version from 1.28 to 1.31".to_owned())
+}
+
+/// A revision of Istio, which is the value of a label.
+fn revision(name: &str) -> Result<String, String> {
+    let is_fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = (1..=63).contains(&name.len()) && name.bytes().all(is_fine);
+    let ends = name.starts_with('-') || name.ends_with('-');
+    if fits && !ends {
+        return Ok(name.to_owned());
+    }
+    Err("expected the name of a revision, as in `istio-1-31`: lower-case letters, digits and `-`".to_owned())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Asked, Files, Format, Render};
+use super::{Asked, Files, Format, Render, Shown};
 use crate::simulate::Setting;
 
 /// Arguments of `explain`.
@@ -71,7 +71,7 @@ pub struct Simulate {
     pub users_file: Option<PathBuf>,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: Format,
+    pub output: Shown,
 }
 
 /// What to do with a rollout.

@@ -2,13 +2,14 @@
 
 use anyhow::{Result, bail};
 
-use crate::args::{Diff, Format};
+use crate::args::{Diff, Shown};
 use crate::diff::{self, Change};
-use crate::document::finding::Findings;
+use crate::document;
+use crate::document::finding::{self, Findings};
 use crate::document::source::SourceFiles;
 use crate::printer::{Outcome, Printer, summary};
 use crate::resources::Options;
-use crate::{import, resources};
+use crate::{import, markdown, resources};
 
 /// Runs it.
 pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
@@ -37,8 +38,14 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         diff::all(&found).into_iter().filter(|json| is_rendered(json["kind"].as_str(), &options)).collect();
     let changes = diff::compare(&current, &rendered, &mesh.document.mesh.name);
     match args.output {
-        Format::Json => printer.json(&changes)?,
-        Format::Text => printer.data(&changes.iter().map(line).collect::<String>())?,
+        Shown::Json => printer.json(&changes)?,
+        Shown::Text => printer.data(&changes.iter().map(line).collect::<String>())?,
+        Shown::Markdown => {
+            let checked = document::open(&args.render.files.file)?;
+            let own = finding::render(&checked.findings.without_notes(), &checked.sources);
+            let said = own + &finding::render(&warnings, &sources);
+            printer.data(&comment(&changes, &anstream::adapter::strip_str(&said).to_string()))?;
+        }
     }
     let is_topic = |change: &&Change| change.after.is_none() && change.resource.starts_with("KafkaTopic ");
     let topics: Vec<String> = changes
@@ -48,7 +55,7 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         .map(|change| change.resource.clone())
         .collect();
     super::warn_of_topics(&topics, printer);
-    if args.output == Format::Text && !changes.is_empty() {
+    if args.output == Shown::Text && !changes.is_empty() {
         let gone = |resource: &import::Resource| {
             let title = resource.title();
             changes
@@ -58,11 +65,7 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         let stays: Vec<bool> = found.iter().map(|resource| !gone(resource)).collect();
         super::rivals::say_for_whom(&found, &stays, &rendered, &mesh.header, printer);
     }
-    printer.say(&match changes.len() {
-        0 => "nothing would change".to_owned(),
-        1 => "1 change".to_owned(),
-        many => format!("{many} changes"),
-    });
+    printer.say(&counted(changes.len()));
     Ok(if changes.is_empty() { Outcome::Ok } else { Outcome::Findings })
 }
 
@@ -73,6 +76,41 @@ fn is_rendered(kind: Option<&str>, options: &Options) -> bool {
     let chosen =
         options.only.as_ref().is_none_or(|only| only.iter().any(|chosen| Some(chosen.name()) == kind));
     chosen && (plugins || !is_plugin)
+}
+
+/// What a reviewer wants to know: which objects change, and what `check` says.
+fn comment(changes: &[Change], findings: &str) -> String {
+    let cell = |value: &Option<String>| value.as_deref().map(markdown::code).unwrap_or_default();
+    let row = |change: &Change| {
+        let what = match (&change.before, &change.after) {
+            (None, _) => "new",
+            (_, None) => "gone",
+            _ => "changed",
+        };
+        // A whole resource is told by its name.
+        let (before, after) = match change.field {
+            Some(_) => (cell(&change.before), cell(&change.after)),
+            None => (String::new(), String::new()),
+        };
+        vec![what.to_owned(), markdown::code(&change.resource), cell(&change.field), before, after]
+    };
+    let mut text = format!("### graylane: {}\n", counted(changes.len()));
+    if !changes.is_empty() {
+        let rows: Vec<Vec<String>> = changes.iter().map(row).collect();
+        text += &format!("\n{}", markdown::table(&["", "object", "field", "before", "after"], &rows));
+    }
+    if !findings.is_empty() {
+        text += &markdown::folded("What <code>graylane check</code> says", findings);
+    }
+    text
+}
+
+fn counted(changes: usize) -> String {
+    match changes {
+        0 => "nothing would change".to_owned(),
+        1 => "1 change".to_owned(),
+        many => format!("{many} changes"),
+    }
 }
 
 fn line(change: &Change) -> String {

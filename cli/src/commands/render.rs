@@ -14,8 +14,9 @@ use crate::helm;
 use crate::image::{self, Remote};
 use crate::import;
 use crate::lower;
+use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
-use crate::resources::{self, DataPlane, Extension, Kind, Options};
+use crate::resources::{self, DataPlane, Extension, Kind, Options, Resource};
 
 /// The first minor version of Istio 1 that has TrafficExtension.
 const TRAFFIC_EXTENSION_SINCE: u32 = 30;
@@ -36,30 +37,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         printer.exact(&resources::mesh_config(&mesh, args.native.is_some())?)?;
         return Ok(Outcome::Ok);
     }
-    resources::check_merge(&mesh, &options)?;
-    resources::check_filter(&mesh, &options)?;
-    resources::check_data_plane(&mesh, &options)?;
-    let needs = lower::version(&mesh);
-    if needs > OLDEST_VERSION {
-        printer.say(&format!(
-            "note: this needs a filter that reads version {needs} of its configuration; `graylane inspect` says which one reads what"
-        ));
-    }
-    if options.url.is_none() && !options.without_filter {
-        printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
-    }
-    if args.native.is_some() {
-        printer.say(&format!(
-            "note: pods labelled `{}: \"true\"` run the native module, trusted code in their proxy, if that is Istio 1.31; each needs its file \
-             before it starts: docs/native.md",
-            resources::NATIVE_LABEL
-        ));
-    }
-    match &args.against {
-        Some(path) => super::rivals::warn(path, &mesh, printer)?,
-        None if !options.without_filter => super::adopted::refuse_unseen(&mesh)?,
-        None => {}
-    }
+    check(args, &mesh, &options, printer)?;
     let all = resources::resources(&mesh, &options);
     if args.format == args::Output::Helm {
         let Some(folder) = &args.out else { bail!("--format helm writes a folder: pass --out DIR") };
@@ -81,6 +59,44 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         None => printer.exact(&resources::stream(&all)?)?,
     }
     Ok(Outcome::Ok)
+}
+
+/// The resources of a file, for who has a use of their own for them. None: it has errors, and they were said.
+pub fn rendered(args: &Render, printer: Printer) -> Result<Option<(Mesh, Vec<Resource>)>> {
+    let options = options(args, printer)?;
+    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(None) };
+    check(args, &mesh, &options, printer)?;
+    let all = resources::resources(&mesh, &options);
+    Ok(Some((mesh, all)))
+}
+
+/// Refuses what cannot be rendered, and says what there is to know about what can.
+fn check(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Result<()> {
+    resources::check_merge(mesh, options)?;
+    resources::check_filter(mesh, options)?;
+    resources::check_data_plane(mesh, options)?;
+    let needs = lower::version(mesh);
+    if needs > OLDEST_VERSION {
+        printer.say(&format!(
+            "note: this needs a filter that reads version {needs} of its configuration; `graylane inspect` says which one reads what"
+        ));
+    }
+    if options.url.is_none() && !options.without_filter {
+        printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
+    }
+    if args.native.is_some() {
+        printer.say(&format!(
+            "note: pods labelled `{}: \"true\"` run the native module, trusted code in their proxy, if that is Istio 1.31; each needs its file \
+             before it starts: docs/native.md",
+            resources::NATIVE_LABEL
+        ));
+    }
+    match &args.against {
+        Some(path) => super::rivals::warn(path, mesh, printer)?,
+        None if !options.without_filter => super::adopted::refuse_unseen(mesh)?,
+        None => {}
+    }
+    Ok(())
 }
 
 fn write_json(path: &Path, json: &serde_json::Value) -> Result<()> {
@@ -155,6 +171,8 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         extension,
         data_plane,
         url,
+        gateway_url: args.gateway_url.clone(),
+        istio_revision: args.istio_revision.clone(),
         reads,
         without_filter: args.without_filter,
         native: args.native.clone(),

@@ -1,5 +1,7 @@
 //! `graylane simulate`: who moves when weights change.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::ProgressStyle;
 use serde::Serialize;
@@ -8,7 +10,8 @@ use graylane_decide::choice::sticky::BUCKETS;
 
 use super::there::There;
 use crate::adopt::weights;
-use crate::args::{Format, Simulate};
+use crate::args::{Shown, Simulate};
+use crate::markdown;
 use crate::mesh::{Mesh, Service};
 use crate::printer::{Outcome, Printer};
 use crate::simulate::{self, Layout, Moves, Setting, Users};
@@ -117,16 +120,47 @@ fn show(
     };
     let moves = simulate::moves(&before, &after, &users.by_bucket);
     match args.output {
-        Format::Json => {
+        Shown::Json => {
             let report = Report { service: &service.name, moves: &moves, empty_lines: users.empty_lines };
             printer.json(&report)?;
         }
-        Format::Text => printer.data(&simulate::render(&before, &after, &moves, printer.width()))?,
+        Shown::Text => printer.data(&simulate::render(&before, &after, &moves, printer.width()))?,
+        Shown::Markdown => printer.data(&comment(&service.name, &moves))?,
     }
     if users.empty_lines > 0 {
         printer.say(&format!("note: {} empty lines were skipped", users.empty_lines));
     }
     Ok(Outcome::Ok)
+}
+
+/// What a reviewer wants to know: who moves, and that nobody moves back.
+fn comment(service: &str, moves: &Moves) -> String {
+    let share = |users: u64| {
+        let percent = if moves.users == 0 { 0.0 } else { users as f64 * 100.0 / moves.users as f64 };
+        format!("{users} ({percent:.2} %)")
+    };
+    let of = |counts: &BTreeMap<String, u64>, subset: &str| share(counts.get(subset).copied().unwrap_or(0));
+    let subsets: BTreeSet<&String> = moves.before.keys().chain(moves.after.keys()).collect();
+    let rows: Vec<Vec<String>> = subsets
+        .into_iter()
+        .map(|subset| vec![markdown::code(subset), of(&moves.before, subset), of(&moves.after, subset)])
+        .collect();
+    let mut text = format!(
+        "### {}: {} of {} users move, {} back\n\n",
+        markdown::code(service),
+        moves.moved,
+        moves.users,
+        moves.moved_back
+    );
+    text += &markdown::table(&["subset", "before", "after"], &rows);
+    if !moves.matrix.is_empty() {
+        let ways = moves.matrix.iter();
+        let rows: Vec<Vec<String>> = ways
+            .map(|way| vec![markdown::code(&way.from), markdown::code(&way.to), way.users.to_string()])
+            .collect();
+        text += &format!("\n{}", markdown::table(&["from", "to", "users"], &rows));
+    }
+    text
 }
 
 fn style() -> ProgressStyle {

@@ -1,0 +1,103 @@
+//! docs/gitops.md, tried: with the real kustomize (`make e2e-helm` builds it; `$KUSTOMIZE` is the program), under the name that makes
+//! it a plugin of kubectl, and the command of Argo CD's plugin as the page has it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value as Json;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_graylane");
+const IMAGE: &str =
+    "registry.example/graylane@sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn text(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Objects by kind and name.
+fn objects(yaml: &str) -> BTreeMap<String, Json> {
+    let all: Vec<Json> = serde_saphyr::from_multiple(yaml).unwrap();
+    all.into_iter().map(|one| (format!("{} {}", one["kind"], one["metadata"]["name"]), one)).collect()
+}
+
+fn rendered() -> BTreeMap<String, Json> {
+    let arguments = ["render", "-f", "examples/bank/graylane.yaml", "--image", IMAGE];
+    objects(&text(Command::new(PROGRAM).args(arguments).current_dir(root()).output().unwrap()))
+}
+
+/// The block of a page of docs/ that begins with this line.
+fn block(page: &str, begin: &str) -> String {
+    let page = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+    let blocks = page.split("```").skip(1).step_by(2);
+    let found = blocks.map(|block| block.split_once('\n').unwrap().1).find(|block| block.starts_with(begin));
+    found.unwrap_or_else(|| panic!("no block begins with `{begin}`")).to_owned()
+}
+
+/// A folder as the page describes it: the file, the function, a link to the program, and somebody else's object.
+fn folder(role: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::copy(root().join("examples/bank/graylane.yaml"), folder.path().join("graylane.yaml")).unwrap();
+    put("render.yaml", &block("gitops.md", "apiVersion: graylane.dev/v1").replace("REF@sha256:…", IMAGE));
+    put("service.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: api, namespace: bank}\n");
+    put("kustomization.yaml", &format!("resources: [service.yaml]\n{role}: [render.yaml]\n"));
+    std::os::unix::fs::symlink(PROGRAM, folder.path().join("graylane-krm")).unwrap();
+    folder
+}
+
+#[test]
+#[ignore = "wants $KUSTOMIZE: make e2e-helm"]
+fn kustomize_runs_it_as_generator_and_as_transformer() {
+    let program = std::env::var_os("KUSTOMIZE").expect("$KUSTOMIZE: run `make e2e-helm`");
+    for role in ["generators", "transformers"] {
+        let folder = folder(role);
+        let build = ["build", "--enable-alpha-plugins", "--enable-exec", "."];
+        let built = Command::new(&program).args(build).current_dir(folder.path()).output().unwrap();
+        let mut built = objects(&text(built));
+        assert!(built.remove("\"Service\" \"api\"").is_some(), "{role}: somebody else's object stays");
+        assert_eq!(built, rendered(), "{role}");
+    }
+}
+
+#[test]
+fn a_link_makes_it_a_plugin_of_kubectl() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("kubectl-graylane");
+    std::os::unix::fs::symlink(PROGRAM, &link).unwrap();
+    let output = Command::new(&link).args(["check", "--nonsense"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("Usage: kubectl graylane check [OPTIONS]"), "{said}");
+    let version = text(Command::new(&link).arg("--version").output().unwrap());
+    assert!(version.starts_with("graylane "), "{version}");
+}
+
+/// Argo CD runs it in the folder of the application, with variables of the application under other names.
+#[test]
+fn argo_cds_plugin_generates_what_render_prints() {
+    let plugin: Json = serde_saphyr::from_str(&block(
+        "gitops.md",
+        "apiVersion: argoproj.io/v1alpha1\nkind: ConfigManagementPlugin",
+    ))
+    .unwrap();
+    let application = root().join("examples/bank");
+    let discovered = plugin["spec"]["discover"]["fileName"].as_str().unwrap();
+    assert!(application.join(discovered).exists());
+    let words: Vec<String> = serde_json::from_value(plugin["spec"]["generate"]["command"].clone()).unwrap();
+    let more: Vec<String> = serde_json::from_value(plugin["spec"]["generate"]["args"].clone()).unwrap();
+    let folder = Path::new(PROGRAM).parent().unwrap().display().to_string();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    let output = Command::new(&words[0])
+        .args(words[1..].iter().chain(&more))
+        .current_dir(application)
+        .env("PATH", path)
+        .env("ARGOCD_ENV_GRAYLANE_IMAGE", IMAGE)
+        .output()
+        .unwrap();
+    assert_eq!(objects(&text(output)), rendered());
+}
