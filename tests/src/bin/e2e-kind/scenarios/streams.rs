@@ -24,14 +24,23 @@ const GRPC_HOST: &str = "grpc.example.com";
 const PORT: &str = r#"{"spec":{"ports":[{"name":"grpc","port":8081,"targetPort":9081}]}}"#;
 const WITHOUT_PORT: &str =
     r#"[{"op":"replace","path":"/spec/ports","value":[{"name":"http","port":8080,"targetPort":9080}]}]"#;
-const GRPC: &str = r#"{
-    "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
-    "metadata": {"name": "grpc", "namespace": "bank"},
-    "spec": {
-        "hosts": ["grpc.example.com"], "gateways": ["istio-ingress/public"],
-        "http": [{"route": [{"destination": {"host": "api.bank.svc.cluster.local", "subset": "stable", "port": {"number": 8081}}}]}]
-    }
-}"#;
+const GRPC: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: grpc, namespace: bank}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [grpc.example.com]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: grpc, namespace: bank}
+spec:
+  hosts: [grpc.example.com]
+  gateways: [grpc]
+  http:
+    - route: [{destination: {host: api.bank.svc.cluster.local, subset: stable, port: {number: 8081}}}]
+"#;
 
 /// What changes while calls are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
