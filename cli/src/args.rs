@@ -13,7 +13,7 @@ use graylane_decide::Role;
 
 pub use image::{Inspect, Package, Push};
 pub use remote::{Asked, RegistryTimes};
-pub use resources::{Dashboards, DataPlane, Diff, Extension, Import, Init, Off, Output, Render};
+pub use resources::{Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render};
 pub use rollout::{Explain, Ramp, RampEdit, RampPromote, RampRun, RampSet, RampStatus, Simulate, Status};
 
 /// Keeps internal and live users on the right version of every service in an Istio mesh.

@@ -12,6 +12,7 @@ mod files;
 pub(crate) mod hosts;
 mod mesh_config;
 mod native;
+mod native_pods;
 mod off;
 mod overlay;
 mod plugin;
@@ -38,6 +39,7 @@ pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_
 pub use files::{Written, files};
 pub use mesh_config::mesh_config;
 pub use native::{LABEL as NATIVE_LABEL, PROXIES as NATIVE_PROXIES};
+pub use native_pods::{NativePods, native_pods};
 pub use off::{Scope, off};
 pub use overlay::files as overlays;
 pub use telemetry::{check_merge, existing as existing_telemetries};

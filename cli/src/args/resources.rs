@@ -45,6 +45,17 @@ pub enum DataPlane {
     Ambient,
 }
 
+/// How pods get the native module's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NativePods {
+    /// A patch of a workload whose sidecar Istio injects.
+    Patch,
+    /// A patch of a gateway.
+    Gateway,
+    /// A template for Istio's injector, for many workloads.
+    Template,
+}
+
 /// How a dashboard is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Dashboards {
@@ -110,6 +121,12 @@ pub struct Render {
         default_missing_value = graylane_mesh::native::FILE
     )]
     pub native: Option<String>,
+    /// Print only what pods need to mount the native module's image, and to run it.
+    #[arg(long, value_enum, requires = "native_image")]
+    pub native_pods: Option<NativePods>,
+    /// The native module's image, as `graylane push` printed it.
+    #[arg(long, value_name = "REF@sha256:…", requires = "native_pods")]
+    pub native_image: Option<String>,
     /// Merge the Telemetry into those in this file or folder, or `-`: Istio uses only one per namespace.
     #[arg(long, value_name = "PATH")]
     pub merge_telemetry: Option<PathBuf>,

@@ -162,17 +162,29 @@ fn workload(resource: &Resource, findings: &mut Findings) {
         return;
     }
     let annotations = &pod["metadata"]["annotations"];
-    let templates = annotations["inject.istio.io/templates"].as_str();
+    let templates = annotations["inject.istio.io/templates"].as_str().unwrap_or_default();
+    let is_gateway = templates.split(',').any(|template| template.trim() == "gateway");
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    let mut proxies = containers.filter(|container| container["name"] == "istio-proxy");
+    let has_mount = proxies.any(|proxy| proxy["volumeMounts"].as_array().is_some_and(|all| !all.is_empty()));
     // Whatever a template of somebody's own mounts.
-    let has_file =
-        annotations[MOUNTS].is_string() || templates.is_some_and(|templates| templates.contains(','));
-    if !has_file {
+    let has_file = has_mount || templates.contains(',') || annotations[MOUNTS].is_string() && !is_gateway;
+    if !has_file && is_gateway {
+        let text = format!(
+            "{} has the label `{NATIVE_LABEL}` and its proxy mounts no file: its pods do not get ready",
+            resource.title()
+        );
+        findings.warning(Some(resource.name_place()), text).help(
+            "Istio's template for gateways reads no annotation for volumes: patch it with `graylane render --native-pods gateway --native-image \
+             REF@sha256:…`",
+        );
+    } else if !has_file {
         let text = format!(
             "{} has the label `{NATIVE_LABEL}` and mounts no file: its pods do not get ready",
             resource.title()
         );
         findings.warning(Some(resource.name_place()), text).help(format!(
-            "add the annotations `sidecar.istio.io/userVolume` and `{MOUNTS}`: docs/native.md"
+            "add the annotations `sidecar.istio.io/userVolume` and `{MOUNTS}`, as `graylane render --native-pods patch` prints them"
         ));
     }
 }

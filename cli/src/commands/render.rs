@@ -31,6 +31,9 @@ const OCI: &str = "oci://";
 
 /// Runs it.
 pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
+    if let (Some(way), Some(image)) = (args.native_pods, &args.native_image) {
+        return native_pods(args, way, image, printer);
+    }
     let options = options(args, printer)?;
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     if args.mesh_config {
@@ -139,6 +142,10 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         args.dashboards != Some(Dashboards::Json) || args.out.is_some(),
         "--dashboards json writes a file: pass --out DIR as well"
     );
+    ensure!(
+        args.native_pods.is_none(),
+        "--native-pods prints one thing and nothing else: only `render` takes it"
+    );
     check_native(args)?;
     let mut reads = None;
     let url = match (&args.image, &args.wasm_url) {
@@ -206,6 +213,31 @@ fn check_native(args: &Render) -> Result<()> {
     );
     ensure!(file.starts_with('/'), "--native: `{file}` is not an absolute path");
     Ok(())
+}
+
+/// What pods need to run the native module; no file says anything of it.
+fn native_pods(args: &Render, way: args::NativePods, image: &str, printer: Printer) -> Result<Outcome> {
+    let image = image.strip_prefix(OCI).unwrap_or(image);
+    ensure!(
+        image.split_once("@sha256:").is_some_and(|(name, hex)| !name.is_empty() && hex.len() == 64),
+        "--native-image: expected an image by its digest, as in registry.example/graylane-native@sha256:…, got `{image}`: what a tag \
+         leads to can be exchanged, and it runs in the proxy"
+    );
+    let file = args.native.as_deref().unwrap_or(graylane_mesh::native::FILE);
+    ensure!(file.starts_with('/'), "--native: `{file}` is not an absolute path");
+    let name = Path::new(file).file_name().and_then(|name| name.to_str());
+    ensure!(
+        name == Some(image::native::NAME),
+        "--native: the image has the file `{}`, and `{file}` is called otherwise",
+        image::native::NAME
+    );
+    let way = match way {
+        args::NativePods::Patch => resources::NativePods::Patch,
+        args::NativePods::Gateway => resources::NativePods::Gateway,
+        args::NativePods::Template => resources::NativePods::Template,
+    };
+    printer.exact(&resources::native_pods(way, image, file)?)?;
+    Ok(Outcome::Ok)
 }
 
 /// The Telemetries that exist.

@@ -31,11 +31,12 @@ use stage::Workshop;
 use variant::Modules;
 
 const USAGE: &str =
-    "usage: graylane-bench [--smoke] [--ids MILLIONS] [--only TEXT [--variant NAME]] [--check] [--other MODULE]
+    "usage: graylane-bench [--smoke] [--ids MILLIONS] [--only TEXT [--variant NAME]] [--starts] [--check] [--other MODULE]
   --smoke         once through everything, in seconds: does the bench still run? Writes nothing
   --ids MILLIONS  how many unique ids are to pass through; 10 unless said
   --only TEXT     the paths with this in their name, and nothing else; writes nothing
   --variant NAME  of these paths this variant alone, for a profiler to look at
+  --starts        memory and start of proxies, and nothing else; writes nothing
   --check         fail if a target is missed
   --other MODULE  compare with another build of the filter as well; writes nothing";
 
@@ -43,14 +44,22 @@ struct Arguments {
     smoke: bool,
     only: Option<String>,
     variant: Option<String>,
+    starts: bool,
     ids: f64,
     check: bool,
     other: Option<PathBuf>,
 }
 
 fn arguments() -> Result<Arguments> {
-    let mut arguments =
-        Arguments { smoke: false, only: None, variant: None, ids: 10.0, check: false, other: None };
+    let mut arguments = Arguments {
+        smoke: false,
+        only: None,
+        variant: None,
+        starts: false,
+        ids: 10.0,
+        check: false,
+        other: None,
+    };
     let mut rest = std::env::args().skip(1);
     while let Some(argument) = rest.next() {
         match &*argument {
@@ -58,6 +67,7 @@ fn arguments() -> Result<Arguments> {
             "--ids" => arguments.ids = rest.next().and_then(|text| text.parse().ok()).context(USAGE)?,
             "--only" => arguments.only = Some(rest.next().context(USAGE)?),
             "--variant" => arguments.variant = Some(rest.next().context(USAGE)?),
+            "--starts" => arguments.starts = true,
             "--check" => arguments.check = true,
             "--other" => arguments.other = Some(rest.next().context(USAGE)?.into()),
             _ => bail!("{USAGE}"),
@@ -106,6 +116,11 @@ fn main() -> Result<()> {
     let size = usize::try_from(std::fs::metadata(&modules.graylane)?.len())?;
     let shop = Workshop::new(modules, scenario::BODY)?;
     let machine = machine::describe(&shop.envoy, size);
+    if arguments.starts {
+        let text = report::starts(&life::starts(&shop, &effort)?);
+        std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
+        return Ok(());
+    }
     let progress = bar("paths");
     let rounds =
         paths::measure(&shop, &effort, (arguments.only.as_deref(), arguments.variant.as_deref()), &progress)?;

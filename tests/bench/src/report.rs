@@ -200,7 +200,7 @@ pub fn tables(measured: &Measured) -> String {
         paths(&measured.rounds, tenth)
     );
     latencies(&mut text, measured);
-    starts(&mut text, measured);
+    life(&mut text, measured);
     let _ = write!(
         text,
         "\n## Memory while unique ids pass through\n\nGray requests, each with a request id and a trace id of its own.\n\n"
@@ -226,16 +226,13 @@ fn latencies(text: &mut String, measured: &Measured) {
     }
 }
 
-fn starts(text: &mut String, measured: &Measured) {
-    let _ = write!(
-        text,
-        "\n## Start and memory\n\nA sidecar's two listeners; memory after 4,000 requests; the lowest of {}.\n\n",
-        measured.effort.starts
-    );
-    head(text, ["workers", "filter", "RSS, MiB", "start to ready, ms"].map(str::to_owned));
-    for start in &measured.starts {
+/// Start and memory of proxies.
+pub fn starts(starts: &[Start]) -> String {
+    let mut text = String::new();
+    head(&mut text, ["workers", "filter", "RSS, MiB", "start to ready, ms"].map(str::to_owned));
+    for start in starts {
         row(
-            text,
+            &mut text,
             [
                 start.workers.to_string(),
                 start.variant.name().to_owned(),
@@ -244,6 +241,18 @@ fn starts(text: &mut String, measured: &Measured) {
             ],
         );
     }
+    text
+}
+
+fn life(text: &mut String, measured: &Measured) {
+    let few = measured.effort.starts;
+    let _ = write!(
+        text,
+        "\n## Start and memory\n\nA sidecar's two listeners; memory after 4,000 requests; the lowest of {few} starts, of those that need \
+         little of {}.\n\n{}",
+        few * crate::life::MORE,
+        starts(&measured.starts)
+    );
     let _ = write!(
         text,
         "\n## Large configurations\n\nMore than with one service; the main thread reads each configuration as well.\n\n"
