@@ -58,12 +58,13 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
         [Change::Weights, Change::Configuration, Change::Image, Change::PluginRemoved, Change::PluginAdded];
     bank.cluster.kubectl(&["-n", "bank", "patch", "service", "api", "-p", PORT]).await?;
     bank.cluster.apply(GRPC).await?;
+    ready(bank).await?;
     for change in changes {
+        let grpc = open_grpc(bank).await?;
         let events = open(bank, "/events", "").await?;
         let upgrade = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         let socket = open(bank, "/socket", upgrade).await?;
-        let grpc = open_grpc(bank).await?;
         make(bank, change).await?;
         let (events, socket, grpc) = (events.await??, socket.await??, grpc.await??);
         let word = |whole| if whole { "stays" } else { "is cut" };
@@ -80,6 +81,21 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     bank.cluster
         .kubectl(&["-n", "bank", "patch", "service", "api", "--type=json", "-p", WITHOUT_PORT])
         .await?;
+    Ok(())
+}
+
+/// Waits until the sidecars know the port: what changes their listeners cuts the connections that they had.
+async fn ready(bank: &Bank<'_>) -> Result<()> {
+    for deployment in ["deployment/api-v1", "deployment/api-v2"] {
+        let ask =
+            ["-n", "bank", "exec", deployment, "-c", "istio-proxy", "--", "pilot-agent", "request", "GET"];
+        let ask = [&ask[..], &["config_dump?resource=dynamic_listeners"]].concat();
+        until("the sidecars know the port for gRPC", LIMIT, async || {
+            let listeners = bank.cluster.kubectl(&ask).await?;
+            Ok(Look::whether(listeners.contains("inbound|9081||"), || deployment.to_owned()))
+        })
+        .await?;
+    }
     Ok(())
 }
 
