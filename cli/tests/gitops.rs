@@ -99,5 +99,21 @@ fn argo_cds_plugin_generates_what_render_prints() {
         .env("ARGOCD_ENV_GRAYLANE_IMAGE", IMAGE)
         .output()
         .unwrap();
-    assert_eq!(objects(&text(output)), rendered());
+    let mut generated = objects(&text(output));
+    let mut waves = BTreeMap::new();
+    for (name, object) in &mut generated {
+        let annotations = object["metadata"]["annotations"].as_object_mut().unwrap();
+        let wave: u8 =
+            annotations.remove("argocd.argoproj.io/sync-wave").unwrap().as_str().unwrap().parse().unwrap();
+        waves.insert(name.replace('"', ""), wave);
+    }
+    assert_eq!(generated, rendered());
+    let order = [
+        "DestinationRule bank-api",
+        "WasmPlugin bank-outbound",
+        "VirtualService bank-api",
+        "WasmPlugin bank-gateway",
+    ];
+    let order: Vec<u8> = order.iter().map(|name| waves[*name]).collect();
+    assert!(order.windows(2).all(|pair| pair[0] < pair[1]), "{waves:?}");
 }

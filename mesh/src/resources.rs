@@ -256,6 +256,9 @@ pub const PART_OF: &str = "app.kubernetes.io/part-of";
 /// Annotation with the version of the program.
 pub const VERSION: &str = "graylane.dev/version";
 
+/// Annotation by which Argo CD orders what it applies.
+const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
+
 impl Resource {
     fn new(mesh: &Mesh, kind: Kind, stage: Stage, namespace: &str, name: &str, spec: Spec) -> Self {
         let part_of = mesh.document.mesh.name.clone();
@@ -298,6 +301,12 @@ impl Resource {
     #[must_use]
     pub fn stage(&self) -> Stage {
         self.stage
+    }
+
+    /// In the wave of Argo CD that is its stage. A wave is applied when the one before it is healthy; pruning begins with the last
+    /// (argo-cd docs/user-guide/sync-waves.md).
+    pub fn in_its_wave(&mut self) {
+        self.metadata.annotations.insert(SYNC_WAVE, (self.stage as u8).to_string());
     }
 
     /// As YAML, without a line before it.

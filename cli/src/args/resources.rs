@@ -33,6 +33,8 @@ pub enum Output {
     Yaml,
     /// A Helm chart; its values are what environments change.
     Helm,
+    /// YAML in sync waves of Argo CD: it applies them in the order that is safe, and prunes in the reverse order.
+    Argocd,
 }
 
 /// What carries the mesh's traffic.

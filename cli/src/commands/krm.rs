@@ -101,7 +101,7 @@ fn arguments(words: &[String]) -> Result<Render> {
     let render = parsed.render;
     let refused = [
         ("--out", render.out.is_some()),
-        ("--format", render.format != args::Output::Yaml),
+        ("--format helm", render.format == args::Output::Helm),
         ("--mesh-config", render.mesh_config),
         ("--dashboards json", render.dashboards == Some(args::Dashboards::Json)),
         ("--file -", render.files.file.iter().any(|path| path.as_os_str() == "-")),
