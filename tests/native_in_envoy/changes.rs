@@ -166,3 +166,18 @@ fn two_configurations_at_once() {
         }
     });
 }
+
+#[test]
+fn of_ten_megabytes_the_last_good_one_stays() {
+    Runtime::new().unwrap().block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inbound.json");
+        discover(&path, 0, "inbound", &configuration("inbound", "1")).unwrap();
+        let envoy = start(&[listener("all", "inbound", &discovered("inbound", &path), None)]).await.unwrap();
+        let address = envoy.listener("all").await.unwrap();
+        let large = format!("{{\"nobody\": \"{}\"}}", "x".repeat(10 << 20));
+        discover(&path, 1, "inbound", &large).unwrap();
+        envoy.wait_for_log("the last good one", 1).await.unwrap();
+        ask(address);
+    });
+}

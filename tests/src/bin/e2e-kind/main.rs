@@ -5,6 +5,7 @@ mod ask;
 mod bank;
 mod cluster;
 mod core;
+mod counts;
 mod load;
 mod native;
 mod scenarios;

@@ -1,11 +1,10 @@
 //! Pods of the cluster that run the native module: how they get it, and what shows which of the two modules decides.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures_util::future::{join_all, try_join};
-use graylane_mesh::native::STRIP;
+use futures_util::future::try_join;
 use graylane_mesh::resources::NATIVE_LABEL;
 use graylane_tests::host::native_path;
 use graylane_tests::istio::{Look, chains, until};
@@ -16,11 +15,6 @@ use crate::bank::Bank;
 use crate::cluster::Cluster;
 
 const LIMIT: Duration = Duration::from_secs(90);
-/// The native module is told of once a second: so long without a new count, and nothing is under way.
-const QUIET: Duration = Duration::from_secs(3);
-/// Chains of calls that are counted.
-const CHAINS: usize = 60;
-const TENANTS: [Option<&str>; 4] = [Some("gray-v1"), Some("green"), None, Some("unheard-of")];
 /// Where a node finds the cluster's registry: its port is open on each of them, and containerd takes plain HTTP of loopback alone.
 const REGISTRY: &str = "127.0.0.1:30500";
 
@@ -54,38 +48,96 @@ pub async fn push(bank: &Bank<'_>, tag: &str, behind: &[u8]) -> Result<String> {
     Ok(format!("{REGISTRY}/mesh/graylane-native@{digest}"))
 }
 
-/// What a pod's template gets, as docs/native.md says it: file, label, and metrics' names as of the filter.
-pub fn with_module(image: &str) -> Json {
-    template(Some(image), &json!({"runtimeValues": {STRIP: "true"}}))
+/// How a pod gets the module: what `graylane render --native-pods` prints.
+#[derive(Clone, Copy)]
+pub enum Way {
+    Patch,
+    Gateway,
+    Template,
 }
 
-/// The same, in a proxy that says it is of a version of Istio to come.
-pub fn with_newer_proxy(image: &str) -> Json {
-    let version = json!({"ISTIO_META_ISTIO_VERSION": "1.32.0"});
-    template(Some(image), &json!({"runtimeValues": {STRIP: "true"}, "proxyMetadata": version}))
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Patch => "patch",
+            Self::Gateway => "gateway",
+            Self::Template => "template",
+        }
+    }
 }
 
-/// A pod's template as it was.
-pub fn without_module() -> Json {
-    template(None, &Json::Null)
+/// What `render` prints for pods, as objects.
+async fn printed(bank: &Bank<'_>, way: Way, image: &str) -> Result<Json> {
+    let arguments = ["render", "--native-pods", way.name(), "--native-image", image];
+    let said = bank.cluster.graylane(&arguments).await?;
+    ensure!(said.code == 0, "{}", said.text);
+    Ok(serde_saphyr::from_str(&said.text)?)
 }
 
-fn template(image: Option<&str>, proxy: &Json) -> Json {
-    let text = |json: Json| image.map(|_| json.to_string());
-    let volume = json!({"graylane": {"image": {"reference": image, "pullPolicy": "IfNotPresent"}}});
-    let mount = json!({"graylane": {"mountPath": "/graylane", "readOnly": true}});
-    json!({"spec": {"template": {"metadata": {
-        "labels": {NATIVE_LABEL: image.map(|_| "true")},
-        "annotations": {
-            "sidecar.istio.io/userVolume": text(volume),
-            "sidecar.istio.io/userVolumeMount": text(mount),
-            "proxy.istio.io/config": text(proxy.clone()),
-        },
-    }}}})
+/// Gives the module's file to a deployment's pods, which start anew; does not wait for them.
+pub async fn give(bank: &Bank<'_>, pods: Pods<'_>, way: Way, image: &str) -> Result<()> {
+    let change = match way {
+        Way::Template => {
+            let annotations = json!({"inject.istio.io/templates": "sidecar,graylane"});
+            json!({"spec": {"template": {"metadata": {"annotations": annotations}}}})
+        }
+        way => printed(bank, way, image).await?,
+    };
+    patch(bank.cluster, pods, &change).await
+}
+
+/// Tells a deployment's proxies that they are of a version of Istio to come.
+pub async fn upgrade(bank: &Bank<'_>, pods: Pods<'_>) -> Result<()> {
+    let proxy = json!({"proxyMetadata": {"ISTIO_META_ISTIO_VERSION": "1.32.0"}});
+    let annotations = json!({"proxy.istio.io/config": proxy.to_string()});
+    patch(bank.cluster, pods, &json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}))
+        .await
+}
+
+/// A deployment as it was.
+pub async fn take(bank: &Bank<'_>, pods: Pods<'_>) -> Result<()> {
+    let names = [
+        "sidecar.istio.io/userVolume",
+        "sidecar.istio.io/userVolumeMount",
+        "inject.istio.io/templates",
+        "proxy.istio.io/config",
+    ];
+    let is_gateway = pods.deployment == GATEWAY.deployment;
+    // istioctl's gateway has an annotation of its own of that name.
+    let names = names.into_iter().filter(|name| !is_gateway || !name.starts_with("inject"));
+    let annotations: BTreeMap<&str, Json> = names.map(|name| (name, Json::Null)).collect();
+    let mut template = json!({"metadata": {"labels": {NATIVE_LABEL: null}, "annotations": annotations}});
+    if is_gateway {
+        let mounts = json!([{"mountPath": "/graylane", "$patch": "delete"}]);
+        template["spec"] = json!({
+            "containers": [{"name": "istio-proxy", "volumeMounts": mounts}],
+            "volumes": [{"name": "graylane", "$patch": "delete"}],
+        });
+    }
+    patch(bank.cluster, pods, &json!({"spec": {"template": template}})).await
+}
+
+/// Adds a template to Istio's injector, or takes it out again (no image).
+pub async fn template(bank: &Bank<'_>, image: Option<&str>) -> Result<()> {
+    const BEGIN: &str = "templates:\n";
+    let map = ["-n", "istio-system", "get", "configmap", "istio-sidecar-injector", "-o", "json"];
+    let map: Json = serde_json::from_str(&bank.cluster.kubectl(&map).await?)?;
+    let config = map["data"]["config"].as_str().context("no configuration of an injector")?;
+    let without = config.lines().filter(|line| !line.starts_with("  graylane: "));
+    let mut config = without.map(|line| format!("{line}\n")).collect::<String>();
+    if let Some(image) = image {
+        let values = printed(bank, Way::Template, image).await?;
+        let text = &values["sidecarInjectorWebhook"]["templates"]["graylane"];
+        ensure!(text.is_string() && config.contains(BEGIN), "{values}\n{config}");
+        config = config.replacen(BEGIN, &format!("{BEGIN}  graylane: {text}\n"), 1);
+    }
+    let change = json!({"data": {"config": config}}).to_string();
+    let patch = ["-n", "istio-system", "patch", "configmap", "istio-sidecar-injector", "--type=merge", "-p"];
+    bank.cluster.kubectl(&[&patch[..], &[&change]].concat()).await.map(drop)
 }
 
 /// Changes a deployment, and does not wait for its pods.
-pub async fn patch(cluster: &Cluster, pods: Pods<'_>, change: &Json) -> Result<()> {
+async fn patch(cluster: &Cluster, pods: Pods<'_>, change: &Json) -> Result<()> {
     let text = change.to_string();
     let arguments =
         ["-n", pods.namespace, "patch", "deployment", pods.deployment, "--type=strategic", "-p", &text];
@@ -111,7 +163,7 @@ pub async fn names(cluster: &Cluster, pods: Pods<'_>) -> Result<Vec<String>> {
 }
 
 /// What a proxy answers on its admin port.
-async fn admin(cluster: &Cluster, namespace: &str, pod: &str, path: &str) -> Result<String> {
+pub async fn admin(cluster: &Cluster, namespace: &str, pod: &str, path: &str) -> Result<String> {
     let agent = ["pilot-agent", "request", "GET", path];
     cluster.kubectl(&[&["-n", namespace, "exec", pod, "-c", "istio-proxy", "--"][..], &agent].concat()).await
 }
@@ -170,82 +222,4 @@ pub async fn always_one(
         result
     };
     try_join(look, act).await.map(drop)
-}
-
-/// Requests, by pod and direction.
-type Counts = BTreeMap<(String, String), u64>;
-
-async fn counted(bank: &Bank<'_>) -> Result<Counts> {
-    let mut pods = Vec::new();
-    for (namespace, selector) in
-        [("bank", "security.istio.io/tlsMode=istio"), ("istio-system", GATEWAY.selector)]
-    {
-        let there = names(bank.cluster, Pods { namespace, selector, deployment: "" }).await?;
-        pods.extend(there.into_iter().map(|pod| (namespace, pod)));
-    }
-    let read = async |(namespace, pod): &(&str, String)| {
-        let path = "stats/prometheus?filter=graylane_requests_total";
-        anyhow::Ok((pod.clone(), admin(bank.cluster, namespace, pod, path).await?))
-    };
-    let mut counts = Counts::new();
-    for read in join_all(pods.iter().map(read)).await {
-        let (pod, text) = read?;
-        for line in text.lines().filter(|line| line.starts_with("graylane_requests_total{")) {
-            let direction = line.split("direction=\"").nth(1).and_then(|rest| rest.split('"').next());
-            let value = line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok());
-            let (direction, value) = direction.zip(value).with_context(|| line.to_owned())?;
-            *counts.entry((pod.clone(), direction.to_owned())).or_default() += value;
-        }
-    }
-    Ok(counts)
-}
-
-/// The counts, once nothing is added any more.
-async fn settled(bank: &Bank<'_>) -> Result<Counts> {
-    let mut last = (counted(bank).await?, Instant::now());
-    until("counts come to rest", LIMIT, async || {
-        let now = counted(bank).await?;
-        if now != last.0 {
-            last = (now, Instant::now());
-        }
-        let rest = last.1.elapsed() >= QUIET;
-        Ok(Look::at(rest.then(|| last.0.clone()), || format!("{:?}", last.0)))
-    })
-    .await
-}
-
-/// Each pod counts as many decisions as requests came to it and left it: none was decided twice, or by nobody.
-pub async fn each_decided_once(bank: &Bank<'_>) -> Result<()> {
-    let before = settled(bank).await?;
-    let mut want = Counts::new();
-    let gateways = names(bank.cluster, GATEWAY).await?;
-    let [gateway] = &gateways[..] else { anyhow::bail!("expected one gateway, got {gateways:?}") };
-    for number in 0..CHAINS {
-        let user = format!("user-{number}");
-        let mut headers = vec![("x-user-id", user.as_str())];
-        headers.extend(TENANTS[number % TENANTS.len()].map(|tenant| ("tenant", tenant)));
-        let visit = bank.journey("path=api,orders,ledger", &headers).await?;
-        *want.entry((gateway.clone(), "gateway".to_owned())).or_default() += 1;
-        let all = visit.all();
-        for (place, visit) in all.iter().enumerate() {
-            let mut count = |direction: &str| {
-                *want.entry((visit.pod.clone(), direction.to_owned())).or_default() += 1;
-            };
-            count("inbound");
-            if place + 1 < all.len() {
-                count("outbound");
-            }
-        }
-    }
-    let mut got = settled(bank).await?;
-    for (key, count) in &mut got {
-        *count -= before.get(key).copied().unwrap_or_default();
-    }
-    got.retain(|_, count| *count > 0);
-    ensure!(got == want, "expected these counts: {want:#?}\ngot: {got:#?}");
-    println!(
-        "   {CHAINS} chains of calls: {} decisions, one for each way in and out",
-        want.values().sum::<u64>()
-    );
-    Ok(())
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use graylane_tests::host::module_path;
 use graylane_tests::istio::{Look, until};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::edge;
 use crate::bank::Bank;
+use crate::counts::each_decided_once;
 use crate::load::Load;
 use crate::native::{
-    GATEWAY, Pods, always_one, each_decided_once, names, patch, push, rolled_out, runs, with_module,
-    with_newer_proxy, without_module,
+    GATEWAY, Pods, Way, always_one, give, names, push, rolled_out, runs, take, template, upgrade,
 };
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -49,8 +49,9 @@ async fn over_and_back_with(bank: &Bank<'_>, image: &str) -> Result<()> {
     // EnvoyFilters reach nobody before a pod has the label.
     apply(bank, &bank.document, NATIVE).await?;
     let load = Load::start(bank).await?;
-    for pods in OVER {
-        patch(bank.cluster, pods, &with_module(image)).await?;
+    template(bank, Some(image)).await?;
+    for (pods, way) in OVER.into_iter().zip([Way::Patch, Way::Patch, Way::Template]) {
+        give(bank, pods, way, image).await?;
     }
     rolled_out(bank.cluster, "bank").await?;
     both_sides(bank).await?;
@@ -85,7 +86,7 @@ async fn over_and_back_with(bank: &Bank<'_>, image: &str) -> Result<()> {
 
     // It has label and file, and is of a version that the EnvoyFilters do not name.
     let load = Load::start(bank).await?;
-    patch(bank.cluster, OVER[2], &with_newer_proxy(image)).await?;
+    upgrade(bank, OVER[2]).await?;
     rolled_out(bank.cluster, "bank").await?;
     runs(bank, OVER[2], "bank", false).await?;
     load.judge("a proxy that is newer than the module", &[&bank.document]).await?;
@@ -98,7 +99,7 @@ async fn over_and_back_with(bank: &Bank<'_>, image: &str) -> Result<()> {
 pub async fn registry_gone(bank: &Bank<'_>) -> Result<()> {
     let [first, second] = [push(bank, "1", b"").await?, push(bank, "2", b"second").await?];
     apply(bank, &bank.document, NATIVE).await?;
-    patch(bank.cluster, OVER[0], &with_module(&first)).await?;
+    give(bank, OVER[0], Way::Patch, &first).await?;
     rolled_out(bank.cluster, "bank").await?;
     runs(bank, OVER[0], "bank", true).await?;
 
@@ -132,7 +133,7 @@ async fn without_registry(bank: &Bank<'_>, second: &str) -> Result<Load> {
 
     // An image that its node does not have.
     let load = Load::start(bank).await?;
-    patch(bank.cluster, OVER[0], &with_module(second)).await?;
+    give(bank, OVER[0], Way::Patch, second).await?;
     until("a pod waits for its image", LIMIT, async || {
         let pods = bank.cluster.get(&format!("pods -n bank -l {}", api.selector)).await?;
         let waits = |pod: &Json| {
@@ -170,7 +171,7 @@ async fn waited(bank: &Bank<'_>, load: Load) -> Result<()> {
 pub async fn gateway(bank: &Bank<'_>) -> Result<()> {
     let image = push(bank, "1", b"").await?;
     let result = gateway_with(bank, &image).await;
-    patch(bank.cluster, GATEWAY, &gateway_template(None)).await?;
+    take(bank, GATEWAY).await?;
     rolled_out(bank.cluster, "istio-system").await?;
     result.and(back(bank).await)
 }
@@ -178,7 +179,7 @@ pub async fn gateway(bank: &Bank<'_>) -> Result<()> {
 async fn gateway_with(bank: &Bank<'_>, image: &str) -> Result<()> {
     apply(bank, &bank.document, NATIVE).await?;
     let load = Load::start(bank).await?;
-    patch(bank.cluster, GATEWAY, &gateway_template(Some(image))).await?;
+    give(bank, GATEWAY, Way::Gateway, image).await?;
     rolled_out(bank.cluster, "istio-system").await?;
     runs(bank, GATEWAY, "bank", true).await?;
     load.judge("the gateway over", &[&bank.document]).await?;
@@ -187,28 +188,6 @@ async fn gateway_with(bank: &Bank<'_>, image: &str) -> Result<()> {
     let filters = bank.render(&bank.document, &bank.image, FILTERS).await?;
     bank.cluster.delete(&filters).await?;
     edge::run(bank, NATIVE).await
-}
-
-/// What istioctl's gateway gets: it is not injected, so its volume is written out.
-fn gateway_template(image: Option<&str>) -> Json {
-    let mut change = image.map_or_else(without_module, with_module);
-    let annotations = &mut change["spec"]["template"]["metadata"]["annotations"];
-    for name in ["sidecar.istio.io/userVolume", "sidecar.istio.io/userVolumeMount"] {
-        annotations[name] = Json::Null;
-    }
-    let (volume, mount) = match image {
-        Some(image) => (
-            json!({"name": "graylane", "image": {"reference": image, "pullPolicy": "IfNotPresent"}}),
-            json!({"name": "graylane", "mountPath": "/graylane", "readOnly": true}),
-        ),
-        None => (
-            json!({"name": "graylane", "$patch": "delete"}),
-            json!({"mountPath": "/graylane", "$patch": "delete"}),
-        ),
-    };
-    let proxy = json!({"name": "istio-proxy", "volumeMounts": [mount]});
-    change["spec"]["template"]["spec"] = json!({"volumes": [volume], "containers": [proxy]});
-    change
 }
 
 /// Applies what is rendered of a file.
@@ -239,9 +218,10 @@ async fn status_shows(bank: &Bank<'_>, document: &str, native: usize) -> Result<
 async fn back(bank: &Bank<'_>) -> Result<()> {
     apply(bank, &bank.document, &[]).await?;
     for pods in OVER {
-        patch(bank.cluster, pods, &without_module()).await?;
+        take(bank, pods).await?;
     }
     rolled_out(bank.cluster, "bank").await?;
+    template(bank, None).await?;
     let filters = bank.render(&bank.document, &bank.image, FILTERS).await?;
     bank.cluster.delete(&filters).await?;
     for pods in OVER.into_iter().chain(STAY) {

@@ -1,0 +1,116 @@
+//! What the modules count, pod by pod: each request is decided by exactly one of them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::join_all;
+use graylane_tests::istio::{Look, until};
+
+use crate::bank::Bank;
+use crate::native::{GATEWAY, Pods, admin, names};
+
+const LIMIT: Duration = Duration::from_secs(90);
+/// The native module is told of once a second: so long without a new count, and nothing is under way.
+const QUIET: Duration = Duration::from_secs(3);
+/// Chains of calls that are counted.
+const CHAINS: usize = 60;
+const TENANTS: [Option<&str>; 4] = [Some("gray-v1"), Some("green"), None, Some("unheard-of")];
+
+/// Requests, by pod and direction.
+type Counts = BTreeMap<(String, String), u64>;
+
+async fn counted(bank: &Bank<'_>) -> Result<Counts> {
+    let mut pods = Vec::new();
+    for (namespace, selector) in
+        [("bank", "security.istio.io/tlsMode=istio"), ("istio-system", GATEWAY.selector)]
+    {
+        let there = names(bank.cluster, Pods { namespace, selector, deployment: "" }).await?;
+        pods.extend(there.into_iter().map(|pod| (namespace, pod)));
+    }
+    let read = async |(namespace, pod): &(&str, String)| {
+        let path = "stats/prometheus?filter=graylane_requests_total";
+        anyhow::Ok((pod.clone(), admin(bank.cluster, namespace, pod, path).await?))
+    };
+    let mut counts = Counts::new();
+    for read in join_all(pods.iter().map(read)).await {
+        let (pod, text) = read?;
+        for line in text.lines().filter(|line| line.starts_with("graylane_requests_total{")) {
+            let direction = line.split("direction=\"").nth(1).and_then(|rest| rest.split('"').next());
+            let value = line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok());
+            let (direction, value) = direction.zip(value).with_context(|| line.to_owned())?;
+            *counts.entry((pod.clone(), direction.to_owned())).or_default() += value;
+        }
+    }
+    Ok(counts)
+}
+
+/// The counts, once nothing is added any more.
+async fn settled(bank: &Bank<'_>) -> Result<Counts> {
+    let mut last = (counted(bank).await?, Instant::now());
+    until("counts come to rest", LIMIT, async || {
+        let now = counted(bank).await?;
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        let rest = last.1.elapsed() >= QUIET;
+        Ok(Look::at(rest.then(|| last.0.clone()), || format!("{:?}", last.0)))
+    })
+    .await
+}
+
+/// How often counts may get less meanwhile.
+const ENDS: usize = 3;
+
+/// Each pod counts as many decisions as requests came to it and left it: none was decided twice, or by nobody.
+pub async fn each_decided_once(bank: &Bank<'_>) -> Result<()> {
+    for _ in 0..ENDS {
+        if counted_once(bank).await? {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("counts got less {ENDS} times")
+}
+
+/// False: counts got less. Where a running pod went over, what the other module counted goes with its last listener, when that
+/// has drained.
+async fn counted_once(bank: &Bank<'_>) -> Result<bool> {
+    let before = settled(bank).await?;
+    let mut want = Counts::new();
+    let gateways = names(bank.cluster, GATEWAY).await?;
+    let [gateway] = &gateways[..] else { anyhow::bail!("expected one gateway, got {gateways:?}") };
+    for number in 0..CHAINS {
+        let user = format!("user-{number}");
+        let mut headers = vec![("x-user-id", user.as_str())];
+        headers.extend(TENANTS[number % TENANTS.len()].map(|tenant| ("tenant", tenant)));
+        let visit = bank.journey("path=api,orders,ledger", &headers).await?;
+        *want.entry((gateway.clone(), "gateway".to_owned())).or_default() += 1;
+        let all = visit.all();
+        for (place, visit) in all.iter().enumerate() {
+            let mut count = |direction: &str| {
+                *want.entry((visit.pod.clone(), direction.to_owned())).or_default() += 1;
+            };
+            count("inbound");
+            if place + 1 < all.len() {
+                count("outbound");
+            }
+        }
+    }
+    let mut got = settled(bank).await?;
+    let less = before.iter().find(|(key, before)| got.get(*key).is_none_or(|now| now < *before));
+    if let Some(((pod, direction), before)) = less {
+        let now = got.get(&(pod.clone(), direction.clone()));
+        println!("   {pod} {direction} counted {before}, and now {now:?}: once more");
+        return Ok(false);
+    }
+    for (key, count) in &mut got {
+        *count -= before.get(key).copied().unwrap_or_default();
+    }
+    got.retain(|_, count| *count > 0);
+    ensure!(got == want, "expected these counts: {want:#?}\ngot: {got:#?}");
+    println!(
+        "   {CHAINS} chains of calls: {} decisions, one for each way in and out",
+        want.values().sum::<u64>()
+    );
+    Ok(true)
+}
