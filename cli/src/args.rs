@@ -45,7 +45,7 @@ pub enum Command {
     /// Take a rollout through its steps, in the file itself.
     #[command(subcommand)]
     Ramp(Ramp),
-    /// List the pods that do not run the configuration of the file, and why; exit 1 if there are some.
+    /// List the pods that do not run the configuration of the file, and why; exit 1 if there are any.
     Status(Status),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
     Render(Render),

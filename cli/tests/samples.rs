@@ -78,8 +78,8 @@ fn what_people_have_imports() {
     for set in &sets {
         let ends = match set.ends {
             Ends::Equal => "equal".to_owned(),
-            Ends::Lost if set.said.len() == 1 => "1 thing is said to be lost".to_owned(),
-            Ends::Lost => format!("{} things are said to be lost", set.said.len()),
+            Ends::Lost if set.said.len() == 1 => "1 reported loss".to_owned(),
+            Ends::Lost => format!("{} reported losses", set.said.len()),
             Ends::Refused => "refused".to_owned(),
         };
         table += &format!(

@@ -104,7 +104,7 @@ fn edge(checker: &mut Checker<'_>) {
         let (message, help) = match context {
             TraceContext::Restart => (
                 "trace ids of callers outside do not count: the gateway begins traces of its own",
-                "write `traceContext: restart` to say so, or `keep` where callers' traces have to go on",
+                "write `traceContext: restart` to make this explicit, or `keep` if callers' traces must continue",
             ),
             TraceContext::Keep => (
                 "trace ids of callers outside go on in the mesh, since somebody outside is trusted",
@@ -126,7 +126,7 @@ fn edge(checker: &mut Checker<'_>) {
                 &["mode"],
                 format!(
                     "`observe`: the gateway removes `x-graylane-*` and units of callers outside{removed}; `{stays}` \
-                     and its members of baggage stay as they come, so anybody outside can choose a tenant"
+                     and its members of baggage stay as they come, so any caller outside can choose a tenant"
                 ),
             )
             .help(format!(

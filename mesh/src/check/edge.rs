@@ -11,8 +11,8 @@ pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
     if document.edge.accept == Accept::Always {
         checker
-            .warning(&["edge", "accept"], "`always`: anybody outside can choose a tenant")
-            .help("write rules that say who may, and `accept: never`");
+            .warning(&["edge", "accept"], "`always`: any caller outside can choose a tenant")
+            .help("write `edge.rules` for callers who may choose, and `accept: never`");
     }
     jwt(checker);
     for (index, name) in document.edge.remove.iter().enumerate() {

@@ -165,7 +165,7 @@ fn offer(checker: &mut Checker<'_>) {
         checker.note(
             &["services"],
             format!(
-                "{} of {} services have routes that are somebody else's: nothing is rendered for them",
+                "{} of {} services have external routes: nothing is rendered for them",
                 external,
                 document.services.len()
             ),

@@ -33,8 +33,8 @@ pub fn check(checker: &mut Checker<'_>) {
             let keys = node.into_iter().flat_map(Node::entries).map(|entry| entry.key.as_str());
             if keys.filter(|key| !["tenant", "mayChoose", "trusted"].contains(key)).count() == 0 {
                 checker
-                    .error(&at(&path, &[]), "a rule without a condition: it is for everybody")
-                    .help("say for whom, as in `claim: {name: role, exact: employee}`");
+                    .error(&at(&path, &[]), "a rule without a condition: it applies to every caller")
+                    .help("add a condition, as in `claim: {name: role, exact: employee}`");
             }
             continue;
         }
@@ -56,7 +56,7 @@ pub fn check(checker: &mut Checker<'_>) {
                 &["edge", "rules", &index.to_string()],
                 "a rule on a claim, but the file names no `jwt`: whatever token Istio verifies there counts",
             )
-            .help("add `jwt: {issuer: https://id.example}`; a RequestAuthentication has to be there, or `render: true` writes one");
+            .help("add `jwt: {issuer: https://id.example}`; a RequestAuthentication must exist, or `render: true` writes one");
     }
 }
 
@@ -127,7 +127,7 @@ fn trust(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
         checker
             .error(
                 &at(path, &[]),
-                "anybody can type a header, a cookie or a query: this rule lets everybody in who knows it",
+                "any caller can send a header, a cookie or a query: this rule admits everyone who knows the value",
             )
             .help(
                 "add `trusted: true` if that is meant, or a `claim:`, `certificate:` or `source:` beside it",
@@ -154,7 +154,7 @@ fn covered(checker: &mut Checker<'_>) {
                 &["edge", "rules", &index.to_string()],
                 "this rule never matches: an earlier one covers it",
             )
-            .help("put it before the earlier one, or take it out")
+            .help("put it before the earlier one, or remove it")
             .related(place, "the earlier one");
     }
 }

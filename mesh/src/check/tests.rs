@@ -93,13 +93,13 @@ fn shape() {
     one(
         "version: 1",
         "version: 1\negress: {gateways: a.b}",
-        &["`egress.gateways` has to be a list, not text / write [a.b]"],
+        &["`egress.gateways` must be a list, not text / write [a.b]"],
     );
     one("name: shop, ", "", &["`mesh` has no `name` / add `name:`"]);
     one(
         "    baseline: stable",
         "    baseline: stable\n    port: '80'",
-        &["`services.api.port` has to be a whole number, not text / write 80, without quotes"],
+        &["`services.api.port` must be a whole number, not text / write 80, without quotes"],
     );
     one(
         "    baseline: stable",
@@ -110,7 +110,7 @@ fn shape() {
         "version: v2",
         "version: 2",
         &[
-            "`services.api.subsets.canary.version` has to be text, not a number; it is read as \"2\" / write \"2\", in quotes",
+            "`services.api.subsets.canary.version` must be text, not a number; it is read as \"2\" / write \"2\", in quotes",
         ],
     );
     one(
@@ -304,7 +304,7 @@ fn sticky_and_edge() {
         GOOD.replace("sticky: {keys: [{header: x-user-id}]}\n", "") + "    rollout: {weights: {canary: 1}}\n";
     assert!(findings(&without)[0].contains("Warning: there are rollouts but no sticky key"));
     let edge = |text: &str, says: &[&str]| one("version: 1", &format!("version: 1\nedge: {text}"), says);
-    edge("{accept: always}", &["Warning: `always`: anybody outside can choose a tenant"]);
+    edge("{accept: always}", &["Warning: `always`: any caller outside can choose a tenant"]);
     edge("{gateway: {}}", &["`edge.gateway` has no `selector`", "root namespace"]);
     edge("{gateway: {namespace: shop}}", &["`edge.gateway` has no `selector`: sidecars of this namespace"]);
     edge("{gateway: {selector: {istio: x}, name: A/b/}}", &["`A/b/` names no Gateway"]);

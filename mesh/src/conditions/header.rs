@@ -33,8 +33,8 @@ fn name(name: &str, report: &mut dyn Report, path: &[String]) {
     };
     if let Some(better) = better {
         report
-            .error(&path, format!("a rule on the header `{name}` would believe what anybody types"))
-            .help(format!("write `{better}`, which looks at what Envoy made of it"));
+            .error(&path, format!("a rule on the header `{name}` would trust what any caller sends"))
+            .help(format!("write `{better}`, which reads what Envoy parsed"));
     } else if !is_token(name) || lower.starts_with(OWN_PREFIX) {
         report
             .error(&path, format!("clients cannot send the header `{name}`"))

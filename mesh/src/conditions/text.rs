@@ -57,7 +57,7 @@ impl Text {
             0 => {
                 let what = path.last().map_or("it", String::as_str);
                 report
-                    .error(&at(path, &[]), format!("`{what}` does not say what it has to be"))
+                    .error(&at(path, &[]), format!("`{what}` has no condition on its value"))
                     .help(format!("add one of {TESTS}"));
             }
             _ => {

@@ -277,7 +277,7 @@ impl<'a> Walker<'a> {
             (Value::Odd(text), ["integer" | "number", ..]) => format!("`{text}`"),
             _ => kind(node).to_owned(),
         };
-        let message = format!("{} has to be {}, not {is}", self.name(), wanted.join(" or "));
+        let message = format!("{} must be {}, not {is}", self.name(), wanted.join(" or "));
         let help = match (&node.value, types) {
             (Value::Number(_, text) | Value::Odd(text), ["string", ..]) => {
                 Some(format!("write \"{text}\", in quotes"))
@@ -295,7 +295,7 @@ impl<'a> Walker<'a> {
 
     /// A number where text is wanted is the text that was written.
     fn number_as_text(&mut self, text: &str, place: Span) -> Json {
-        let message = format!("{} has to be text, not a number; it is read as \"{text}\"", self.name());
+        let message = format!("{} must be text, not a number; it is read as \"{text}\"", self.name());
         self.findings.warning(Some(place), message).help(format!("write \"{text}\", in quotes"));
         text.into()
     }

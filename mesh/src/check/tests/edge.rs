@@ -54,7 +54,7 @@ fn a_rule_needs_a_tenant_and_a_condition() {
         &["11: Error: a rule that gives nothing", "`mayChoose: [..]`"],
     );
     rule("mayChoose: [gray-v1], host: {exact: a.example}", &["not both"]);
-    one("rules:\n- {tenant: gray-v1}", &["a rule without a condition: it is for everybody"]);
+    one("rules:\n- {tenant: gray-v1}", &["a rule without a condition: it applies to every caller"]);
     one(
         "rules:\n- {tenant: grey-v1, host: {exact: a}}",
         &["unknown tenant `grey-v1` / did you mean `gray-v1`?"],
@@ -71,7 +71,7 @@ fn a_rule_needs_a_tenant_and_a_condition() {
 
 #[test]
 fn what_anybody_can_type_is_trusted_on_purpose() {
-    let typed = "anybody can type a header, a cookie or a query";
+    let typed = "any caller can send a header, a cookie or a query";
     for condition in [
         "header: {name: x, exact: a}",
         "cookie: {name: x, exact: a}",
@@ -92,8 +92,8 @@ fn what_anybody_can_type_is_trusted_on_purpose() {
 
 #[test]
 fn tests_of_texts() {
-    rule("host: {}", &["`host` does not say what it has to be", "exact, in, prefix"]);
-    rule("header: {name: x}", &["`header` does not say what it has to be"]);
+    rule("host: {}", &["`host` has no condition on its value", "exact, in, prefix"]);
+    rule("header: {name: x}", &["`header` has no condition on its value"]);
     rule("host: {exact: a, suffix: b}", &["one test at a time"]);
     rule("host: {present: false}", &["write `absent: true`"]);
     rule("cookie: {name: x, absent: false}", &["write `present: true`"]);
@@ -136,7 +136,7 @@ fn tokens() {
     let claim = "rules:\n- {tenant: gray-v1, claim: {name: role, exact: employee}}";
     one(
         claim,
-        &["Warning: a rule on a claim, but the file names no `jwt`", "RequestAuthentication has to be there"],
+        &["Warning: a rule on a claim, but the file names no `jwt`", "RequestAuthentication must exist"],
     );
     let unnamed = "rules:\n- {tenant: gray-v1, claim: {name: [], exact: x}}\njwt: {issuer: x}";
     one(unnamed, &["a claim without a name", "[realm_access, roles]"]);

@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for RawVisitor {
                 Raw::Text(text) => Key::Text(text),
                 Raw::Number(number) => Key::Scalar(number.to_string()),
                 Raw::Bool(value) => Key::Scalar(value.to_string()),
-                _ => return Err(A::Error::custom("a key has to be text")),
+                _ => return Err(A::Error::custom("a key must be text")),
             };
             let key = Spanned { value: text, referenced: key.referenced, defined: key.defined };
             entries.push((key, map.next_value()?));
