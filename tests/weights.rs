@@ -36,7 +36,7 @@ fn patch() -> Json {
     let all = resources(&mesh, &resources::Options::default());
     let filters: Vec<_> = all.iter().filter(|one| one.kind() == Kind::EnvoyFilter).collect();
     assert_eq!(filters.len(), 1);
-    filters[0].json().unwrap()["spec"]["configPatches"][0]["patch"]["value"].clone()
+    filters[0].json()["spec"]["configPatches"][0]["patch"]["value"].clone()
 }
 
 /// The versions in the order of a list, with their weights.

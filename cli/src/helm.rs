@@ -42,11 +42,11 @@ pub fn files(mesh: &Mesh, options: &Options) -> Result<BTreeMap<String, String>>
         "version": env!("CARGO_PKG_VERSION"),
         "appVersion": env!("CARGO_PKG_VERSION"),
     });
-    let mut files = overlays(mesh)?;
+    let mut files = overlays(mesh);
     files.extend(TEMPLATES.map(|(path, text)| (path.to_owned(), text.to_owned())));
-    files.insert("Chart.yaml".to_owned(), serde_saphyr::to_string(&chart)?);
-    files.insert("mesh.json".to_owned(), serde_json::to_string_pretty(&data::data(mesh, options)?)? + "\n");
-    files.insert("values.yaml".to_owned(), serde_saphyr::to_string(&values::values(mesh, options))?);
+    files.insert("Chart.yaml".to_owned(), graylane_mesh::serialise::yaml(&chart));
+    files.insert("mesh.json".to_owned(), serde_json::to_string_pretty(&data::data(mesh, options))? + "\n");
+    files.insert("values.yaml".to_owned(), graylane_mesh::serialise::yaml(&values::values(mesh, options)));
     let schema = serde_json::to_string_pretty(&values::schema(mesh, options))?;
     files.insert("values.schema.json".to_owned(), schema + "\n");
     Ok(files)

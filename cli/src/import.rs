@@ -83,7 +83,7 @@ pub struct Imported {
 /// The file, and everything that it could not say.
 ///
 /// # Errors
-/// Never in practice: all of it is text, numbers, lists and maps.
+/// When the file that was made cannot be read back, which is a defect.
 pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result<Imported> {
     let header = choices.header.clone().unwrap_or_else(|| tenant_header(found)).to_ascii_lowercase();
     let whole: Vec<&Json> = found.istio.iter().map(|resource| &resource.whole).collect();
@@ -122,7 +122,7 @@ pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result
     let plan = plan::of(found, &drafts, &made, proof.rendered.as_deref().unwrap_or_default());
     let place = |span: Span| format!("{}:{}", sources.name(span.file), span.line);
     let text = match proof.rendered {
-        Some(_) => Some(said.comment(&made.file.yaml()?, &made.names, &place)),
+        Some(_) => Some(said.comment(&made.file.yaml(), &made.names, &place)),
         None => None,
     };
     Ok(Imported { text, findings: said.findings(), tried: proof.tried, plan })

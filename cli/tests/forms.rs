@@ -46,8 +46,7 @@ fn what_is_written_for_istio_is_what_the_routes_say() {
     for (path, mesh) in meshes() {
         for without_filter in [false, true] {
             let options = Options { without_filter, ..Options::default() };
-            let written: Vec<Json> =
-                resources(&mesh, &options).iter().map(Resource::json).collect::<Result<_, _>>().unwrap();
+            let written: Vec<Json> = resources(&mesh, &options).iter().map(Resource::json).collect();
             let pods: Vec<&Json> = written.iter().filter(|json| json["kind"] == "DestinationRule").collect();
             let written = World::of(&written.iter().collect::<Vec<_>>(), &mesh.header);
             let routes = World::of_routes(&mesh, without_filter, &pods);
@@ -82,7 +81,7 @@ fn what_is_written_for_istio_is_what_the_routes_say() {
 /// What becomes of a request inside the mesh, in words.
 fn answer(mesh: &Mesh, host: &str, headers: &[(&str, &str)]) -> String {
     let options = Options::default();
-    let written: Vec<Json> = resources(mesh, &options).iter().map(|own| own.json().unwrap()).collect();
+    let written: Vec<Json> = resources(mesh, &options).iter().map(Resource::json).collect();
     let world = World::of(&written.iter().collect::<Vec<_>>(), &mesh.header);
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let request = traffic::Request {

@@ -132,7 +132,7 @@ fn every_alert_has_a_runbook() {
     );
     let mut alerts = BTreeSet::new();
     for resource in resources(&mesh, &Options::default()) {
-        let json = resource.json().unwrap();
+        let json = resource.json();
         for rule in json["spec"]["groups"]
             .as_array()
             .into_iter()

@@ -40,7 +40,7 @@ fn routing(mesh: &Mesh) -> BTreeMap<String, Json> {
         if !routes.contains(&resource.kind()) {
             continue;
         }
-        let mut json = resource.json().unwrap();
+        let mut json = resource.json();
         for rule in json["spec"]["http"].as_array_mut().into_iter().flatten() {
             rule.as_object_mut().unwrap().remove("name");
             rule.as_object_mut().unwrap().remove("headers");
@@ -56,7 +56,7 @@ fn every_example_survives_a_round_trip() {
     for name in ["bank", "shop"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
         let before = mesh(document::load(&[path]).unwrap());
-        let (file, lost, _) = imported(&stream(&resources(&before, &Options::default())).unwrap());
+        let (file, lost, _) = imported(&stream(&resources(&before, &Options::default())));
         assert_eq!(lost, [""; 0], "{name}");
         let after = mesh(document::load_text("imported.yaml", &file).unwrap());
         let (before, after) = (routing(&before), routing(&after));
@@ -144,7 +144,7 @@ fn what_init_proposes_passes_check() {
     let found = import::read(&[path], &mut sources, &mut findings).unwrap();
     let choices = Choices { default_tenant: "green".to_owned(), ..Choices::default() };
     let (file, _) = import::init(&found, &choices);
-    let mut loaded = document::load_text("graylane.yaml", &file.yaml().unwrap()).unwrap();
+    let mut loaded = document::load_text("graylane.yaml", &file.yaml()).unwrap();
     graylane::check::check(loaded.project.as_ref().unwrap(), &mut loaded.findings);
     assert_eq!(loaded.findings.iter().count(), 0, "{:?}", loaded.findings);
 }

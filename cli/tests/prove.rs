@@ -209,7 +209,7 @@ fn rendered(file: &str) -> Vec<Json> {
     let file = graylane::check::open(document::load_text("graylane.yaml", file).unwrap()).checked().unwrap();
     let only = Some([Kind::VirtualService, Kind::DestinationRule].into());
     let options = Options { without_filter: true, only, ..Options::default() };
-    resources(&Mesh::of(&file), &options).iter().map(|own| own.json().unwrap()).collect()
+    resources(&Mesh::of(&file), &options).iter().map(graylane::resources::Resource::json).collect()
 }
 
 fn differences(before: &[Json], after: &[Json]) -> Vec<String> {

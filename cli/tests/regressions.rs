@@ -60,7 +60,7 @@ fn proposed(path: &Path) -> Made {
     let found = import::read(&[path.to_owned()], &mut sources, &mut findings).unwrap();
     let choices = Choices { default_tenant: "green".to_owned(), ..Choices::default() };
     let (file, notes) = import::init(&found, &choices);
-    Made { file: Some(file.yaml().unwrap()), lost: Vec::new(), notes, before: Vec::new() }
+    Made { file: Some(file.yaml()), lost: Vec::new(), notes, before: Vec::new() }
 }
 
 /// What differs from what is wanted: `equal`, `empty`, `says TEXT`, `text TEXT` or `no TEXT`, one a line of the file's head.
@@ -109,7 +109,8 @@ fn differences(made: &Made) -> Vec<String> {
     let mesh = Mesh::of(&checked);
     let only = Some([Kind::VirtualService, Kind::DestinationRule].into());
     let options = Options { without_filter: true, only, ..Options::default() };
-    let after: Vec<Json> = resources(&mesh, &options).iter().map(|own| own.json().unwrap()).collect();
+    let after: Vec<Json> =
+        resources(&mesh, &options).iter().map(graylane::resources::Resource::json).collect();
     // What an `init` proposes is compared with nothing.
     if made.before.is_empty() {
         return Vec::new();

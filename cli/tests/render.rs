@@ -56,20 +56,20 @@ fn every_resource_is_right_by_istios_schema_and_reads_back() {
     for (name, mesh) in examples() {
         for options in variants() {
             for resource in resources(&mesh, &options) {
-                let json = resource.json().unwrap();
+                let json = resource.json();
                 let schema = &schema(resource.kind());
                 let validator = jsonschema::validator_for(schema).unwrap();
                 let errors: Vec<String> = validator
                     .iter_errors(&json)
                     .map(|error| format!("{}: {error}", error.instance_path()))
                     .collect();
-                assert_eq!(errors, [""; 0], "{name}: {}", resource.yaml().unwrap());
+                assert_eq!(errors, [""; 0], "{name}: {}", resource.yaml());
                 unknown_fields(
                     &json["spec"],
                     &schema["properties"]["spec"],
                     &format!("{name} {}", resource.metadata.name),
                 );
-                let back: Json = serde_saphyr::from_str(&resource.yaml().unwrap()).unwrap();
+                let back: Json = serde_saphyr::from_str(&resource.yaml()).unwrap();
                 assert_eq!(back, json, "the YAML says something else");
             }
         }
@@ -109,7 +109,7 @@ fn the_order_is_that_of_safe_application_and_the_bytes_are_stable() {
         let all = resources(&mesh, &options);
         let stages: Vec<_> = all.iter().map(Resource::stage).collect();
         assert!(stages.is_sorted(), "{name}: {stages:?}");
-        assert_eq!(stream(&all).unwrap(), stream(&resources(&mesh, &options)).unwrap());
+        assert_eq!(stream(&all), stream(&resources(&mesh, &options)));
         let names: BTreeSet<(Kind, &str, &str)> = all
             .iter()
             .map(|resource| {
@@ -150,7 +150,7 @@ fn plugins_are_of_a_revision_and_the_gateways_of_its_image() {
     };
     for extension in [Extension::WasmPlugin, Extension::TrafficExtension] {
         for resource in resources(&mesh, &Options { extension, ..options.clone() }) {
-            let json = resource.json().unwrap();
+            let json = resource.json();
             let module = json["spec"]["url"].as_str().or_else(|| json.pointer("/spec/wasm/url")?.as_str());
             let is_gateway = resource.metadata.namespace == "istio-system";
             let is_plugin = matches!(resource.kind(), Kind::WasmPlugin | Kind::TrafficExtension);
@@ -183,7 +183,7 @@ fn http(mesh: &Mesh, name: &str, options: &Options) -> Vec<Json> {
     let all = resources(mesh, options);
     let found =
         all.iter().find(|resource| resource.kind() == Kind::VirtualService && resource.metadata.name == name);
-    found.unwrap().json().unwrap()["spec"]["http"].as_array().unwrap().clone()
+    found.unwrap().json()["spec"]["http"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -195,14 +195,14 @@ fn beside_each_plugin_an_envoy_filter_replaces_it_where_a_pod_has_the_native_mod
         let all = resources(&mesh, &options);
         for plugin in all.iter().filter(|resource| resource.kind() == Kind::WasmPlugin) {
             let (name, namespace) = (&plugin.metadata.name, &plugin.metadata.namespace);
-            let spec = plugin.json().unwrap()["spec"].clone();
+            let spec = plugin.json()["spec"].clone();
             let role = spec["pluginName"].as_str().unwrap();
             let of_plugin = |resource: &&Resource| {
                 resource.kind() == Kind::EnvoyFilter
                     && resource.metadata.namespace == *namespace
                     && resource.metadata.name.ends_with(&format!("-native-{role}"))
             };
-            let filter = all.iter().find(of_plugin).unwrap().json().unwrap();
+            let filter = all.iter().find(of_plugin).unwrap().json();
             assert_eq!(filter["spec"]["workloadSelector"]["labels"]["graylane.dev/native"], "true");
             let patches = filter["spec"]["configPatches"].as_array().unwrap();
             assert!(patches.iter().all(|patch| patch["match"]["proxy"]["proxyVersion"].is_string()));
@@ -233,7 +233,7 @@ fn beside_each_plugin_an_envoy_filter_replaces_it_where_a_pod_has_the_native_mod
 }
 
 fn stream_of(all: &[&Resource]) -> Vec<String> {
-    all.iter().map(|resource| resource.yaml().unwrap()).collect()
+    all.iter().map(|resource| resource.yaml()).collect()
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_request_authentication_is_written_where_the_file_asks() {
     let written: Vec<&Resource> =
         all.iter().filter(|resource| resource.kind() == Kind::RequestAuthentication).collect();
     let [one] = written[..] else { panic!("{written:?}") };
-    let json = one.json().unwrap();
+    let json = one.json();
     assert_eq!(one.metadata.namespace, "istio-system");
     let rules = serde_json::json!([{
         "issuer": "https://id.example", "jwksUri": "https://id.example/keys", "forwardOriginalToken": true,
@@ -338,7 +338,7 @@ fn goldens_are_current() {
             // 6,000 lines that say the same eighty times.
             continue;
         }
-        let text = stream(&resources(&mesh, &Options { url: url(), ..Options::default() })).unwrap();
+        let text = stream(&resources(&mesh, &Options { url: url(), ..Options::default() }));
         let path = root().join("examples").join(&name).join("rendered/all.yaml");
         if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -346,7 +346,7 @@ fn goldens_are_current() {
         }
         let is = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(is == text, "examples/{name}/rendered/all.yaml is not current: run `make docs`");
-        for (file, text) in graylane::resources::overlays(&mesh).unwrap() {
+        for (file, text) in graylane::resources::overlays(&mesh) {
             let path = path.with_file_name(file);
             if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -110,6 +110,6 @@ fn the_files_of_the_boutique_are_what_init_makes() {
         let found = import::read(&[path], &mut sources, &mut findings).unwrap();
         let choices = Choices { default_tenant: "green".to_owned(), ..Choices::default() };
         let (made, _) = import::init(&found, &choices);
-        assert_eq!(made.yaml().unwrap(), std::fs::read_to_string(folder.join(file)).unwrap(), "{file}");
+        assert_eq!(made.yaml(), std::fs::read_to_string(folder.join(file)).unwrap(), "{file}");
     }
 }

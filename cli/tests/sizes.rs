@@ -81,7 +81,7 @@ fn init_is_linear() {
             assert_eq!(found.len(), 3 * services);
             let (file, _) =
                 import::init(&found, &Choices { default_tenant: "green".to_owned(), ..Choices::default() });
-            assert_eq!(file.yaml().unwrap().matches("baseline: stable").count(), services);
+            assert_eq!(file.yaml().matches("baseline: stable").count(), services);
         })
     };
     grows_with(time(300), time(1200));

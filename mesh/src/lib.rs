@@ -19,6 +19,7 @@ pub mod regex;
 pub mod resources;
 pub mod routes;
 pub mod routing;
+pub mod serialise;
 pub mod simulate;
 pub mod traffic;
 pub mod words;

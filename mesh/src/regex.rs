@@ -61,7 +61,7 @@ pub fn compile(pattern: &str, fold: bool) -> Result<config::Regex, String> {
         return Err(too_large());
     }
     let table = written(&states);
-    // Never in practice: the filter would refuse what it cannot read.
+    // What the filter would refuse is refused here.
     Dfa::parse(&table).ok_or_else(too_large)?;
     Ok(config::Regex { pattern: pattern.to_owned(), table })
 }

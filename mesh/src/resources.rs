@@ -27,11 +27,11 @@ mod virtual_service;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
 use serde::Serialize;
 
 use crate::manifest;
 use crate::mesh::{Fields, Mesh};
+use crate::serialise;
 
 pub use checks::{check_data_plane, check_filter};
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
@@ -310,22 +310,15 @@ impl Resource {
     }
 
     /// As YAML, without a line before it.
-    ///
-    /// # Errors
-    /// Never in practice: all of it is text, numbers, lists and maps.
-    pub fn yaml(&self) -> Result<String> {
-        let mut options = serde_saphyr::SerializerOptions::default();
-        // One line a text, however long: people grep and diff these.
-        options.prefer_block_scalars = false;
-        Ok(serde_saphyr::to_string_with_options(self, options)?)
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        serialise::flat_yaml(self)
     }
 
     /// As JSON, for schemas and comparisons.
-    ///
-    /// # Errors
-    /// Never in practice, as [`Resource::yaml`].
-    pub fn json(&self) -> Result<serde_json::Value> {
-        Ok(serde_json::to_value(self)?)
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serialise::json(self)
     }
 }
 
@@ -376,15 +369,13 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
 }
 
 /// The resources as one YAML stream, ready for `kubectl apply -f -`.
-///
-/// # Errors
-/// Never in practice, as [`Resource::yaml`].
-pub fn stream(resources: &[Resource]) -> Result<String> {
+#[must_use]
+pub fn stream(resources: &[Resource]) -> String {
     let mut text = String::new();
     for resource in resources {
         // Every document starts with its marker: kubectl takes a file that starts with `{` for JSON.
         text += "---\n";
-        text += &resource.yaml()?;
+        text += &resource.yaml();
     }
-    Ok(text)
+    text
 }

@@ -40,7 +40,7 @@ fn issue(san: SanType) -> Result<(rcgen::Certificate, KeyPair)> {
 /// The transport socket of a listener that takes clients with a certificate of the authority only.
 ///
 /// # Errors
-/// Never in practice.
+/// When the certificate cannot be made.
 pub fn transport_socket() -> Result<Json> {
     let (certificate, key) = issue(SanType::DnsName(GATEWAY.try_into()?))?;
     Ok(json!({

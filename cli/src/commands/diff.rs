@@ -30,7 +30,7 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
     resources::check_merge(&mesh, &options)?;
     resources::check_filter(&mesh, &options)?;
     let rendered = resources::resources(&mesh, &options);
-    let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
+    let rendered = rendered.iter().map(resources::Resource::json).collect::<Vec<_>>();
     let mut warnings = Findings::default();
     super::rivals::of(&found, &rendered, &mut warnings);
     printer.findings(&warnings, &sources);

@@ -24,7 +24,7 @@ pub fn run(args: &Init, printer: Printer) -> Result<Outcome> {
         printer.say("error: no Service whose pods something here makes, and that speaks HTTP\nhelp: pipe in what there is, as in `kubectl get deploy,sts,ds,svc -n shop -o yaml | graylane init`");
         return Ok(Outcome::Failure);
     }
-    printer.exact(&file.yaml()?)?;
+    printer.exact(&file.yaml())?;
     notes.iter().for_each(|note| printer.say(&format!("note: {note}")));
     Ok(Outcome::Ok)
 }

@@ -132,7 +132,7 @@ fn merged(items: Vec<Json>, mesh: &Mesh, rendered: &[Resource]) -> Result<Vec<Js
     };
     let mut all: Vec<Json> = items.into_iter().filter(|item| !is_ours(item)).collect();
     for resource in rendered {
-        let own = resource.json()?;
+        let own = resource.json();
         let same = |item: &&Json| {
             ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
                 .iter()

@@ -16,7 +16,7 @@ pub fn run(args: &Off, printer: Printer) -> Result<Outcome> {
     };
     let all =
         resources::off(&mesh, &Options { extension: args.extension.into(), ..Options::default() }, &scope)?;
-    printer.exact(&resources::stream(&all)?)?;
+    printer.exact(&resources::stream(&all))?;
     let edge = if mesh.document.edge.gateway.is_some() { "the gateway keeps its plugin; " } else { "" };
     printer.say(&format!("{edge}to switch it on again, apply what `graylane render` prints"));
     Ok(Outcome::Ok)

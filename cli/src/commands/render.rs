@@ -37,7 +37,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     let options = options(args, printer)?;
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     if args.mesh_config {
-        printer.exact(&resources::mesh_config(&mesh, args.native.is_some())?)?;
+        printer.exact(&resources::mesh_config(&mesh, args.native.is_some()))?;
         return Ok(Outcome::Ok);
     }
     check(args, &mesh, &options, printer)?;
@@ -62,7 +62,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
             }
             super::warn_of_topics(&written.topics_gone, printer);
         }
-        None => printer.exact(&resources::stream(&all)?)?,
+        None => printer.exact(&resources::stream(&all))?,
     }
     Ok(Outcome::Ok)
 }
@@ -242,7 +242,7 @@ fn native_pods(args: &Render, way: args::NativePods, image: &str, printer: Print
         args::NativePods::Gateway => resources::NativePods::Gateway,
         args::NativePods::Template => resources::NativePods::Template,
     };
-    printer.exact(&resources::native_pods(way, image, file)?)?;
+    printer.exact(&resources::native_pods(way, image, file))?;
     Ok(Outcome::Ok)
 }
 

@@ -23,7 +23,7 @@ pub fn find(
     let current = import::read(&[path.to_owned()], sources, findings)?;
     let options = Options { without_filter: true, ..Options::default() };
     let rendered = resources::resources(mesh, &options);
-    let rendered = rendered.iter().map(resources::Resource::json).collect::<Result<Vec<_>>>()?;
+    let rendered = rendered.iter().map(resources::Resource::json).collect::<Vec<_>>();
     of(&current, &rendered, findings);
     Ok(current)
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use graylane_decide::Role;
 use graylane_decide::config::End;
 use graylane_decide::names::SUBSET_HEADER;
-use graylane_mesh::native;
+use graylane_mesh::{native, serialise};
 use serde_json::{Map, Value as Json, json};
 
 use super::blocks;
@@ -17,10 +16,8 @@ use crate::resources::{self, Kind, Options};
 use crate::routes::{self, HostRoutes};
 
 /// All of it.
-///
-/// # Errors
-/// Never in practice: all of it is text, numbers, lists and maps.
-pub fn data(mesh: &Mesh, options: &Options) -> Result<Json> {
+#[must_use]
+pub fn data(mesh: &Mesh, options: &Options) -> Json {
     let shown = blocks::exposed(mesh, options.without_filter);
     let services: Map<String, Json> = mesh
         .services
@@ -44,18 +41,18 @@ pub fn data(mesh: &Mesh, options: &Options) -> Result<Json> {
         role["sticky"].as_object_mut().map(|sticky| sticky.remove("tenants"));
         role
     });
-    Ok(json!({
+    json!({
         "mesh": mesh.document.mesh.name,
         "header": mesh.header,
         "subsetHeader": SUBSET_HEADER,
         "tenants": mesh.tenants,
         "withoutFilter": options.without_filter,
         "services": services,
-        "filterServices": filter_services(mesh)?,
+        "filterServices": filter_services(mesh),
         "roles": roles.collect::<Vec<_>>(),
-        "resources": resources_of(mesh, options)?,
-        "exposed": resources::host_frame(mesh)?,
-    }))
+        "resources": resources_of(mesh, options),
+        "exposed": resources::host_frame(mesh),
+    })
 }
 
 fn service(service: &Service, mesh: &Mesh, exposed: &[Json]) -> Json {
@@ -99,17 +96,17 @@ fn own_choices(service: &Service, mesh: &Mesh) -> Map<String, Json> {
 }
 
 /// Services as the filter reads them, without pins and rollouts. By route: nothing where values choose, else all of it.
-fn filter_services(mesh: &Mesh) -> Result<Vec<Json>> {
+fn filter_services(mesh: &Mesh) -> Vec<Json> {
     let mut services = Vec::new();
     for (service, is) in lower::services(mesh).iter().zip(&mesh.services) {
-        let mut json = serde_json::to_value(service)?;
+        let mut json = serialise::json(service);
         let mut routes = Vec::new();
         for (route, is_route) in
             service.routes.iter().zip(is.all_routes().filter(|route| route.name.is_some()))
         {
             let fixed = is_route.baseline != is.baseline;
             routes.push(if fixed {
-                serde_json::to_value(route)?
+                serialise::json(route)
             } else {
                 json!({"name": route.name, "chosen": true})
             });
@@ -121,11 +118,11 @@ fn filter_services(mesh: &Mesh) -> Result<Vec<Json>> {
         }
         services.push(json);
     }
-    Ok(services)
+    services
 }
 
 /// The resources, and for those that values change, what the chart needs to make the rest.
-fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
+fn resources_of(mesh: &Mesh, options: &Options) -> Vec<Json> {
     let inside = routes::inside(mesh);
     let inside: BTreeMap<&str, &HostRoutes<'_>> =
         inside.iter().map(|host| (host.host.as_str(), host)).collect();
@@ -137,7 +134,7 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
     let mut all = Vec::new();
     for resource in resources::resources(mesh, options) {
         let mut entry = Map::new();
-        let mut object = resource.json()?;
+        let mut object = resource.json();
         match resource.kind() {
             // Those of public hosts the chart makes itself, for the hosts that its values name.
             Kind::VirtualService => {
@@ -152,7 +149,7 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
             Kind::DestinationRule => {
                 let title = resource.metadata.namespace.clone() + "/" + &resource.metadata.name;
                 if let Some(rule) = rules.remove(&title) {
-                    object = rule.json()?;
+                    object = rule.json();
                 }
                 entry.extend(fallbacks(mesh, &object));
             }
@@ -178,7 +175,7 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Result<Vec<Json>> {
         entry.insert("object".to_owned(), object);
         all.push(entry.into());
     }
-    Ok(all)
+    all
 }
 
 /// Which subsets of a DestinationRule are made only if somebody is pinned to a canary.

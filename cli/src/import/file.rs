@@ -29,11 +29,9 @@ impl File {
     }
 
     /// As YAML.
-    ///
-    /// # Errors
-    /// Never in practice: all of it is text, numbers, lists and maps.
-    pub fn yaml(&self) -> Result<String> {
-        Ok(serde_saphyr::to_string(self)?)
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        graylane_mesh::serialise::yaml(self)
     }
 }
 

@@ -33,7 +33,7 @@ pub fn compare(made: &Made, before: &World, found: &Found, drafts: &Drafts) -> R
         proof.rendered = Some(Vec::new());
         return Ok(proof);
     }
-    let opened = crate::check::open(document::load_text("graylane.yaml", &made.file.yaml()?)?);
+    let opened = crate::check::open(document::load_text("graylane.yaml", &made.file.yaml())?);
     let errors = opened.findings.iter().filter(|finding| finding.severity == Severity::Error);
     proof.refused = errors.cloned().collect();
     let Some(file) = opened.file else { return Ok(proof) };
@@ -42,10 +42,8 @@ pub fn compare(made: &Made, before: &World, found: &Found, drafts: &Drafts) -> R
         only: Some(BTreeSet::from([Kind::VirtualService, Kind::DestinationRule])),
         ..Options::default()
     };
-    let rendered: Vec<Json> = resources(&Mesh::of(&file), &options)
-        .iter()
-        .map(crate::resources::Resource::json)
-        .collect::<Result<_>>()?;
+    let rendered: Vec<Json> =
+        resources(&Mesh::of(&file), &options).iter().map(crate::resources::Resource::json).collect();
     let kept =
         found.istio.iter().enumerate().filter(|(place, resource)| stays(*place, resource, made, drafts));
     let applied: Vec<Json> = rendered.iter().map(|json| traffic::applied(json, &[])).collect();

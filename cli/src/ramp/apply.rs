@@ -146,7 +146,7 @@ impl Apply {
         let of = |stage| all.iter().filter(|one| one.stage() == stage).cloned().collect::<Vec<Resource>>();
         let mut stages = stages.into_iter().map(of).filter(|stage| !stage.is_empty()).peekable();
         while let Some(stage) = stages.next() {
-            self.pipe(command, &resources::stream(&stage)?).await?;
+            self.pipe(command, &resources::stream(&stage)).await?;
             if stages.peek().is_some() {
                 tokio::time::sleep(self.settle).await;
             }

@@ -17,7 +17,7 @@ const MARK: &str = "# Made by graylane; a new render writes it anew.\n";
 /// # Errors
 /// When the folder cannot be written.
 pub fn write(mesh: &Mesh, resources: &[Resource], folder: &Path) -> Result<Written> {
-    let files = super::files(mesh, resources)?;
+    let files = super::files(mesh, resources);
     let gone = write_marked(&files, folder)?;
     let topic = format!("0-{}.", Kind::KafkaTopic.name().to_ascii_lowercase());
     let topics_gone = gone.into_iter().filter(|name| name.contains(&topic)).collect();

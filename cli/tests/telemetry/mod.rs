@@ -5,7 +5,7 @@ use super::*;
 fn telemetry(mesh: &Mesh, options: &Options) -> Vec<Json> {
     let all = resources(mesh, options);
     let ours = all.iter().filter(|resource| resource.kind() == Kind::Telemetry);
-    ours.map(|resource| resource.json().unwrap()).collect()
+    ours.map(graylane::resources::Resource::json).collect()
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn alerts_bring_rules_receivers_and_a_dashboard() {
     assert_eq!(kinds(&watched, &plain), []);
 
     let all = resources(&watched, &Options::default());
-    let of = |kind: Kind| all.iter().find(|one| one.kind() == kind).unwrap().json().unwrap();
+    let of = |kind: Kind| all.iter().find(|one| one.kind() == kind).unwrap().json();
     let rule = of(Kind::PrometheusRule);
     assert_eq!(rule["metadata"]["labels"]["release"], "prometheus");
     for rule in

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
 use serde::Serialize;
 
 use super::{Resource, overlay};
@@ -32,20 +31,18 @@ pub struct Written {
 }
 
 /// One file a resource, a kustomization.yaml and the overlays of workers: path in the output folder, and text.
-///
-/// # Errors
-/// Never in practice: all of it is text, numbers, lists and maps.
-pub fn files(mesh: &Mesh, resources: &[Resource]) -> Result<BTreeMap<String, String>> {
-    let mut files = overlay::files(mesh)?;
+#[must_use]
+pub fn files(mesh: &Mesh, resources: &[Resource]) -> BTreeMap<String, String> {
+    let mut files = overlay::files(mesh);
     let names: BTreeSet<String> = resources.iter().map(file_name).collect();
     for resource in resources {
-        files.insert(file_name(resource), resource.yaml()?);
+        files.insert(file_name(resource), resource.yaml());
     }
     let kustomization = Kustomization {
         api_version: "kustomize.config.k8s.io/v1beta1",
         kind: "Kustomization",
         resources: names.into_iter().collect(),
     };
-    files.insert("kustomization.yaml".to_owned(), serde_saphyr::to_string(&kustomization)?);
-    Ok(files)
+    files.insert("kustomization.yaml".to_owned(), crate::serialise::yaml(&kustomization));
+    files
 }

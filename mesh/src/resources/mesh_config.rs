@@ -38,10 +38,8 @@ struct DefaultConfig {
 
 /// The fields of the mesh's configuration, as values of Istio's Helm chart or as part of an IstioOperator. `has_native`: some
 /// pods run the native module.
-///
-/// # Errors
-/// Never in practice: all of it is text.
-pub fn mesh_config(mesh: &Mesh, has_native: bool) -> anyhow::Result<String> {
+#[must_use]
+pub fn mesh_config(mesh: &Mesh, has_native: bool) -> String {
     let telemetry = &mesh.document.telemetry;
     let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
     let ours = ["tenant", "subset", "source"].map(state).join(" ");
@@ -55,8 +53,8 @@ pub fn mesh_config(mesh: &Mesh, has_native: bool) -> anyhow::Result<String> {
         },
     };
     let later = if has_native { "extraStatTags and runtimeValues" } else { "extraStatTags" };
-    Ok(format!(
-        "# accessLogFormat counts at once; {later} when a pod starts anew.\n{}",
-        serde_saphyr::to_string(&values)?
-    ))
+    format!(
+        "# accessLogFormat takes effect at once; {later} when a pod restarts.\n{}",
+        crate::serialise::yaml(&values)
+    )
 }

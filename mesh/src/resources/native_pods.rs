@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::NATIVE_LABEL;
+use crate::serialise;
 
 /// The volume's name.
 const VOLUME: &str = "graylane";
@@ -44,14 +45,12 @@ sidecarInjectorWebhook:
 ";
 
 /// What is to be applied for pods that mount an image at the folder of a file.
-///
-/// # Errors
-/// Never in practice: all of it is text.
-pub fn native_pods(way: NativePods, image: &str, file: &str) -> anyhow::Result<String> {
+#[must_use]
+pub fn native_pods(way: NativePods, image: &str, file: &str) -> String {
     let folder = Path::new(file).parent().map_or("/".into(), |folder| folder.display().to_string());
     if way == NativePods::Template {
         let text = TEMPLATE.replace("LABEL", NATIVE_LABEL).replace("VOLUME", VOLUME);
-        return Ok(text.replace("PATH", &folder).replace("IMAGE", image));
+        return text.replace("PATH", &folder).replace("IMAGE", image);
     }
     let source = json!({"reference": image, "pullPolicy": "IfNotPresent"});
     let labels = json!({NATIVE_LABEL: "true"});
@@ -72,10 +71,10 @@ pub fn native_pods(way: NativePods, image: &str, file: &str) -> anyhow::Result<S
         ("gateway", json!({"metadata": {"labels": labels}, "spec": spec}))
     };
     let patch: Json = json!({"spec": {"template": template}});
-    Ok(format!(
+    format!(
         "# Of a {what}, whose pods start anew: kubectl -n NAMESPACE patch deployment NAME --patch-file FILE\n{}",
-        serde_saphyr::to_string(&patch)?
-    ))
+        serialise::yaml(&patch)
+    )
 }
 
 #[cfg(test)]
@@ -86,7 +85,7 @@ mod tests {
     fn an_image_is_mounted_where_the_file_is_looked_for() {
         let image = "registry.example/graylane-native@sha256:0";
         for way in [NativePods::Patch, NativePods::Gateway, NativePods::Template] {
-            let text = native_pods(way, image, "/opt/lanes/libgraylane.so").unwrap();
+            let text = native_pods(way, image, "/opt/lanes/libgraylane.so");
             for part in [image, "/opt/lanes", "graylane.dev/native", "IfNotPresent"] {
                 assert!(text.contains(part), "{part}: {text}");
             }
@@ -94,8 +93,7 @@ mod tests {
             let yaml: Json = serde_saphyr::from_str(&text).unwrap();
             assert!(yaml.is_object(), "{text}");
         }
-        let top: Json =
-            serde_saphyr::from_str(&native_pods(NativePods::Patch, image, "/f.so").unwrap()).unwrap();
+        let top: Json = serde_saphyr::from_str(&native_pods(NativePods::Patch, image, "/f.so")).unwrap();
         let mount = &top["spec"]["template"]["metadata"]["annotations"]["sidecar.istio.io/userVolumeMount"];
         assert_eq!(mount, r#"{"graylane":{"mountPath":"/","readOnly":true}}"#);
     }

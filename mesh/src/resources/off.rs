@@ -95,7 +95,7 @@ services:
                 let metadata = &resource.metadata;
                 (
                     format!("{} {}/{}", resource.kind().name(), metadata.namespace, metadata.name),
-                    resource.json().unwrap(),
+                    resource.json(),
                 )
             })
             .collect()
@@ -147,7 +147,7 @@ services:
             off(&mesh, &Options::default(), &Scope::Mesh).unwrap().iter().map(name_of_plugin).collect();
         let mut replaced = 0;
         for filter in crate::resources::native::all(&mesh, "/file") {
-            let json = filter.json().unwrap();
+            let json = filter.json();
             for patch in json["spec"]["configPatches"].as_array().unwrap() {
                 if patch["applyTo"] == "EXTENSION_CONFIG" {
                     continue;

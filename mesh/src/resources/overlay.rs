@@ -3,37 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use graylane_decide::names::TENANT_LABEL;
 use serde_json::{Value as Json, json};
 
 use crate::mesh::Mesh;
+use crate::serialise;
 use crate::workers::{GROUP_VARIABLE, Worker, group_of, topic_of, variable_of};
 
 /// Files of all workers and tenants: path in the output folder, and text.
-///
-/// # Errors
-/// Never in practice: all of it is text, numbers, lists and maps.
-pub fn files(mesh: &Mesh) -> Result<BTreeMap<String, String>> {
+#[must_use]
+pub fn files(mesh: &Mesh) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let topics = topics(mesh);
     if !topics.is_empty() {
-        files.insert("workers/topics.yaml".to_owned(), serde_saphyr::to_string(&topics)?);
+        files.insert("workers/topics.yaml".to_owned(), serialise::yaml(&topics));
     }
     for worker in &mesh.workers {
         for tenant in &worker.tenants {
             let folder = format!("workers/{}/{tenant}", worker.name);
-            let mut put = |name: &str, json: &Json| -> Result<()> {
-                files.insert(format!("{folder}/{name}"), serde_saphyr::to_string(json)?);
-                Ok(())
-            };
-            put("kustomization.yaml", &component(worker, tenant))?;
-            put("patch.yaml", &patch(mesh, worker, tenant))?;
-            put("values.yaml", &values(mesh, worker, tenant))?;
-            put("acl-example.yaml", &acl(mesh, worker, tenant))?;
+            let mut put =
+                |name: &str, json: &Json| files.insert(format!("{folder}/{name}"), serialise::yaml(json));
+            put("kustomization.yaml", &component(worker, tenant));
+            put("patch.yaml", &patch(mesh, worker, tenant));
+            put("values.yaml", &values(mesh, worker, tenant));
+            put("acl-example.yaml", &acl(mesh, worker, tenant));
         }
     }
-    Ok(files)
+    files
 }
 
 /// For producers: the topics of tenants that have their own, by topic and tenant.

@@ -67,7 +67,8 @@ pub fn hosts_of(resource: &Resource) -> &[String] {
 }
 
 /// What a chart makes the VirtualServices of public hosts of: one without name, host, gateways and rules.
-pub fn frame(mesh: &Mesh) -> anyhow::Result<Json> {
+#[must_use]
+pub fn frame(mesh: &Mesh) -> Json {
     let host = HostRoutes {
         host: String::new(),
         place: Attachment::Mesh,

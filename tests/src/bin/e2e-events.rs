@@ -124,12 +124,12 @@ fn topics(mesh: &Mesh) -> Result<Vec<String>> {
         partitions.as_u64().map_or(name.clone(), |partitions| format!("{name}={partitions}"))
     };
     let of_kind = all.iter().filter(|resource| resource.kind() == Kind::KafkaTopic);
-    of_kind.map(|resource| Ok(topic(resource.json()?))).collect()
+    of_kind.map(|resource| Ok(topic(resource.json()))).collect()
 }
 
 /// The environment of the gray worker, as its overlay says.
 fn environment(mesh: &Mesh) -> Result<BTreeMap<String, String>> {
-    let files = overlays(mesh)?;
+    let files = overlays(mesh);
     let values: Json = serde_saphyr::from_str(&files["workers/invoice-mailer/gray-v1/values.yaml"])?;
     ensure!(values["podLabels"]["graylane.dev/tenant"] == GRAY, "{values}");
     let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();

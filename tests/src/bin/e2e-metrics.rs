@@ -45,7 +45,7 @@ fn mesh(source: MetricSource) -> Result<Mesh> {
 fn rules(mesh: &Mesh) -> Result<Json> {
     let all = resources(mesh, &Options::default());
     let rule = all.iter().find(|one| one.kind() == Kind::PrometheusRule).context("there are no rules")?;
-    Ok(rule.json()?["spec"].clone())
+    Ok(rule.json()["spec"].clone())
 }
 
 fn run(command: &mut Command) -> Result<String> {

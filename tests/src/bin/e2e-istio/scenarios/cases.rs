@@ -153,16 +153,16 @@ fn resources_of(suite: &Suite, namespace: &str, keys: &str) -> Result<String> {
     let all = resources(&meaning, &options);
     let of_kind = |kind: Kind| {
         let all = all.iter().filter(|resource| resource.kind() == kind);
-        all.map(graylane::resources::Resource::json).collect::<Result<Vec<_>>>()
+        all.map(graylane::resources::Resource::json).collect::<Vec<_>>()
     };
-    for mut tokens in of_kind(Kind::RequestAuthentication)? {
+    for mut tokens in of_kind(Kind::RequestAuthentication) {
         tokens["metadata"]["namespace"] = json!(namespace);
         write!(text, "---\n{tokens}\n")?;
     }
     let roles: &[Role] =
         if suite.role == Role::Gateway { &[Role::Gateway] } else { &[Role::Inbound, Role::Outbound] };
     for role in roles {
-        let mut plugin = of_kind(Kind::WasmPlugin)?
+        let mut plugin = of_kind(Kind::WasmPlugin)
             .into_iter()
             .find(|plugin| plugin["spec"]["pluginName"] == role.name())
             .with_context(|| format!("{} renders no plugin {}", suite.name, role.name()))?;

@@ -143,11 +143,8 @@ impl<'p> Play<'p> {
         let loaded = graylane::document::load_text("bank.yaml", &document)?;
         let mesh = graylane::mesh::Mesh::of(&graylane::check::open(loaded).checked()?);
         let all = resources(&mesh, &Options::default());
-        let rule = all
-            .iter()
-            .find(|one| one.kind() == Kind::PrometheusRule)
-            .context("there are no rules")?
-            .json()?;
+        let rule =
+            all.iter().find(|one| one.kind() == Kind::PrometheusRule).context("there are no rules")?.json();
         let groups = rule["spec"]["groups"].as_array().into_iter().flatten();
         let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for rule in groups.flat_map(|group| group["rules"].as_array().into_iter().flatten()) {
