@@ -339,7 +339,10 @@ async fn stands(program: &Path) -> Result<String> {
                 3
             }
             _ => {
-                std::fs::write(rollout.file(), rollout.text()?.replace("{canary: 5} #", "{canary: 50} #"))?;
+                // As editors save: a run that reads half a file ends with 2.
+                let new = rollout.folder.path().join(".saved");
+                std::fs::write(&new, rollout.text()?.replace("{canary: 5} #", "{canary: 50} #"))?;
+                std::fs::rename(new, rollout.file())?;
                 4
             }
         };
