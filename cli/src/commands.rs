@@ -31,6 +31,7 @@ use anyhow::Result;
 
 use crate::args::Command;
 use crate::check::Opened;
+use crate::document::finding::Findings;
 use crate::document::source::SourceFiles;
 use crate::document::{self, Checked};
 use crate::mesh::Mesh;
@@ -80,11 +81,19 @@ fn warn_of_topics(gone: &[String], printer: Printer) {
 
 /// Reads and checks the files of a command that needs them in order. None: they are not, and it was said why.
 fn mesh(paths: &[PathBuf], printer: Printer) -> Result<Option<(Checked, Mesh)>> {
-    Ok(checked(paths, printer)?.map(|(_, file, mesh)| (file, mesh)))
+    Ok(checked(paths, printer)?.map(|read| (read.file, read.mesh)))
 }
 
-/// As [`mesh`], with the texts of the files, for a command that points at places in them.
-fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(SourceFiles, Checked, Mesh)>> {
+/// Files in order, with what there was to say about them.
+struct Read {
+    sources: SourceFiles,
+    findings: Findings,
+    file: Checked,
+    mesh: Mesh,
+}
+
+/// As [`mesh`], for a command that points at places in the texts, or passes the findings on.
+fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<Read>> {
     let Opened { sources, findings, file } = document::open(paths)?;
     printer.findings(&findings.without_notes(), &sources);
     let Some(file) = file else {
@@ -92,5 +101,5 @@ fn checked(paths: &[PathBuf], printer: Printer) -> Result<Option<(SourceFiles, C
         return Ok(None);
     };
     let mesh = Mesh::of(&file);
-    Ok(Some((sources, file, mesh)))
+    Ok(Some(Read { sources, findings, file, mesh }))
 }

@@ -4,7 +4,6 @@ use anyhow::{Result, bail};
 
 use crate::args::{Diff, Shown};
 use crate::diff::{self, Change};
-use crate::document;
 use crate::document::finding::{self, Findings};
 use crate::document::source::SourceFiles;
 use crate::printer::{Outcome, Printer, summary};
@@ -14,7 +13,8 @@ use crate::{import, markdown, resources};
 /// Runs it.
 pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
     let options = super::render::options(&args.render, printer)?;
-    let Some((_, mesh)) = super::mesh(&args.render.files.file, printer)? else { return Ok(Outcome::Failure) };
+    let Some(own) = super::checked(&args.render.files.file, printer)? else { return Ok(Outcome::Failure) };
+    let mesh = &own.mesh;
     let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let Some(against) = &args.render.against else {
         bail!(
@@ -27,9 +27,9 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         printer.say(&summary(&findings));
         return Ok(Outcome::Failure);
     }
-    resources::check_merge(&mesh, &options)?;
-    resources::check_filter(&mesh, &options)?;
-    let rendered = resources::resources(&mesh, &options);
+    resources::check_merge(mesh, &options)?;
+    resources::check_filter(mesh, &options)?;
+    let rendered = resources::resources(mesh, &options);
     let rendered = rendered.iter().map(resources::Resource::json).collect::<Vec<_>>();
     let mut warnings = Findings::default();
     super::rivals::of(&found, &rendered, &mut warnings);
@@ -41,9 +41,8 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
         Shown::Json => printer.json(&changes)?,
         Shown::Text => printer.data(&changes.iter().map(line).collect::<String>())?,
         Shown::Markdown => {
-            let checked = document::open(&args.render.files.file)?;
-            let own = finding::render(&checked.findings.without_notes(), &checked.sources);
-            let said = own + &finding::render(&warnings, &sources);
+            let said = finding::render(&own.findings.without_notes(), &own.sources)
+                + &finding::render(&warnings, &sources);
             printer.data(&comment(&changes, &anstream::adapter::strip_str(&said).to_string()))?;
         }
     }

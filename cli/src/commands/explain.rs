@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
+use super::Read;
 use super::there::There;
 use crate::args::{Explain, Format};
 use crate::explain::{self, Against, GATEWAY, Hop, Line, Request};
@@ -18,7 +19,7 @@ struct Report<'a> {
 
 /// Runs it.
 pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
-    let Some((sources, file, mesh)) = super::checked(&args.files.file, printer)? else {
+    let Some(Read { sources, file, mesh, .. }) = super::checked(&args.files.file, printer)? else {
         return Ok(Outcome::Failure);
     };
     let mut request = Request { path: args.path.clone(), headers: args.header.clone(), ..Request::default() };
