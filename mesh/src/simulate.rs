@@ -19,7 +19,7 @@ use graylane_decide::config::Weight;
 use crate::explain::unknown;
 use crate::mesh::{Mesh, Rollout, Service};
 
-pub use bars::render;
+pub use bars::{render, share};
 pub use layout::{Layout, Move, Moves, moves};
 pub use setting::{Setting, percent, settings};
 pub use users::{Users, made, read};

@@ -41,10 +41,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         return Ok(Outcome::Ok);
     }
     check(args, &mesh, &options, printer)?;
-    let mut all = resources::resources(&mesh, &options);
-    if args.format == args::Output::Argocd {
-        all.iter_mut().for_each(Resource::in_its_wave);
-    }
+    let all = objects(args, &mesh, &options);
     if args.format == args::Output::Helm {
         let Some(folder) = &args.out else { bail!("--format helm writes a folder: pass --out DIR") };
         let written = helm::write(&mesh, &options, folder)?;
@@ -72,11 +69,16 @@ pub fn rendered(args: &Render, printer: Printer) -> Result<Option<(Mesh, Vec<Res
     let options = options(args, printer)?;
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(None) };
     check(args, &mesh, &options, printer)?;
-    let mut all = resources::resources(&mesh, &options);
+    let all = objects(args, &mesh, &options);
+    Ok(Some((mesh, all)))
+}
+
+fn objects(args: &Render, mesh: &Mesh, options: &Options) -> Vec<Resource> {
+    let mut all = resources::resources(mesh, options);
     if args.format == args::Output::Argocd {
         all.iter_mut().for_each(Resource::in_its_wave);
     }
-    Ok(Some((mesh, all)))
+    all
 }
 
 /// Refuses what cannot be rendered, and says what there is to know about what can.

@@ -135,10 +135,7 @@ fn show(
 
 /// What a reviewer wants to know: who moves, and that nobody moves back.
 fn comment(service: &str, moves: &Moves) -> String {
-    let share = |users: u64| {
-        let percent = if moves.users == 0 { 0.0 } else { users as f64 * 100.0 / moves.users as f64 };
-        format!("{users} ({percent:.2} %)")
-    };
+    let share = |users: u64| simulate::share(users, moves.users, false);
     let of = |counts: &BTreeMap<String, u64>, subset: &str| share(counts.get(subset).copied().unwrap_or(0));
     let subsets: BTreeSet<&String> = moves.before.keys().chain(moves.after.keys()).collect();
     let rows: Vec<Vec<String>> = subsets

@@ -55,7 +55,9 @@ fn bucket(cell: usize, cells: usize) -> u16 {
     u16::try_from(middle).unwrap_or(0)
 }
 
-fn share(users: u64, all: u64, aligned: bool) -> String {
+/// So many of all users, and as a percentage; `aligned`: as wide as the number of all.
+#[must_use]
+pub fn share(users: u64, all: u64, aligned: bool) -> String {
     let percent = if all == 0 { 0.0 } else { users as f64 * 100.0 / all as f64 };
     let digits = if aligned { all.to_string().len() } else { 0 };
     format!("{users:digits$} ({percent:.2} %)")
