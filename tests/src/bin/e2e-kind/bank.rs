@@ -84,6 +84,18 @@ impl<'c> Bank<'c> {
         .await
     }
 
+    /// Pushes what `graylane package` makes with these arguments; its digest.
+    pub async fn push(&self, package: &[&str], repository: &str, tag: &str) -> Result<String> {
+        let layout = format!("{repository}-{tag}");
+        let said = self.cluster.graylane(&[&["package", "--out", &layout], package].concat()).await?;
+        ensure!(said.code == 0, "package: {}", said.text);
+        let reference = format!("{}/mesh/{repository}:{tag}", self.cluster.registry);
+        let said = self.cluster.graylane(&["push", &reference, "--insecure", "--layout", &layout]).await?;
+        ensure!(said.code == 0, "push: {}", said.text);
+        let pinned = said.text.trim().split_once('@');
+        Ok(pinned.with_context(|| format!("no digest in `{}`", said.text))?.1.to_owned())
+    }
+
     fn write(&self, document: &str) -> Result<()> {
         let path = self.cluster.folder.path().join("bank.yaml");
         std::fs::write(&path, document).with_context(|| path.display().to_string())

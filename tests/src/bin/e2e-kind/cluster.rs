@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use graylane_tests::istio::{Look, until};
 use reqwest::Client;
 use serde_json::Value as Json;
 use tokio::io::AsyncWriteExt as _;
@@ -110,6 +111,23 @@ impl Cluster {
             self.kubectl(&["-n", namespace, "rollout", "status", deployment, "--timeout=180s"]).await?;
         }
         Ok(())
+    }
+
+    /// The same, and until none of the pods of before is left.
+    pub async fn replaced(&self, namespace: &str) -> Result<()> {
+        self.rolled_out(namespace).await?;
+        until("the pods of before are gone", LIMIT, async || {
+            let pods = self.get(&format!("pods -n {namespace}")).await?;
+            let going = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).count();
+            Ok(Look::whether(going == 0, || format!("{going} are still there")))
+        })
+        .await
+    }
+
+    /// What a proxy answers on its admin port.
+    pub async fn admin(&self, namespace: &str, pod: &str, path: &str) -> Result<String> {
+        let agent = ["pilot-agent", "request", "GET", path];
+        self.kubectl(&[&["-n", namespace, "exec", pod, "-c", "istio-proxy", "--"][..], &agent].concat()).await
     }
 
     /// Runs the program, with this input; what it said, however it ended.

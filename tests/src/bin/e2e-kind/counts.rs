@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use graylane_tests::istio::{Look, until};
 
 use crate::bank::Bank;
-use crate::native::{GATEWAY, Pods, admin, names};
+use crate::native::{GATEWAY, Pods, names};
 
 const LIMIT: Duration = Duration::from_secs(90);
 /// The native module is told of once a second: so long without a new count, and nothing is under way.
@@ -18,22 +18,25 @@ const CHAINS: usize = 60;
 const TENANTS: [Option<&str>; 4] = [Some("gray-v1"), Some("green"), None, Some("unheard-of")];
 
 /// Requests, by pod and direction.
-type Counts = BTreeMap<(String, String), u64>;
+pub type Counts = BTreeMap<(String, String), u64>;
 
-async fn counted(bank: &Bank<'_>) -> Result<Counts> {
-    let mut pods = Vec::new();
-    for (namespace, selector) in
-        [("bank", "security.istio.io/tlsMode=istio"), ("istio-system", GATEWAY.selector)]
-    {
-        let there = names(bank.cluster, Pods { namespace, selector, deployment: "" }).await?;
-        pods.extend(there.into_iter().map(|pod| (namespace, pod)));
-    }
-    let read = async |(namespace, pod): &(&str, String)| {
+/// Of all pods of the bank, and of the gateway.
+async fn all(bank: &Bank<'_>) -> Result<Counts> {
+    let sidecars = Pods { namespace: "bank", selector: "security.istio.io/tlsMode=istio", deployment: "" };
+    let mut counts = counted(bank, sidecars).await?;
+    counts.extend(counted(bank, GATEWAY).await?);
+    Ok(counts)
+}
+
+/// What these pods counted.
+pub async fn counted(bank: &Bank<'_>, pods: Pods<'_>) -> Result<Counts> {
+    let there = names(bank.cluster, pods).await?;
+    let read = async |pod: &String| {
         let path = "stats/prometheus?filter=graylane_requests_total";
-        anyhow::Ok((pod.clone(), admin(bank.cluster, namespace, pod, path).await?))
+        anyhow::Ok((pod.clone(), bank.cluster.admin(pods.namespace, pod, path).await?))
     };
     let mut counts = Counts::new();
-    for read in join_all(pods.iter().map(read)).await {
+    for read in join_all(there.iter().map(read)).await {
         let (pod, text) = read?;
         for line in text.lines().filter(|line| line.starts_with("graylane_requests_total{")) {
             let direction = line.split("direction=\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -47,9 +50,9 @@ async fn counted(bank: &Bank<'_>) -> Result<Counts> {
 
 /// The counts, once nothing is added any more.
 async fn settled(bank: &Bank<'_>) -> Result<Counts> {
-    let mut last = (counted(bank).await?, Instant::now());
+    let mut last = (all(bank).await?, Instant::now());
     until("counts come to rest", LIMIT, async || {
-        let now = counted(bank).await?;
+        let now = all(bank).await?;
         if now != last.0 {
             last = (now, Instant::now());
         }

@@ -35,16 +35,9 @@ pub const GATEWAY: Pods<'static> =
 
 /// Pushes a native module under a tag, with something behind its end by which its digest differs; its image, as a pod names it.
 pub async fn push(bank: &Bank<'_>, tag: &str, behind: &[u8]) -> Result<String> {
-    let cluster = bank.cluster;
     let module = [std::fs::read(native_path())?.as_slice(), behind].concat();
-    std::fs::write(cluster.folder.path().join("libgraylane.so"), module)?;
-    let layout = format!("native-{tag}");
-    let said = cluster.graylane(&["package", "--native", "libgraylane.so", "--out", &layout]).await?;
-    ensure!(said.code == 0, "package: {}", said.text);
-    let reference = format!("{}/mesh/graylane-native:{tag}", cluster.registry);
-    let said = cluster.graylane(&["push", &reference, "--insecure", "--layout", &layout]).await?;
-    ensure!(said.code == 0, "push: {}", said.text);
-    let (_, digest) = said.text.trim().split_once('@').with_context(|| said.text.clone())?;
+    std::fs::write(bank.cluster.folder.path().join("libgraylane.so"), module)?;
+    let digest = bank.push(&["--native", "libgraylane.so"], "graylane-native", tag).await?;
     Ok(format!("{REGISTRY}/mesh/graylane-native@{digest}"))
 }
 
@@ -144,17 +137,6 @@ async fn patch(cluster: &Cluster, pods: Pods<'_>, change: &Json) -> Result<()> {
     cluster.kubectl(&arguments).await.map(drop)
 }
 
-/// Waits until no pod of before is left.
-pub async fn rolled_out(cluster: &Cluster, namespace: &str) -> Result<()> {
-    cluster.rolled_out(namespace).await?;
-    until("the pods of before are gone", LIMIT, async || {
-        let pods = cluster.get(&format!("pods -n {namespace}")).await?;
-        let going = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).count();
-        Ok(Look::whether(going == 0, || format!("{going} are still there")))
-    })
-    .await
-}
-
 /// Names of pods that are there to stay.
 pub async fn names(cluster: &Cluster, pods: Pods<'_>) -> Result<Vec<String>> {
     let all = cluster.get(&format!("pods -n {} -l {}", pods.namespace, pods.selector)).await?;
@@ -162,15 +144,9 @@ pub async fn names(cluster: &Cluster, pods: Pods<'_>) -> Result<Vec<String>> {
     Ok(stay.filter_map(|pod| pod["metadata"]["name"].as_str()).map(ToOwned::to_owned).collect())
 }
 
-/// What a proxy answers on its admin port.
-pub async fn admin(cluster: &Cluster, namespace: &str, pod: &str, path: &str) -> Result<String> {
-    let agent = ["pilot-agent", "request", "GET", path];
-    cluster.kubectl(&[&["-n", namespace, "exec", pod, "-c", "istio-proxy", "--"][..], &agent].concat()).await
-}
-
 /// Of each of a pod's chains that has one of ours, which of the two modules, all of them.
 async fn modules(bank: &Bank<'_>, namespace: &str, pod: &str, mesh: &str) -> Result<Vec<Vec<bool>>> {
-    let dump = admin(bank.cluster, namespace, pod, "config_dump?resource=dynamic_listeners").await?;
+    let dump = bank.cluster.admin(namespace, pod, "config_dump?resource=dynamic_listeners").await?;
     let chains = chains(&serde_json::from_str(&dump)?, mesh);
     Ok(chains.into_iter().filter(|chain| !chain.is_empty()).collect())
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use graylane_tests::istio::{Look, until};
 
+use super::registry;
 use crate::ask::{Answer, ask, deployment};
 use crate::bank::Bank;
 use crate::core::Core;
+use crate::counts::counted;
+use crate::native::GATEWAY;
 
-const LIMIT: Duration = Duration::from_secs(120);
 const IMAGE: &str = "graylane.local/gateway:1";
 /// Requests while it scales out, each on a connection of its own, so that every pod gets some.
 const REQUESTS: usize = 10_000;
@@ -35,14 +36,11 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     bank.cluster.apply(&bank.render(&bank.document, &bank.image, &["--gateway-url", &url]).await?).await?;
     bank.runs(&bank.document).await?;
 
-    let registry = ["-n", "registry", "scale", "deployment/registry"];
-    bank.cluster.kubectl(&[&registry[..], &["--replicas=0"]].concat()).await?;
+    registry::remove(bank).await?;
     let result = scales_out(bank).await;
 
-    bank.cluster.kubectl(&[&registry[..], &["--replicas=1"]].concat()).await?;
+    registry::restore(bank).await?;
     scale(bank, 1).await?;
-    bank.cluster.rolled_out("registry").await?;
-    super::registry::fill(bank).await?;
     bank.cluster.apply(&bank.render(&bank.document, &bank.image, &[]).await?).await?;
     runs_image(bank, &bank.cluster.proxy).await?;
     bank.runs(&bank.document).await?;
@@ -54,25 +52,14 @@ async fn runs_image(bank: &Bank<'_>, image: &str) -> Result<()> {
     let image = format!("istio-proxy={image}");
     let arguments = ["-n", "istio-system", "set", "image", "deployment/istio-ingressgateway", &image];
     bank.cluster.kubectl(&arguments).await?;
-    bank.cluster.rolled_out("istio-system").await?;
-    only_pods(bank, 1).await
+    bank.cluster.replaced("istio-system").await
 }
 
 async fn scale(bank: &Bank<'_>, replicas: usize) -> Result<()> {
     let replicas_argument = format!("--replicas={replicas}");
     let arguments = ["-n", "istio-system", "scale", "deployment/istio-ingressgateway", &replicas_argument];
     bank.cluster.kubectl(&arguments).await?;
-    bank.cluster.rolled_out("istio-system").await?;
-    only_pods(bank, replicas).await
-}
-
-/// Waits until there are so many, and none of before.
-async fn only_pods(bank: &Bank<'_>, count: usize) -> Result<()> {
-    until("the gateway has its pods", LIMIT, async || {
-        let pods = bank.cluster.get("pods -n istio-system -l istio=ingressgateway").await?;
-        Ok(Look::whether(pods.len() == count, || format!("{} of {count}", pods.len())))
-    })
-    .await
+    bank.cluster.replaced("istio-system").await
 }
 
 async fn scales_out(bank: &Bank<'_>) -> Result<()> {
@@ -111,7 +98,7 @@ async fn scales_out(bank: &Bank<'_>) -> Result<()> {
         let (number, answer) = answer?;
         ensure!(deployment(&answer.body) == expected[number % users.len()], "{number}: {answer:?}");
     }
-    let decided = decided(bank).await?;
+    let decided: Vec<u64> = counted(bank, GATEWAY).await?.into_values().collect();
     ensure!(
         decided.len() == REPLICAS && decided.iter().all(|count| *count > 0),
         "decided by each: {decided:?}"
@@ -121,25 +108,4 @@ async fn scales_out(bank: &Bank<'_>) -> Result<()> {
         REQUESTS + REQUESTS / 10
     );
     Ok(())
-}
-
-/// How many requests each pod of the gateway decided.
-async fn decided(bank: &Bank<'_>) -> Result<Vec<u64>> {
-    let mut all = Vec::new();
-    for pod in bank.cluster.get("pods -n istio-system -l istio=ingressgateway").await? {
-        let name = pod["metadata"]["name"].as_str().context("a pod without a name")?;
-        let ask = [
-            "exec",
-            name,
-            "--",
-            "pilot-agent",
-            "request",
-            "GET",
-            "stats/prometheus?filter=graylane_requests_total",
-        ];
-        let said = bank.cluster.kubectl(&[&["-n", "istio-system"], &ask[..]].concat()).await?;
-        let counts = said.lines().filter(|line| !line.starts_with('#'));
-        all.push(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum());
-    }
-    Ok(all)
 }

@@ -79,11 +79,7 @@ async fn moved(bank: &Bank<'_>, from: &str, to: &str, plugins: &str) -> Result<(
     restart(bank, "").await?;
     decided_once(bank).await.context("the namespace moved")?;
     install(bank, to, true).await?;
-    until("the gateway is one pod", LIMIT, async || {
-        let pods = bank.cluster.get("pods -n istio-system -l istio=ingressgateway").await?;
-        Ok(Look::whether(pods.len() == 1, || format!("{} pods", pods.len())))
-    })
-    .await?;
+    bank.cluster.replaced("istio-system").await?;
     decided_once(bank).await.context("the gateway moved")?;
     bank.cluster.delete(plugins).await?;
     bank.runs(&bank.document).await?;
@@ -99,9 +95,8 @@ async fn decided_once(bank: &Bank<'_>) -> Result<()> {
     for (namespace, selector, plugins) in places {
         for pod in bank.cluster.get(&format!("pods -n {namespace} -l {selector}")).await? {
             let pod = pod["metadata"]["name"].as_str().context("a pod without a name")?;
-            let dump = ["exec", pod, "-c", "istio-proxy", "--", "pilot-agent", "request", "GET"];
-            let dump = [&["-n", namespace], &dump[..], &["config_dump?resource=ecds_filters"]].concat();
-            let said: serde_json::Value = serde_json::from_str(&bank.cluster.kubectl(&dump).await?)?;
+            let dump = bank.cluster.admin(namespace, pod, "config_dump?resource=ecds_filters").await?;
+            let said: serde_json::Value = serde_json::from_str(&dump)?;
             let filters = said["configs"].as_array().context("no filters")?;
             let names = filters.iter().filter_map(|filter| filter["ecds_filter"]["name"].as_str());
             let names: Vec<&str> = names.collect();

@@ -4,17 +4,14 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use graylane_tests::host::module_path;
 use graylane_tests::istio::{Look, until};
 use serde_json::Value as Json;
 
-use super::edge;
+use super::{edge, registry};
 use crate::bank::Bank;
 use crate::counts::each_decided_once;
 use crate::load::Load;
-use crate::native::{
-    GATEWAY, Pods, Way, always_one, give, names, push, rolled_out, runs, take, template, upgrade,
-};
+use crate::native::{GATEWAY, Pods, Way, always_one, give, names, push, runs, take, template, upgrade};
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// As a file with the example's plugins is rendered for the native module.
@@ -53,7 +50,7 @@ async fn over_and_back_with(bank: &Bank<'_>, image: &str) -> Result<()> {
     for (pods, way) in OVER.into_iter().zip([Way::Patch, Way::Patch, Way::Template]) {
         give(bank, pods, way, image).await?;
     }
-    rolled_out(bank.cluster, "bank").await?;
+    bank.cluster.replaced("bank").await?;
     both_sides(bank).await?;
     load.judge("over, pod by pod", &[&bank.document]).await?;
     status_shows(bank, &bank.document, 6).await?;
@@ -87,7 +84,7 @@ async fn over_and_back_with(bank: &Bank<'_>, image: &str) -> Result<()> {
     // It has label and file, and is of a version that the EnvoyFilters do not name.
     let load = Load::start(bank).await?;
     upgrade(bank, OVER[2]).await?;
-    rolled_out(bank.cluster, "bank").await?;
+    bank.cluster.replaced("bank").await?;
     runs(bank, OVER[2], "bank", false).await?;
     load.judge("a proxy that is newer than the module", &[&bank.document]).await?;
     status_shows(bank, &bank.document, 4).await?;
@@ -100,17 +97,12 @@ pub async fn registry_gone(bank: &Bank<'_>) -> Result<()> {
     let [first, second] = [push(bank, "1", b"").await?, push(bank, "2", b"second").await?];
     apply(bank, &bank.document, NATIVE).await?;
     give(bank, OVER[0], Way::Patch, &first).await?;
-    rolled_out(bank.cluster, "bank").await?;
+    bank.cluster.replaced("bank").await?;
     runs(bank, OVER[0], "bank", true).await?;
 
-    let scale = ["-n", "registry", "scale", "deployment/registry"];
-    bank.cluster.kubectl(&[&scale[..], &["--replicas=0"]].concat()).await?;
-    rolled_out(bank.cluster, "registry").await?;
+    registry::remove(bank).await?;
     let result = without_registry(bank, &second).await;
-    bank.cluster.kubectl(&[&scale[..], &["--replicas=1"]].concat()).await?;
-    bank.cluster.rolled_out("registry").await?;
-    // The registry returns empty.
-    super::upgrade::push(bank, "again", &std::fs::read(module_path())?).await?;
+    registry::restore(bank).await?;
     ensure!(push(bank, "2", b"second").await? == second, "the same module has another digest");
     let result = match result {
         Ok(load) => waited(bank, load).await,
@@ -124,7 +116,7 @@ async fn without_registry(bank: &Bank<'_>, second: &str) -> Result<Load> {
     let load = Load::start(bank).await?;
     let more = ["-n", "bank", "scale", "deployment/api-v2", "--replicas=2"];
     bank.cluster.kubectl(&more).await?;
-    rolled_out(bank.cluster, "bank").await?;
+    bank.cluster.replaced("bank").await?;
     ensure!(names(bank.cluster, OVER[0]).await?.len() == 2, "api-v2 has not two pods");
     runs(bank, OVER[0], "bank", true).await?;
     load.judge("one pod more without a registry", &[&bank.document]).await?;
@@ -159,11 +151,11 @@ async fn waited(bank: &Bank<'_>, load: Load) -> Result<()> {
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
         bank.cluster.kubectl(&["-n", "bank", "delete", "pod", name, "--wait=false"]).await?;
     }
-    rolled_out(bank.cluster, "bank").await?;
+    bank.cluster.replaced("bank").await?;
     runs(bank, OVER[0], "bank", true).await?;
     load.judge("a pod that waits for its image", &[&bank.document]).await?;
     bank.cluster.kubectl(&["-n", "bank", "scale", "deployment/api-v2", "--replicas=1"]).await?;
-    rolled_out(bank.cluster, "bank").await?;
+    bank.cluster.replaced("bank").await?;
     each_decided_once(bank).await
 }
 
@@ -172,7 +164,7 @@ pub async fn gateway(bank: &Bank<'_>) -> Result<()> {
     let image = push(bank, "1", b"").await?;
     let result = gateway_with(bank, &image).await;
     take(bank, GATEWAY).await?;
-    rolled_out(bank.cluster, "istio-system").await?;
+    bank.cluster.replaced("istio-system").await?;
     result.and(back(bank).await)
 }
 
@@ -180,7 +172,7 @@ async fn gateway_with(bank: &Bank<'_>, image: &str) -> Result<()> {
     apply(bank, &bank.document, NATIVE).await?;
     let load = Load::start(bank).await?;
     give(bank, GATEWAY, Way::Gateway, image).await?;
-    rolled_out(bank.cluster, "istio-system").await?;
+    bank.cluster.replaced("istio-system").await?;
     runs(bank, GATEWAY, "bank", true).await?;
     load.judge("the gateway over", &[&bank.document]).await?;
     status_shows(bank, &bank.document, 1).await?;
@@ -220,7 +212,7 @@ async fn back(bank: &Bank<'_>) -> Result<()> {
     for pods in OVER {
         take(bank, pods).await?;
     }
-    rolled_out(bank.cluster, "bank").await?;
+    bank.cluster.replaced("bank").await?;
     template(bank, None).await?;
     let filters = bank.render(&bank.document, &bank.image, FILTERS).await?;
     bank.cluster.delete(&filters).await?;

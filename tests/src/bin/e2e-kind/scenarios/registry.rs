@@ -10,24 +10,33 @@ use crate::load::Load;
 
 /// A sidecar that cannot fetch the module serves as plain Istio; tenants still go by header.
 pub async fn run(bank: &Bank<'_>) -> Result<()> {
-    let scale = ["-n", "registry", "scale", "deployment/registry"];
-    bank.cluster.kubectl(&[&scale[..], &["--replicas=0"]].concat()).await?;
+    remove(bank).await?;
     let result = meanwhile(bank).await;
 
-    // The registry returns empty. Agents do not try again before something changes.
-    bank.cluster.kubectl(&[&scale[..], &["--replicas=1"]].concat()).await?;
-    bank.cluster.rolled_out("registry").await?;
-    fill(bank).await?;
+    // Agents do not try again before something changes.
+    restore(bank).await?;
     restart(bank, "").await?;
     bank.runs(&bank.document).await?;
     result
 }
 
-/// Pushes the filter to a registry that lost it: the same bytes have the same digest.
-pub async fn fill(bank: &Bank<'_>) -> Result<()> {
+/// Takes the registry away.
+pub async fn remove(bank: &Bank<'_>) -> Result<()> {
+    scale(bank, 0).await
+}
+
+/// Brings it back. It is empty, so the filter is pushed again: the same bytes have the same digest.
+pub async fn restore(bank: &Bank<'_>) -> Result<()> {
+    scale(bank, 1).await?;
     let again = push(bank, "again", &std::fs::read(module_path())?).await?;
     ensure!(again == bank.image, "the same module has another digest: {again}, and had {}", bank.image);
     Ok(())
+}
+
+async fn scale(bank: &Bank<'_>, replicas: usize) -> Result<()> {
+    let replicas = format!("--replicas={replicas}");
+    bank.cluster.kubectl(&["-n", "registry", "scale", "deployment/registry", &replicas]).await?;
+    bank.cluster.replaced("registry").await
 }
 
 async fn meanwhile(bank: &Bank<'_>) -> Result<()> {

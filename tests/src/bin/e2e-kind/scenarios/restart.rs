@@ -24,14 +24,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
 pub async fn restart(bank: &Bank<'_>, deployment: &str) -> Result<()> {
     let what = format!("deployment{}{deployment}", if deployment.is_empty() { "" } else { "/" });
     bank.cluster.kubectl(&["-n", "bank", "rollout", "restart", &what]).await?;
-    bank.cluster.rolled_out("bank").await?;
-    until("the pods of before are gone", LIMIT, async || {
-        let pods = bank.cluster.get("pods -n bank").await?;
-        let going: Vec<_> =
-            pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).collect();
-        Ok(Look::whether(going.is_empty(), || format!("{} are still there", going.len())))
-    })
-    .await
+    bank.cluster.replaced("bank").await
 }
 
 /// One pod of two, without a warning. Who was under way to it, or sent before its endpoint was gone, may fail.

@@ -87,11 +87,9 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
 /// Waits until the sidecars know the port: what changes their listeners cuts the connections that they had.
 async fn ready(bank: &Bank<'_>) -> Result<()> {
     for deployment in ["deployment/api-v1", "deployment/api-v2"] {
-        let ask =
-            ["-n", "bank", "exec", deployment, "-c", "istio-proxy", "--", "pilot-agent", "request", "GET"];
-        let ask = [&ask[..], &["config_dump?resource=dynamic_listeners"]].concat();
         until("the sidecars know the port for gRPC", LIMIT, async || {
-            let listeners = bank.cluster.kubectl(&ask).await?;
+            let listeners =
+                bank.cluster.admin("bank", deployment, "config_dump?resource=dynamic_listeners").await?;
             Ok(Look::whether(listeners.contains("inbound|9081||"), || deployment.to_owned()))
         })
         .await?;

@@ -45,16 +45,8 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
 
 /// Pushes a module under a tag; its image by digest, as the agents get it.
 pub async fn push(bank: &Bank<'_>, tag: &str, module: &[u8]) -> Result<String> {
-    let cluster = bank.cluster;
-    std::fs::write(cluster.folder.path().join("module.wasm"), module)?;
-    let layout = format!("layout-{tag}");
-    let said = cluster.graylane(&["package", "--wasm", "module.wasm", "--out", &layout]).await?;
-    ensure!(said.code == 0, "package: {}", said.text);
-    let reference = format!("{}/mesh/graylane:{tag}", cluster.registry);
-    let said = cluster.graylane(&["push", &reference, "--insecure", "--layout", &layout]).await?;
-    ensure!(said.code == 0, "push: {}", said.text);
-    let (_, digest) =
-        said.text.trim().split_once('@').with_context(|| format!("no digest in `{}`", said.text))?;
+    std::fs::write(bank.cluster.folder.path().join("module.wasm"), module)?;
+    let digest = bank.push(&["--wasm", "module.wasm"], "graylane", tag).await?;
     let (repository, _) = bank.image.split_once('@').context("an image without a digest")?;
     Ok(format!("{repository}@{digest}"))
 }
@@ -69,18 +61,7 @@ pub async fn has_module(bank: &Bank<'_>, image: &str) -> Result<()> {
         {
             for pod in bank.cluster.get(&format!("pods -n {namespace} -l {selector}")).await? {
                 let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-                let dump = [
-                    "exec",
-                    name,
-                    "-c",
-                    "istio-proxy",
-                    "--",
-                    "pilot-agent",
-                    "request",
-                    "GET",
-                    "config_dump?resource=ecds_filters",
-                ];
-                let dump = bank.cluster.kubectl(&[&["-n", namespace], &dump[..]].concat()).await?;
+                let dump = bank.cluster.admin(namespace, name, "config_dump?resource=ecds_filters").await?;
                 if !dump.contains(digest) {
                     return Ok(Look::NotYet(format!("{name} has another one")));
                 }
