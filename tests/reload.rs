@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use graylane::envoy::{Envoy, Options, config, locate};
+use graylane_tests::discovered;
 use graylane_tests::host::module_path;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
@@ -46,10 +47,7 @@ impl<'m> Proxy<'m> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("discovered.json");
         write(&path, module, "first", 0)?;
-        let source = json!({"resource_api_version": "V3", "path_config_source": {"path": path}});
-        let types = ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"];
-        let filter =
-            json!({"name": "plugin", "config_discovery": {"config_source": source, "type_urls": types}});
+        let filter = discovered::filter("plugin", &path, config::WASM);
         let direct = json!({"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]});
         let manager = json!({"route_config": {"virtual_hosts": [direct]}});
         let listener = config::listener("inbound", 0, "INBOUND", &[filter], &manager);
@@ -79,15 +77,10 @@ impl<'m> Proxy<'m> {
     }
 }
 
-/// In one step, so that Envoy never reads half of it.
 fn write(path: &Path, module: &Path, vm: &str, revision: usize) -> Result<()> {
     let mut plugin = config::wasm_filter("plugin", "inbound", module, &configuration(revision), "FAIL_OPEN");
     plugin["config"]["vm_config"]["vm_id"] = vm.into();
-    let resource = json!({"name": "plugin", "typed_config": plugin});
-    let answer = config::discovered(config::EXTENSIONS, &revision.to_string(), resource);
-    let new = path.with_extension("new");
-    std::fs::write(&new, answer.to_string())?;
-    std::fs::rename(new, path).map_err(Into::into)
+    discovered::put(path, revision, "plugin", &plugin)
 }
 
 /// Bytes that one change leaves, and that all changes together left once their VM is gone.

@@ -1,13 +1,14 @@
 //! Configurations of the native module that come, go, and stand beside one another in one Envoy.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use graylane::envoy::{Envoy, config};
+use graylane::envoy::Envoy;
 use graylane_mesh::native;
+use graylane_tests::discovered;
 use graylane_tests::level::envoy::Module;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
@@ -15,20 +16,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{configuration, listener, plugin, send, series, start};
 
-/// A filter whose configuration is discovered in a file.
-fn discovered(name: &str, path: &Path) -> Json {
-    let source = json!({"resource_api_version": "V3", "path_config_source": {"path": path}});
-    json!({"name": name, "config_discovery": {"config_source": source, "type_urls": [native::FILTER]}})
+/// The native module, with a configuration that is discovered in a file.
+fn in_file(name: &str, path: &Path) -> Json {
+    discovered::filter(name, path, native::FILTER)
 }
 
-/// Puts a configuration where Envoy looks for it: Envoy reads a file that is moved over another.
 fn discover(path: &Path, version: usize, role: &str, text: &str) -> Result<()> {
-    let filter = plugin(Module::Native, role, text);
-    let resource = json!({"name": role, "typed_config": filter});
-    let answer = config::discovered(config::EXTENSIONS, &version.to_string(), resource);
-    let new: PathBuf = path.with_extension("new");
-    std::fs::write(&new, answer.to_string())?;
-    Ok(std::fs::rename(new, path)?)
+    discovered::put(path, version, role, &plugin(Module::Native, role, text))
 }
 
 fn resident(envoy: &Envoy) -> Result<u64> {
@@ -55,7 +49,7 @@ fn configurations_change_under_load() {
         discover(&path, 0, "inbound", &configuration("inbound", "1")).unwrap();
         let log = folder.path().join("log");
         let envoy =
-            start(&[listener("all", "inbound", &discovered("inbound", &path), Some(&log))]).await.unwrap();
+            start(&[listener("all", "inbound", &in_file("inbound", &path), Some(&log))]).await.unwrap();
         let address = envoy.listener("all").await.unwrap();
         let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
         let sizes = std::thread::scope(|scope| {
@@ -136,7 +130,7 @@ fn two_configurations_at_once() {
             let path = folder.path().join("first.json");
             discover(&path, 0, first, &knows(&["gray", "green"], "1")).unwrap();
             let envoy = start(&[
-                listener("a", "inbound", &discovered(first, &path), None),
+                listener("a", "inbound", &in_file(first, &path), None),
                 listener(
                     "b",
                     "inbound",
@@ -173,7 +167,7 @@ fn of_ten_megabytes_the_last_good_one_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inbound.json");
         discover(&path, 0, "inbound", &configuration("inbound", "1")).unwrap();
-        let envoy = start(&[listener("all", "inbound", &discovered("inbound", &path), None)]).await.unwrap();
+        let envoy = start(&[listener("all", "inbound", &in_file("inbound", &path), None)]).await.unwrap();
         let address = envoy.listener("all").await.unwrap();
         let large = format!("{{\"nobody\": \"{}\"}}", "x".repeat(10 << 20));
         discover(&path, 1, "inbound", &large).unwrap();
