@@ -1,5 +1,6 @@
 //! A checked document with every default filled in: what all commands work on.
 
+mod hosts;
 mod owner;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,8 +9,9 @@ use graylane_decide::config::{Missing, Mode, Unknown, Weight};
 
 use crate::document::model::{self, At, Document};
 use crate::document::{Checked, duration};
-
 use crate::workers::Worker;
+
+use hosts::completed;
 
 /// Behind the name of a subset: the subset that a pinned tenant with fallback gets.
 pub const OR_BASELINE: &str = "-or-baseline";
@@ -19,6 +21,8 @@ pub const OR_BASELINE: &str = "-or-baseline";
 pub fn or_baseline(subset: &str) -> String {
     format!("{subset}{OR_BASELINE}")
 }
+
+pub use hosts::{full_host, namespace};
 pub use owner::{adopts, is_external, namespaces};
 
 /// The mesh. Only [`Mesh::of`] makes one.
@@ -203,27 +207,6 @@ pub fn baseline(service: &model::Service) -> Option<&str> {
         (Some(only), None) => Some(only.as_str()),
         _ => None,
     })
-}
-
-/// A service's namespace.
-#[must_use]
-pub fn namespace<'a>(mesh: &'a model::Mesh, service: &'a model::Service) -> &'a str {
-    service.namespace.as_deref().unwrap_or(&mesh.namespace)
-}
-
-/// A service's full host name: short names are completed with its namespace.
-#[must_use]
-pub fn full_host(mesh: &model::Mesh, name: &str, service: &model::Service) -> String {
-    completed(mesh, service.host.as_deref().unwrap_or(name), service)
-}
-
-fn completed(mesh: &model::Mesh, host: &str, service: &model::Service) -> String {
-    let host = host.to_ascii_lowercase();
-    match host.strip_suffix('.') {
-        Some(host) => host.to_owned(),
-        None if host.contains('.') => host,
-        None => format!("{host}.{}.svc.{}", namespace(mesh, service), mesh.cluster_domain),
-    }
 }
 
 impl Mesh {

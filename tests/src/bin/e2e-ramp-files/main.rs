@@ -1,40 +1,17 @@
 //! `make e2e-ramp`, the files of it: runs that are killed at any moment, edits at the same time, a full disk, a folder
 //! that cannot be written, and a person who says something else.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod rollout;
+
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use axum::extract::{Query, State};
-use axum::routing::get;
-use axum::{Json as Body, Router};
-use graylane::lower;
-use graylane::{document, mesh::Mesh};
 use graylane_tests::random::Random;
-use serde_json::{Value as Json, json};
 
-const FILE: &str = "version: 1
-mesh: {name: shop, namespace: shop}
-tenants: {green: {default: true}}
-sticky: {keys: [{header: x-user-id}]}
-services:
-  api:
-    port: 8080
-    subsets: {stable: {version: v1}, canary: {version: v2}}
-    baseline: stable
-    rollout:
-      weights: {canary: 0} # ours
-      steps: [1, 5, 25, 50, 100]
-      hold: 1s
-  other:
-    port: 8080
-    subsets: {stable: {version: v1}, canary: {version: v2}}
-    baseline: stable
-    rollout: {weights: {canary: 1}}
-telemetry: {source: envoy}
-";
+use rollout::{FILE, Rollout};
+
 /// Runs that are killed.
 const KILLS: usize = 240;
 /// Promotions of two files that are killed.
@@ -43,121 +20,6 @@ const PROMOTIONS: usize = 60;
 const PAIRS: usize = 200;
 /// How long a condition may take.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// A Prometheus that is content with every canary, and says that every pod runs what the file says.
-async fn answer(State(file): State<PathBuf>, Query(query): Query<BTreeMap<String, String>>) -> Body<Json> {
-    let query = query.get("query").map(String::as_str).unwrap_or_default();
-    let one = |labels: Json, value: &str| json!({"metric": labels, "value": [1, value]});
-    let result = if query.contains("config_revision") {
-        let opened = document::open(std::slice::from_ref(&file)).and_then(check);
-        let revision = opened.map(|mesh| lower::revision(&mesh)).unwrap_or_default();
-        let revision = u64::from_str_radix(&revision, 16).unwrap_or(0).to_string();
-        vec![one(json!({"namespace": "shop", "pod": "p", "direction": "outbound"}), &revision)]
-    } else if query.contains("by (le)") {
-        [("5", "900"), ("10", "995"), ("+Inf", "1000")].map(|(le, n)| one(json!({"le": le}), n)).into()
-    } else if query.contains("vector(0)") {
-        vec![one(json!({}), "0")]
-    } else {
-        vec![one(json!({}), "1000")]
-    };
-    Body(json!({"status": "success", "data": {"resultType": "vector", "result": result}}))
-}
-
-fn check(opened: graylane::check::Opened) -> Result<Mesh> {
-    Ok(Mesh::of(&opened.checked()?))
-}
-
-/// A rollout in a folder of its own.
-struct Rollout<'a> {
-    program: &'a Path,
-    folder: tempfile::TempDir,
-    url: String,
-    server: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Rollout<'_> {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-impl<'a> Rollout<'a> {
-    async fn new(program: &'a Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("graylane.yaml");
-        std::fs::write(&file, FILE)?;
-        let router = Router::new().route("/api/v1/query", get(answer)).with_state(file);
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        // It ends with the rollout.
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap_or_default() });
-        Ok(Self { program, folder, url, server })
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("graylane.yaml")
-    }
-
-    fn text(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(self.file())?)
-    }
-
-    fn ramp(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.program);
-        command.arg("ramp").args(arguments).arg("-f").arg(self.file());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, more: &[&str]) -> Command {
-        let mut command = self.ramp(&["run", "api", "--interval", "50ms", "--settle", "0s"]);
-        command.args(["--prometheus", &self.url]).args(more).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-
-    /// Where it stands: its place among the steps; 6 is promoted. Anything else is a broken file.
-    fn place(&self) -> Result<usize> {
-        let text = self.text()?;
-        let promoted = FILE
-            .replacen("baseline: stable", "baseline: canary", 1)
-            .replace("{canary: 0} # ours", "{stable: 0} # ours");
-        let steps = ["0", "1", "5", "25", "50", "100"];
-        let all = steps.map(|step| FILE.replace("{canary: 0} # ours", &format!("{{canary: {step}}} # ours")));
-        let place = all.iter().chain([&promoted]).position(|whole| *whole == text);
-        place.with_context(|| format!("the file is\n{text}"))
-    }
-
-    /// The log, of which only the last line may be half a line.
-    fn log(&self) -> Result<Vec<Json>> {
-        let text =
-            std::fs::read_to_string(self.folder.path().join("graylane-ramp-api.jsonl")).unwrap_or_default();
-        let mut records = Vec::new();
-        for line in text.lines() {
-            match serde_json::from_str::<Json>(line) {
-                Ok(record) => records.push(record),
-                // Cut off by a kill; what follows begins on a line of its own.
-                Err(_) => ensure!(line.is_empty() || line.starts_with('{'), "the log has `{line}`"),
-            }
-        }
-        Ok(records)
-    }
-
-    /// Nothing lies about that a folder read, kustomize or git would pick up.
-    fn tidy(&self) -> Result<()> {
-        for entry in std::fs::read_dir(self.folder.path())? {
-            let name = entry?.file_name();
-            let known =
-                ["graylane.yaml", "graylane-ramp-api.jsonl", "graylane-ramp-other.jsonl", ".graylane"];
-            ensure!(known.iter().any(|known| name == *known), "{} lies about", name.display());
-        }
-        let ignored = std::fs::read_to_string(self.folder.path().join(".graylane/.gitignore"));
-        ensure!(
-            ignored.is_err() || ignored.is_ok_and(|text| text.is_empty() || text == "*\n"),
-            "git sees it"
-        );
-        Ok(())
-    }
-}
 
 fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -339,10 +201,7 @@ async fn stands(program: &Path) -> Result<String> {
                 3
             }
             _ => {
-                // As editors save: a run that reads half a file ends with 2.
-                let new = rollout.folder.path().join(".saved");
-                std::fs::write(&new, rollout.text()?.replace("{canary: 5} #", "{canary: 50} #"))?;
-                std::fs::rename(new, rollout.file())?;
+                rollout.save(&rollout.text()?.replace("{canary: 5} #", "{canary: 50} #"))?;
                 4
             }
         };
