@@ -151,10 +151,17 @@ impl Load {
         Ok(seen)
     }
 
-    async fn end(self) -> Result<Vec<Seen>> {
+    async fn end(mut self) -> Result<Vec<Seen>> {
         self.more(RATE as usize).await;
         self.stop.store(true, Ordering::Relaxed);
-        Ok(self.task.await?)
+        Ok((&mut self.task).await?)
+    }
+}
+
+/// A scenario that fails leaves no requests to the next one.
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 
