@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use graylane_tests::istio::{Look, until};
 
 use crate::bank::Bank;
+use crate::drain::{SIDECARS, drained};
 use crate::native::{GATEWAY, Pods, names};
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -16,9 +17,6 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Chains of calls that are counted.
 const CHAINS: usize = 60;
 const TENANTS: [Option<&str>; 4] = [Some("gray-v1"), Some("green"), None, Some("unheard-of")];
-
-const SIDECARS: Pods<'static> =
-    Pods { namespace: "bank", selector: "security.istio.io/tlsMode=istio", deployment: "" };
 
 /// Requests, by pod and direction.
 pub type Counts = BTreeMap<(String, String), u64>;
@@ -64,30 +62,9 @@ async fn settled(bank: &Bank<'_>) -> Result<Counts> {
     .await
 }
 
-/// What a running pod counted with one module goes with its last listener once it has switched to the other, so all
-/// listeners of before have to be gone: Envoy drains them for 45 s.
-async fn drained(bank: &Bank<'_>) -> Result<()> {
-    until("no listener drains", LIMIT, async || {
-        for pods in [SIDECARS, GATEWAY] {
-            for pod in names(bank.cluster, pods).await? {
-                let said = bank
-                    .cluster
-                    .admin(pods.namespace, &pod, "stats?filter=listener_manager.*draining")
-                    .await?;
-                if !said.contains("draining")
-                    || said.split_whitespace().skip(1).step_by(2).any(|count| count != "0")
-                {
-                    return Ok(Look::NotYet(format!("{pod}: {said}")));
-                }
-            }
-        }
-        Ok(Look::Yes(()))
-    })
-    .await
-}
-
 /// Each pod counts as many decisions as requests came to it and left it: none was decided twice, or by nobody.
 pub async fn each_decided_once(bank: &Bank<'_>) -> Result<()> {
+    // What a running pod counted with one module goes with its last listener once it has switched to the other.
     drained(bank).await?;
     let before = settled(bank).await?;
     let mut want = Counts::new();

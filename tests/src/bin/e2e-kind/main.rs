@@ -6,6 +6,7 @@ mod bank;
 mod cluster;
 mod core;
 mod counts;
+mod drain;
 mod load;
 mod native;
 mod scenarios;
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use bank::Bank;
 use cluster::Cluster;
+use drain::drained;
 
 /// How long one scenario may take, with what puts the bank back in order.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -84,6 +86,7 @@ async fn run(all: bool, names: &[&String]) -> Result<usize> {
         let began = Instant::now();
         let run = async {
             bank.as_it_was().await?;
+            drained(&bank).await?;
             (scenario.run)(&bank).await
         };
         let result = match timeout(LIMIT, AssertUnwindSafe(run).catch_unwind()).await {
