@@ -107,6 +107,18 @@ impl Queries<'_> {
         )
     }
 
+    /// How many updates proxies refused within a window, by the type of the update (`lds`, `rds`, `cds`, `ecds`), where any
+    /// were. istiod counts them, for the whole mesh (`IncrementXDSRejects` in Istio's pkg/xds/monitoring.go).
+    ///
+    /// Not by `increase`: the counter begins with the first refusal, and a proxy that refused a table is sent the next one only
+    /// when something changes.
+    #[must_use]
+    pub fn refused_updates(&self, window: &str) -> String {
+        let refused = "sum by (type) (pilot_total_xds_rejects)";
+        let before = format!("sum by (type) (pilot_total_xds_rejects offset {window})");
+        format!("{refused} - ({before} or 0 * {refused}) > 0")
+    }
+
     /// Rejected requests a second, by reason.
     #[must_use]
     pub fn rejected(&self, window: &str) -> String {

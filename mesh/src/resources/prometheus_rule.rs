@@ -14,6 +14,8 @@ pub const WEIGHT: &str = "graylane_rollout_weight";
 
 /// What alerts look back at.
 const WINDOW: &str = "5m";
+/// Longer: a proxy that refused an update keeps the one before it, and nothing counts again until somebody changes something.
+const REFUSED_WINDOW: &str = "15m";
 
 type Texts = BTreeMap<&'static str, String>;
 
@@ -205,6 +207,17 @@ fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
             [
                 &format!("{on} has no graylane filter"),
                 "It gets requests, and its lost headers are not restored. Is its namespace in the file, and the image within reach?",
+            ],
+        ),
+        alert(
+            mesh,
+            "GraylaneUpdateRefused",
+            "critical",
+            "0s",
+            queries.refused_updates(REFUSED_WINDOW),
+            [
+                "Proxies refuse configuration from istiod",
+                "{{ $value }} updates of type {{ $labels.type }}. Those proxies keep what they had, and new pods have nothing. istiod's log names the reason.",
             ],
         ),
     ];

@@ -18,7 +18,7 @@ use crate::bank::Bank;
 
 const LIMIT: Duration = Duration::from_secs(150);
 /// The window of the rules, and the one here: some scrapes long.
-const WINDOWS: [&str; 2] = ["[5m]", "[30s]"];
+const WINDOWS: [[&str; 2]; 2] = [["[5m]", "[30s]"], [" offset 15m", " offset 30s"]];
 const ALERTS: &str = "alerts:
   errorRatio: {canaryOverBaseline: 2}
   latencyP99: {canaryOverBaseline: 2, min: 100}
@@ -28,7 +28,7 @@ const KINDS: [&str; 2] = ["--only", "WasmPlugin,VirtualService,DestinationRule,T
 /// Between two requests.
 const PACE: Duration = Duration::from_millis(10);
 /// All alerts, in the order in which they are played.
-const PLAYED: [&str; 8] = [
+const PLAYED: [&str; 9] = [
     "GraylaneCanaryErrors",
     "GraylaneCanarySlow",
     "GraylaneConfigInvalid",
@@ -37,7 +37,25 @@ const PLAYED: [&str; 8] = [
     "GraylaneFilterBypassed",
     "GraylaneHeaderLost",
     "GraylaneRejections",
+    "GraylaneUpdateRefused",
 ];
+/// As `weights: external` has it, for routes that have a single destination: Envoy refuses their table.
+const REFUSED: &str = "apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata:
+  name: point-orders
+  namespace: bank
+  labels: {app.kubernetes.io/managed-by: graylane, graylane.dev/service: orders}
+spec:
+  configPatches:
+    - applyTo: HTTP_ROUTE
+      match:
+        context: SIDECAR_OUTBOUND
+        routeConfiguration: {vhost: {domainName: orders.bank.svc.cluster.local}}
+      patch:
+        operation: MERGE
+        value: {route: {weighted_clusters: {header_name: x-graylane-point}}}
+";
 
 /// Alerts about a canary.
 pub async fn canaries(bank: &Bank<'_>) -> Result<()> {
@@ -93,7 +111,18 @@ pub async fn configurations(bank: &Bank<'_>) -> Result<()> {
         "the command to look shows no plugin"
     );
     play.apply(&play.document).await?;
-    play.ends("GraylaneFilterAbsent").await
+    play.ends("GraylaneFilterAbsent").await?;
+
+    bank.cluster.apply(REFUSED).await?;
+    play.fires("GraylaneUpdateRefused").await?;
+    let log = bank.cluster.kubectl(&["-n", "istio-system", "logs", "deployment/istiod", "--tail=-1"]).await?;
+    ensure!(
+        log.lines().any(|line| line.contains("ACK ERROR") && line.contains("RDS")),
+        "the command to look names no route table"
+    );
+    let stop = ["delete", "envoyfilter", "-A", "-l", "app.kubernetes.io/managed-by=graylane"];
+    bank.cluster.kubectl(&stop).await?;
+    play.ends("GraylaneUpdateRefused").await
 }
 
 /// Alerts about requests.
@@ -149,7 +178,10 @@ impl<'p> Play<'p> {
         let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for rule in groups.flat_map(|group| group["rules"].as_array().into_iter().flatten()) {
             let (Some(alert), Some(expr)) = (rule["alert"].as_str(), rule["expr"].as_str()) else { continue };
-            rules.entry(alert.to_owned()).or_default().push(expr.replace(WINDOWS[0], WINDOWS[1]));
+            rules
+                .entry(alert.to_owned())
+                .or_default()
+                .push(WINDOWS.iter().fold(expr.to_owned(), |expr, [long, short]| expr.replace(long, short)));
         }
         let names: BTreeSet<&str> = rules.keys().map(String::as_str).collect();
         ensure!(
