@@ -23,7 +23,7 @@ use crate::document::finding::Finding;
 pub use claim::{Claim, ClaimName};
 pub use text::Text;
 
-/// What has to hold of a request: all that is said here.
+/// What a request must match: all of the given conditions.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Condition {
@@ -31,31 +31,31 @@ pub struct Condition {
     pub header: Option<Named>,
     /// A cookie.
     pub cookie: Option<Named>,
-    /// A parameter of the query.
+    /// A query parameter.
     pub query: Option<Named>,
-    /// The host that was asked for, lower case and without port.
+    /// The requested host, in lower case and without the port.
     pub host: Option<Text>,
-    /// The path without its query, as Envoy has it (Istio's gateways normalize it).
+    /// The path without its query, as Envoy sees it (Istio's gateways normalize it).
     pub path: Option<Text>,
-    /// The method, in capitals.
+    /// The method, in upper case.
     pub method: Option<Text>,
-    /// A claim of a token that Istio verified; of a list one element is enough.
+    /// A claim of a token that Istio verified; of a list, one element that matches is enough.
     pub claim: Option<Claim>,
     /// The identity in a client certificate that the gateway verified: its first URI SAN (a SPIFFE id) or its first
     /// DNS SAN.
     pub certificate: Option<Text>,
-    /// Networks of the client's address, as in `10.0.0.0/8`. The address is the one that Envoy trusts: with proxies
-    /// before the gateway, Istio's `numTrustedProxies` has to say how many.
+    /// Networks that contain the client's address, as in `10.0.0.0/8`. The address is the one that Envoy trusts: with
+    /// proxies in front of the gateway, set Istio's `numTrustedProxies` to their number.
     pub source: Vec<String>,
-    /// All of these hold.
+    /// All of these must match.
     pub all: Option<Vec<Condition>>,
-    /// One of these holds.
+    /// One of these must match.
     pub any: Option<Vec<Condition>>,
-    /// This does not hold.
+    /// This must not match.
     pub not: Option<Box<Condition>>,
 }
 
-/// Something with a name, and what it has to be. Several different values are `present`, and nothing else.
+/// A name, and the condition on the value. If a request has several different values, only `present` matches.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Named {

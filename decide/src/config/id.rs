@@ -158,7 +158,7 @@ struct WrittenObject {
     /// One of the words.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    /// Let callers outside choose it. Without this the gateway removes it: an id that a stranger chooses can be
+    /// Let callers outside choose it. Without this the gateway removes it: an id that an outside caller chooses can be
     /// another user's.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     keep: bool,

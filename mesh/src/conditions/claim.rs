@@ -8,11 +8,11 @@ use super::combined::one_or;
 use super::text::{Kind, Text};
 use super::{Report, at};
 
-/// A claim, and what it has to be.
+/// A claim, and the condition on its value.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Claim {
-    /// Its name; a list for a claim in a claim, as in `[realm_access, roles]`.
+    /// Name of the claim; a list for a nested claim, as in `[realm_access, roles]`.
     pub name: ClaimName,
     /// What it has to be.
     #[serde(flatten)]

@@ -7,24 +7,24 @@ use serde::Deserialize;
 use super::{Path, Report, at};
 use crate::regex;
 
-/// What a text has to be: one of these. Values fold no case, except a host's.
+/// A condition on a value: one of these. Only hosts are compared without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Text {
-    /// Exactly this.
+    /// Equals this.
     pub exact: Option<String>,
     /// One of these.
     #[serde(rename = "in")]
     pub any_of: Option<Vec<String>>,
-    /// Starts so.
+    /// Starts with this.
     pub prefix: Option<String>,
-    /// Ends so.
+    /// Ends with this.
     pub suffix: Option<String>,
-    /// Matches as a whole, as in Istio; classes and case are those of ASCII.
+    /// A regular expression that matches the whole value, as in Istio; classes and case are ASCII.
     pub regex: Option<String>,
-    /// `true`: there at all.
+    /// `true`: present.
     pub present: Option<bool>,
-    /// `true`: not there, or blank.
+    /// `true`: missing or blank.
     pub absent: Option<bool>,
 }
 

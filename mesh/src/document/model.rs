@@ -30,44 +30,44 @@ pub struct Document {
     /// Version of the file format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
-    /// `enforce`, or `observe`: decide and count, change nothing. How one starts with 80 services.
+    /// `enforce`, or `observe`: decide and count, change nothing. Use `observe` first in a large mesh.
     #[serde(default)]
     pub mode: Mode,
-    /// The mesh.
+    /// The mesh that the file describes.
     pub mesh: Mesh,
     /// Name of the header that carries the tenant.
     #[serde(default = "default_header")]
     pub header: String,
     /// All tenants, by name; one of them is the default.
     pub tenants: BTreeMap<String, Option<Tenant>>,
-    /// What a sidecar does.
+    /// How sidecars treat requests.
     #[serde(default)]
     pub policy: Policy,
-    /// Who may choose a tenant, where the outside comes in. `none`: nothing comes in from outside, or only through something
-    /// that removes the tenant header itself.
+    /// Who may choose a tenant where requests enter the mesh. `none`: no requests enter from outside, or something else
+    /// removes the tenant header from them.
     #[serde(default, deserialize_with = "external::edge")]
     #[schemars(schema_with = "external::edge_schema")]
     pub edge: Edge,
-    /// Where traffic leaves.
+    /// Where traffic leaves the mesh.
     #[serde(default)]
     pub egress: Egress,
-    /// How users become sticky.
+    /// How users stay on one version.
     #[serde(default)]
     pub sticky: Sticky,
-    /// The services that have more than one version, or may have, by name. Default: none, and the tenant header is restored
-    /// for whatever routes are there.
+    /// The services with more than one version, or with one that may get a second, by name. Default: none; the tenant
+    /// header is then restored for the routes that you have.
     #[serde(default)]
     pub services: BTreeMap<String, Service>,
-    /// Workloads that have no request to copy a tenant from, by name.
+    /// Workloads that have no request to copy a tenant from, such as consumers of a topic, by name.
     #[serde(default)]
     pub workers: BTreeMap<String, Worker>,
-    /// Where the topics of workers are.
+    /// Where the topics of workers are, and how they are named.
     #[serde(default)]
     pub kafka: Kafka,
-    /// What can be seen of it all.
+    /// Metrics, traces and debug output.
     #[serde(default)]
     pub telemetry: Telemetry,
-    /// When to call somebody.
+    /// When to alert, and whom.
     pub alerts: Option<Alerts>,
 }
 
@@ -75,21 +75,22 @@ fn default_header() -> String {
     graylane_decide::names::DEFAULT_HEADER.to_owned()
 }
 
-/// The mesh.
+/// The mesh that the file describes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Mesh {
-    /// Names what is generated.
+    /// Name of the mesh; the names of rendered resources begin with it.
     pub name: String,
-    /// Namespace of services that name none.
+    /// Namespace of services without a `namespace` of their own.
     pub namespace: String,
     /// Domain of the cluster's services.
     #[serde(default = "default_cluster_domain")]
     pub cluster_domain: String,
-    /// Namespaces whose pods get the filter, besides those of services. Default where there is no service: `namespace`.
+    /// Namespaces whose pods get the filter, in addition to those of services. Default in a file without services:
+    /// `namespace`.
     #[serde(default)]
     pub namespaces: Vec<String>,
-    /// Who writes VirtualServices and DestinationRules of services that do not say it themselves.
+    /// Who writes VirtualServices and DestinationRules, for services without a `routing` of their own.
     #[serde(default)]
     pub routing: Routing,
 }
@@ -102,35 +103,36 @@ fn default_cluster_domain() -> String {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tenant {
-    /// Is this the tenant of a live user? Exactly one is.
+    /// `true`: the tenant of live users. Exactly one tenant has it.
     pub default: bool,
 }
 
-/// What a sidecar does.
+/// How sidecars treat requests.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// A request without a tenant, after everything in `restore` was tried: `default` gives it the default tenant, `pass`
-    /// treats it as the default tenant's and writes nothing, `reject` answers 400. Default: `default`, and `pass` where
-    /// routes are somebody else's (no services, or one with `routing: external`).
+    /// treats it as the default tenant's and writes nothing, `reject` answers 400. Default: `default`, or `pass` where
+    /// routes are not rendered by graylane (no services, or one with `routing: external`).
     pub missing: Option<Missing>,
-    /// A request with a tenant that is not declared, or with several: `default` overwrites it with the default
-    /// tenant, `pass` leaves it and treats it as the default, `reject` answers 400. Default: `default`, and `pass` where
-    /// routes are somebody else's.
+    /// A request with an undeclared tenant, or with several tenants: `default` overwrites it with the default tenant,
+    /// `pass` leaves the header and treats the request as the default tenant's, `reject` answers 400. Default: `default`,
+    /// or `pass` where routes are not rendered by graylane.
     pub unknown: Option<Unknown>,
-    /// The header says one tenant, the memory another: `header` trusts the header (and looks nothing up), `memory`
-    /// the memory, `reject` answers 403.
+    /// The tenant header and the memory disagree: `header` trusts the header (and does not look up the memory), `memory`
+    /// trusts the memory, `reject` answers 403.
     pub conflict: Conflict,
-    /// What a lost tenant is restored from, in this order.
+    /// Where a lost tenant is restored from, in this order.
     pub restore: Vec<Restore>,
-    /// What carries tenant and unit besides the tenant header and W3C Baggage, where applications or libraries forward
-    /// that: `ot-baggage`, `uberctx`, `correlation-context`, `sw8-correlation`, or a header of your own. They are read after
-    /// W3C Baggage, in this order, and written like it. A gateway removes ours from all of them, named or not.
+    /// Headers that carry tenant and unit besides the tenant header and W3C Baggage, if applications or libraries forward
+    /// them: `ot-baggage`, `uberctx`, `correlation-context`, `sw8-correlation`, or a header of your own. They are read
+    /// after W3C Baggage, in this order, and written like it. A gateway removes graylane's entries from all of them, listed
+    /// here or not.
     pub carriers: Vec<Carrier>,
-    /// By which ids requests of one causal chain are recognised, in this order. A list replaces the default,
+    /// The ids by which requests of one causal chain are recognised, in this order. A list replaces the default,
     /// `[request-id, w3c, b3]`.
     pub ids: Vec<Id>,
-    /// How long a sidecar remembers what came in under a request id or trace id, 1s to 1h.
+    /// How long a sidecar remembers the tenant of a request under its request id or trace id, 1s to 1h.
     pub remember: String,
     /// Requests that are never touched, counted or rejected.
     pub exempt: Exempt,
@@ -158,21 +160,21 @@ impl Default for Policy {
 pub struct Exempt {
     /// Paths without query; one that ends in `*` is a prefix.
     pub paths: Vec<String>,
-    /// Ports: the pod's for requests to it, the service's for requests of it. Costs a host call per request, paths
-    /// cost none.
+    /// Ports: the pod's for inbound requests, the service's for outbound ones. Checking them costs a host call per request;
+    /// paths cost none.
     #[schemars(inner(range(min = 1, max = 65535)))]
     pub ports: Vec<u16>,
 }
 
-/// Where traffic leaves.
+/// Where traffic leaves the mesh.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Egress {
-    /// Hosts of the mesh through which traffic leaves it; full names. Calls to them lose tenant, unit and subset.
+    /// Full host names of the services through which traffic leaves the mesh. Calls to them lose tenant, unit and subset.
     pub gateways: Vec<String>,
 }
 
-/// What can be seen.
+/// Metrics, traces and debug output.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Telemetry {
@@ -180,7 +182,7 @@ pub struct Telemetry {
     pub metrics: bool,
     /// Tag metrics, spans and access logs of Istio.
     pub tracing: bool,
-    /// Let responses say how their request was decided: header `x-graylane-debug`.
+    /// Add the header `x-graylane-debug` to responses: how the request was decided.
     pub debug_header: bool,
     /// Whose metrics dashboards, alerts and guards read: `istio` (istio_requests_total and friends) or `envoy` (the
     /// proxies' own cluster statistics).

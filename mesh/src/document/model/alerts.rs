@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// When to call somebody. With this, `render` writes alert rules and a dashboard.
+/// When to alert, and whom. With this, `render` writes alert rules and a dashboard.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Alerts {
@@ -13,23 +13,23 @@ pub struct Alerts {
     pub error_ratio: Option<WorseErrors>,
     /// A canary is slower than the baseline, at the 99th percentile.
     pub latency_p99: Option<WorseLatency>,
-    /// Whom.
+    /// Where alerts go.
     pub notify: Vec<Notify>,
     /// Labels of the rules and receivers, by which Prometheus and Alertmanager choose what they load, as in
     /// `release: prometheus`.
     pub labels: BTreeMap<String, String>,
-    /// Address of the runbooks (docs/runbooks.md, as your site shows it): each alert gets a `runbook_url` that leads to its section,
-    /// as in `https://wiki.example/graylane/runbooks`.
+    /// URL of the runbooks (docs/runbooks.md, as published on your site): each alert gets a `runbook_url` that links to its
+    /// section, as in `https://wiki.example/graylane/runbooks`.
     pub runbooks: Option<String>,
 }
 
-/// How many more errors than the baseline.
+/// How far the canary's error ratio may exceed the baseline's.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WorseErrors {
-    /// So many times the baseline's share of errors.
+    /// The alert fires at this many times the baseline's error ratio,
     pub canary_over_baseline: f64,
-    /// And at least this share of the canary's requests, 0 to 1.
+    /// and only if at least this share of the canary's requests fail, 0 to 1.
     #[serde(default = "default_min_ratio")]
     pub min: f64,
 }
@@ -38,18 +38,18 @@ fn default_min_ratio() -> f64 {
     0.01
 }
 
-/// How much slower than the baseline.
+/// How far the canary's latency may exceed the baseline's.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WorseLatency {
-    /// So many times the baseline's latency.
+    /// The alert fires at this many times the baseline's latency,
     pub canary_over_baseline: f64,
-    /// And at least so many milliseconds.
+    /// and only if the canary's latency is at least this many milliseconds.
     #[serde(default)]
     pub min: f64,
 }
 
-/// Whom to call: one of these.
+/// Where alerts go: one of these.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notify {
@@ -63,9 +63,9 @@ pub struct Notify {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slack {
-    /// Its name, as in `#lanes`.
+    /// Name of the channel, as in `#lanes`.
     pub channel: String,
-    /// The secret with the URL of the webhook. Default: the one that Alertmanager has.
+    /// The secret with the URL of the webhook. Default: the one in Alertmanager's own configuration.
     pub webhook: Option<SecretKey>,
 }
 
@@ -77,12 +77,12 @@ pub struct PagerDuty {
     pub routing_key: SecretKey,
 }
 
-/// A key of a Kubernetes secret in `mesh.namespace`. The value itself is in no file.
+/// A key of a Kubernetes secret in `mesh.namespace`. The value itself is never in the file or in the output.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretKey {
-    /// The secret's name.
+    /// Name of the secret.
     pub secret: String,
-    /// The key in it.
+    /// The key in the secret.
     pub key: String,
 }

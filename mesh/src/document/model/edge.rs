@@ -17,18 +17,19 @@ pub struct Edge {
     pub none: bool,
     /// The ingress gateway.
     pub gateway: Option<Gateway>,
-    /// May a caller outside send the tenant header itself? `never` removes it, `always` lets it count.
+    /// May callers outside the mesh send the tenant header? `never` removes it, `always` accepts it.
     pub accept: Accept,
-    /// The first one that matches counts.
+    /// Rules that give callers a tenant; the first that matches applies.
     pub rules: Vec<Rule>,
-    /// Headers of your own that nobody outside may send, as in `x-user-role`; they are removed. Not those that
-    /// a RequestAuthentication writes claims to: Envoy removes a client's own, and these would be the verified ones.
+    /// Your own headers that callers outside must not send, as in `x-user-role`; they are removed. Do not list headers that
+    /// a RequestAuthentication writes claims to: Envoy already removes a client's own, so this would remove the verified
+    /// ones.
     pub remove: Vec<String>,
     /// Tokens that Istio verifies.
     pub jwt: Option<Jwt>,
-    /// Trace ids of callers outside: `keep` goes on with them, `restart` removes them before the gateway's own tracing
-    /// reads them, so that callers cannot join another user's trace. Default: `restart` where no caller outside is
-    /// trusted (`accept: never`, and no rule says `trusted: true`), else `keep`.
+    /// Trace ids that callers outside send: `keep` continues their traces, `restart` removes the ids before the gateway's
+    /// own tracing reads them, so that a caller cannot join another user's trace. Default: `restart` where no caller
+    /// outside is trusted (`accept: never`, and no rule with `trusted: true`), else `keep`.
     pub trace_context: Option<TraceContext>,
 }
 
@@ -71,17 +72,18 @@ fn default_gateway_namespace() -> String {
     "istio-system".to_owned()
 }
 
-/// A rule: a condition, and what it gives: a tenant, or the right to choose one.
+/// A rule: a condition, and what it gives a caller: a tenant, or the right to choose one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct Rule {
     /// The tenant that a caller gets.
     pub tenant: Option<String>,
-    /// Instead: the tenants that a caller may name in the tenant header. The rule matches if the caller names one of them.
+    /// Instead of `tenant`: the tenants that a caller may name in the tenant header. The rule matches if the caller names
+    /// one of them.
     #[serde(default)]
     pub may_choose: Vec<String>,
-    /// A rule on what anybody can type (header, cookie, query) says that you know it.
+    /// `true`: confirms that a rule may rely on a header, cookie or query parameter, which any caller can forge.
     #[serde(default)]
     pub trusted: bool,
     /// What has to hold.
@@ -93,11 +95,11 @@ pub struct Rule {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Jwt {
-    /// Write a RequestAuthentication? Default: the one that is there serves.
+    /// `true`: render a RequestAuthentication. Default: use the existing one.
     #[serde(default)]
     pub render: bool,
-    /// Who issues them. Claims of any other issuer's token do not count.
+    /// Issuer of the tokens. Claims of other issuers' tokens are ignored.
     pub issuer: String,
-    /// Where its keys are. Default: where the issuer's OpenID configuration says.
+    /// URL of the issuer's keys. Default: from the issuer's OpenID configuration.
     pub jwks_uri: Option<String>,
 }

@@ -15,17 +15,17 @@ use super::share::Share;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Routing {
-    /// graylane, of what the file says.
+    /// graylane, from the file.
     #[default]
     Graylane,
-    /// Somebody else: a person, Argo Rollouts, Flagger. Nothing is rendered for the service, and what the file says of it
-    /// only explains.
+    /// Something else, such as people, Argo Rollouts or Flagger. Nothing is rendered for the service; its keys in the file
+    /// only serve `explain` and telemetry.
     External,
 }
 
-/// The word for weights that somebody else moves.
+/// The word for weights that another controller sets.
 const EXTERNAL: &str = "external";
-/// The word for an edge that is not there.
+/// The word for no edge.
 const NONE: &str = "none";
 
 /// Percent by canary, or the word `external`.
@@ -33,7 +33,7 @@ const NONE: &str = "none";
 pub struct Weights {
     /// Percent by canary.
     pub shares: BTreeMap<String, Share>,
-    /// Somebody else moves them.
+    /// Another controller sets them.
     pub external: bool,
 }
 
@@ -71,13 +71,13 @@ impl JsonSchema for Weights {
     }
 }
 
-/// Reads an edge, or the word that says that there is none.
+/// Reads an edge, or the word for no edge.
 pub(super) fn edge<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Edge, D::Error> {
     let edge = deserializer.deserialize_any(WordOr::<Edge>::new(NONE))?;
     Ok(edge.unwrap_or_else(|| Edge { none: true, ..Edge::default() }))
 }
 
-/// The schema of that.
+/// The schema of an edge, or of that word.
 pub(super) fn edge_schema(generator: &mut SchemaGenerator) -> Schema {
     word_or(NONE, &generator.subschema_for::<Edge>())
 }
@@ -86,7 +86,7 @@ fn word_or(word: &str, other: &Schema) -> Schema {
     json_schema!({"anyOf": [{"type": "string", "enum": [word]}, other]})
 }
 
-/// Reads a map, or one word, which is none.
+/// Reads a map, or a word that stands for `None`.
 struct WordOr<T> {
     word: &'static str,
     map: std::marker::PhantomData<T>,

@@ -10,32 +10,34 @@ use super::external::{Routing, Weights};
 /// Fields of an HTTPRoute by which Envoy answers itself.
 pub const ANSWERS: [&str; 2] = ["redirect", "directResponse"];
 
-/// A service that has more than one version, or may have.
+/// A service with more than one version, or with one that may get a second.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Service {
-    /// Host name. Default: its name here; a name without dots is completed with the namespace.
+    /// Host name. Default: the service's key in this file. A name without dots gets the namespace and the cluster's domain
+    /// appended.
     pub host: Option<String>,
     /// Default: `mesh.namespace`.
     pub namespace: Option<String>,
-    /// The service's port that is meant. Default: any.
+    /// The port of the service that routes apply to. Default: any.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<u16>,
-    /// To whom it is shown outside.
+    /// Where it is exposed outside the mesh.
     pub expose: Option<Expose>,
     /// Who writes its VirtualService and its DestinationRule. Default: `mesh.routing`.
     pub routing: Option<Routing>,
-    /// Its versions: a name, and the pod labels that make it. Without any, its routes are somebody else's.
+    /// Its versions: a name, and the pod labels that select it. A service without subsets has `routing: external`.
     #[serde(default)]
     pub subsets: BTreeMap<String, BTreeMap<String, String>>,
-    /// The subset that everybody not otherwise placed gets. Default: the only one.
+    /// The subset for everything that no pin or weight sends elsewhere. Default: the only subset.
     pub baseline: Option<String>,
     /// Tenants with a subset of their own.
     #[serde(default)]
     pub pins: BTreeMap<String, String>,
     /// Which share of the users gets which subset.
     pub rollout: Option<Rollout>,
-    /// Requests that go their own way, the first that matches counts; all others get what is said above.
+    /// Requests with routing of their own; the first that matches applies. All others are routed by the keys of the
+    /// service.
     #[serde(default)]
     pub routes: Vec<Route>,
     /// Any field of Istio's HTTPRoute, copied to each rule.
@@ -46,15 +48,15 @@ pub struct Service {
     pub traffic_policy: serde_json::Map<String, serde_json::Value>,
     /// `baseline`: a pinned tenant whose subset has no healthy pod gets the baseline.
     pub fallback: Option<Fallback>,
-    /// What one version has of its own, by subset.
+    /// Settings of single versions, by subset.
     #[serde(default)]
     pub versions: BTreeMap<String, Version>,
-    /// Names of its resources, where they replace some that exist.
+    /// Names of its rendered resources, to replace existing ones.
     #[serde(default)]
     pub names: Names,
 }
 
-/// Names of resources. Default: the mesh's name and the service's, or the host's.
+/// Names of rendered resources. Default: made from the names of the mesh and of the service, or of the host.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Names {
@@ -66,39 +68,39 @@ pub struct Names {
     pub hosts: BTreeMap<String, String>,
 }
 
-/// What one version has of its own.
+/// Settings of one version.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Version {
-    /// Its host, if it is a Kubernetes service of its own, as `podinfo-canary`. Default: the service's.
+    /// Its host, if it has a Kubernetes Service of its own, such as `podinfo-canary`. Default: the service's.
     pub host: Option<String>,
-    /// The port that it is called at. Default: the one that the request was sent to, at a gateway the service's.
+    /// The port that it is called at. Default: the port that the request was sent to; at a gateway, the service's port.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<u16>,
-    /// Istio's Headers: what requests to it, and its responses, get or lose.
+    /// Istio's `headers`: what is set, added or removed in its requests and responses.
     pub headers: serde_json::Map<String, serde_json::Value>,
-    /// Fields of Istio's TrafficPolicy, over those of the service.
+    /// Fields of Istio's TrafficPolicy; they override the service's.
     pub traffic_policy: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Requests that go their own way. What is not said here is as in the service.
+/// Requests with routing of their own. Keys that are missing here are taken from the service.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// Names Envoy's routes. Default: `route-1`, `route-2` and so on.
+    /// Name of the route in Envoy. Default: `route-1`, `route-2` and so on.
     pub name: Option<String>,
-    /// Istio's HTTPMatchRequests: one of them fits.
+    /// Istio's HTTPMatchRequests; one must match.
     #[serde(rename = "match")]
     pub matches: Vec<serde_json::Map<String, serde_json::Value>>,
-    /// Fields of Istio's HTTPRoute, over those of the service.
+    /// Fields of Istio's HTTPRoute; they override the service's.
     #[serde(default)]
     pub http: serde_json::Map<String, serde_json::Value>,
     /// Tenants with a subset of their own, instead of the service's.
     pub pins: Option<BTreeMap<String, String>>,
     /// Which share of the users gets which subset, instead of the service's.
     pub rollout: Option<Rollout>,
-    /// The subset that everybody gets here who is not placed otherwise. A route with a baseline of its own takes nothing
-    /// over from the service: no `http`, no `pins`, no `rollout`.
+    /// The subset for everything that no pin or weight here sends elsewhere. With it, nothing is taken from the service: no
+    /// `http`, no `pins`, no `rollout`.
     pub baseline: Option<String>,
 }
 
@@ -133,7 +135,7 @@ pub enum Fallback {
     Baseline,
 }
 
-/// To whom a service is shown outside.
+/// Where a service is exposed outside the mesh.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expose {
@@ -141,18 +143,18 @@ pub struct Expose {
     pub hosts: Vec<String>,
     /// Path prefixes. Default: all.
     pub paths: Vec<String>,
-    /// The Gateways that show it, as `namespace/name`. Default: `edge.gateway.name`.
+    /// The Gateways that expose it, as `namespace/name`. Default: `edge.gateway.name`.
     pub gateways: Vec<String>,
-    /// Instead of `paths`: only requests that one of these matches are shown, the first that matches counts. The service's
-    /// own `routes` do not hold for them.
+    /// Instead of `paths`: expose only requests that match one of these; the first that matches applies. The service's own
+    /// `routes` do not apply to them.
     pub routes: Vec<Outside>,
 }
 
-/// Requests of the outside. What is not said here is as in the service.
+/// Requests from outside the mesh. Keys that are missing here are taken from the service.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outside {
-    /// Names Envoy's routes. Default: `outside-1`, `outside-2` and so on.
+    /// Name of the route in Envoy. Default: `outside-1`, `outside-2` and so on.
     pub name: Option<String>,
     /// Routes of several services at one host are tried in this order, the lowest first. Default: 0.
     pub order: i32,
@@ -160,16 +162,16 @@ pub struct Outside {
     pub hosts: Vec<String>,
     /// The Gateways. Default: those of `expose`.
     pub gateways: Vec<String>,
-    /// Istio's HTTPMatchRequests: one of them fits. Default: every request that no other matches.
+    /// Istio's HTTPMatchRequests; one must match. Default: every request that no other route matches.
     #[serde(rename = "match")]
     pub matches: Vec<serde_json::Map<String, serde_json::Value>>,
-    /// Fields of Istio's HTTPRoute, over those of the service.
+    /// Fields of Istio's HTTPRoute; they override the service's.
     pub http: serde_json::Map<String, serde_json::Value>,
     /// Tenants with a subset of their own, instead of the service's.
     pub pins: Option<BTreeMap<String, String>>,
     /// Which share of the users gets which subset, instead of the service's.
     pub rollout: Option<Rollout>,
-    /// The subset that everybody gets here who is not placed otherwise; then nothing is taken over from the service.
+    /// The subset for everything that no pin or weight here sends elsewhere. With it, nothing is taken from the service.
     pub baseline: Option<String>,
 }
 
@@ -177,33 +179,34 @@ pub struct Outside {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
-    /// Percent by canary, with up to two decimals; the baseline has the rest. `external`: Argo Rollouts, Flagger or somebody
-    /// else moves the weights of the service's route, and users stay where these put them.
+    /// Percent by canary, with up to two decimals; the baseline gets the rest. `external`: another controller, such as Argo
+    /// Rollouts or Flagger, sets the weights of the service's route, and users stay on the version that these weights give
+    /// them.
     pub weights: Weights,
-    /// With `weights: external`: the name of the rule of the VirtualService whose weights these are. Without it all rules
-    /// of the host are, and each has two destinations or more.
+    /// With `weights: external`: name of the weighted rule of the VirtualService. Without it all rules of the host count as
+    /// weighted, and each must have at least two destinations.
     pub route: Option<String>,
-    /// Who takes part. Default: the default tenant.
+    /// Tenants whose users take part. Default: the default tenant.
     pub tenants: Option<Vec<String>>,
-    /// Which users are first. Services that must move together share one. Default: the full host name.
+    /// Decides which users move first. Services that must move the same users share one salt. Default: the full host name.
     pub salt: Option<String>,
-    /// The percentages on the way up.
+    /// The percentages that the rollout passes through.
     #[serde(default)]
     pub steps: Vec<f64>,
     /// How long each step is watched. Default: `10m`.
     pub hold: Option<String>,
-    /// A tenant whose requests are judged before the first live user is moved.
+    /// A tenant whose requests must pass the guards before the first live user moves.
     pub gate: Option<String>,
-    /// What has to hold besides errors and latency, which are always judged (see `alerts`).
+    /// Guards in addition to errors and latency, which are always judged (see `alerts`).
     #[serde(default)]
     pub guards: Vec<Guard>,
 }
 
-/// A number of the owner's own that a rollout is judged by.
+/// A query of your own by which a rollout is judged.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
-    /// What it is called in verdicts.
+    /// Name of the guard in verdicts.
     pub name: String,
     /// PromQL with one series as its result.
     pub query: String,

@@ -5,16 +5,16 @@ use serde::Deserialize;
 
 use crate::conditions::ClaimName;
 
-/// How users become sticky.
+/// How users stay on one version.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sticky {
-    /// Of all users. Default: the mesh's name.
+    /// Salt of the units of all users. Default: the mesh's name.
     pub salt: Option<String>,
-    /// Where keys become units: at the `edge`, or `anywhere`. Default: at the edge if a gateway is named.
+    /// Where keys become units: at the `edge`, or `anywhere`. Default: `edge` if the file names a gateway.
     pub at: Option<At>,
-    /// Where a user's key is; the first one present counts. Without any, the request id makes one causal chain
-    /// sticky, and no more.
+    /// Where to find a user's key; the first one present is used. Without keys, the request id is the key: the requests of
+    /// one causal chain stay together, but users do not stay on one version.
     pub keys: Vec<Key>,
 }
 
@@ -28,7 +28,7 @@ pub enum At {
     Anywhere,
 }
 
-/// Where a user's key is: one of these.
+/// Where to find a user's key: one of these.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Key {
@@ -40,27 +40,27 @@ pub struct Key {
     pub query: Option<String>,
     /// In a claim of a token that Istio verified; at the gateway only.
     pub claim: Option<ClaimName>,
-    /// `true`: the client's address; at the gateway only. All users behind one address are one.
+    /// `true`: the client's address; at the gateway only. All users behind one address count as one user.
     pub source: bool,
     /// With a cookie: the gateway sets one for users without any key who take part in a rollout.
     pub mint: Option<Mint>,
 }
 
-/// A cookie that the gateway makes.
+/// A cookie that the gateway sets.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Mint {
-    /// How long it lives, as in `30d`. Default: as long as the browser runs.
+    /// Lifetime, as in `30d`. Default: until the browser closes.
     pub max_age: Option<String>,
-    /// Under which paths it is sent.
+    /// Path prefix that the cookie is sent for.
     pub path: String,
-    /// To which domain, and all under it. Default: only to the host that was asked.
+    /// Domain of the cookie, including all subdomains. Default: only the requested host.
     pub domain: Option<String>,
-    /// Is it sent with requests that another site caused?
+    /// Whether browsers send it with cross-site requests.
     pub same_site: SameSite,
-    /// Only over HTTPS.
+    /// Send it over HTTPS only.
     pub secure: bool,
-    /// Not for scripts.
+    /// Hide the cookie from scripts.
     pub http_only: bool,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A workload that consumes topics. Its tenants are told by the pod label `graylane.dev/tenant`.
+/// A workload that consumes topics. The pod label `graylane.dev/tenant` gives its tenant.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Worker {
@@ -15,10 +15,10 @@ pub struct Worker {
     pub deployment: Option<String>,
     /// Its consumer group. Default: its name here.
     pub group: Option<String>,
-    /// The tenants that have a deployment of their own, besides the default one.
+    /// The tenants with a deployment of their own, in addition to the default tenant's.
     #[serde(default)]
     pub tenants: Vec<String>,
-    /// The topics it consumes: a name, or more than that.
+    /// The topics it consumes: a name, or a map with a name and settings.
     #[serde(default)]
     pub topics: Vec<Topic>,
 }
@@ -69,7 +69,7 @@ impl Topic {
     }
 }
 
-/// Where topics are, and what they are called.
+/// Where topics are, and how they are named.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kafka {
@@ -77,9 +77,9 @@ pub struct Kafka {
     pub cluster: Option<String>,
     /// Namespace of the Strimzi cluster. Default: `mesh.namespace`.
     pub namespace: Option<String>,
-    /// What a tenant's topic is called, made of `{topic}` and `{tenant}`.
+    /// Name of a tenant's topic, made of `{topic}` and `{tenant}`.
     pub topic: String,
-    /// What a tenant's consumer group is called, made of `{group}` and `{tenant}`.
+    /// Name of a tenant's consumer group, made of `{group}` and `{tenant}`.
     pub group: String,
 }
 
