@@ -184,7 +184,7 @@ pub struct Carriers {
 pub struct AllSaid(Few<Said, 1>);
 
 impl Carriers {
-    /// Compiles them, and registers what has to be seen.
+    /// Compiles them, and registers what it needs to see.
     #[must_use]
     #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(tenant: &str, named: &[config::Carrier], interest: &mut Interest) -> Self {

@@ -12,7 +12,7 @@ use crate::roles::{gateway, inbound, leaving, outbound};
 use crate::world::World;
 
 impl Plan {
-    /// Decides about one request. None: it is to be left alone, not even counted.
+    /// Decides about one request. None: the request is exempt, and not counted.
     ///
     /// `headers` are all of the request's, names in lower case; they are walked once, and once more where the mesh ends.
     pub fn decide<'p, 'h, W: World>(

@@ -13,8 +13,8 @@ use crate::why::{Reason, Rejection, Source, UnitSource};
 pub struct Decision<'p> {
     /// The request is turned away.
     pub rejection: Option<Rejection>,
-    /// Whether a rejection is to be carried out and a cookie to be made, or (mode observe) only counted. Edits are
-    /// always to be carried out: where nothing is to change, there are none.
+    /// Whether to reject and to set cookies, or (mode observe) only to count. Edits must always be carried out: where
+    /// nothing should change, there are none.
     pub enforce: bool,
     /// Whose request it is.
     pub tenant: TenantId,

@@ -47,7 +47,7 @@ pub struct Verdict {
 }
 
 impl Rules {
-    /// Compiles them, and registers what has to be seen and asked.
+    /// Compiles them, and registers what it needs to see and ask.
     ///
     /// # Errors
     /// The path and the problem of the first mistake.

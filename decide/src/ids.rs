@@ -11,7 +11,7 @@ pub use kinds::Kinds;
 pub use request_id::RequestId;
 pub use trace::TraceId;
 
-/// Longest value that is an id, in bytes. Longer ones are no ids but somebody's experiment.
+/// Longest value that is an id, in bytes. Longer values are not ids.
 pub const MAX_VALUE: usize = 256;
 
 /// Most ids that a configuration may name.

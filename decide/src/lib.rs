@@ -21,7 +21,7 @@
 //! Nothing here does I/O, reads a clock or knows proxy-wasm. The filter and the command line call the same
 //! functions, so what `graylane explain` says offline is what Envoy does.
 //!
-//! A request comes from a stranger: everything works on bytes, nothing here can panic on what a client sends.
+//! Requests are untrusted input: everything works on bytes, nothing here can panic on what a client sends.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

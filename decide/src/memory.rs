@@ -70,7 +70,7 @@ pub enum Recall {
     },
 }
 
-/// What is to be remembered of a request.
+/// What to remember of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
     /// Its tenant.

@@ -38,7 +38,7 @@ pub const OTHER: &str = "other";
 /// Subset where there is none, or where the route's weights draw.
 pub const NONE: &str = "none";
 
-/// One series of [`REQUESTS`]: what has to be equal for two decisions to be counted together.
+/// One series of [`REQUESTS`]: what two decisions must share to be counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Series {
     tenant: u16,

@@ -10,7 +10,7 @@ pub const POINT_HEADER: &str = "x-graylane-point";
 /// Filter state with the payload of a verified token as JSON, which Envoy writes for the native module.
 pub const CLAIMS_STATE: &str = "graylane.claims";
 
-/// Every header of graylane's own starts so; a stranger may send none of them.
+/// Every header of graylane's own starts with it; outside callers must send none of them.
 pub const OWN_PREFIX: &str = "x-graylane-";
 
 /// Response header that says how its request was decided, where the file asks for it.
@@ -26,7 +26,7 @@ pub const TENANT_LABEL: &str = "graylane.dev/tenant";
 /// configuration still removes it.
 pub const HEADER_ENV: &str = "GRAYLANE_HEADER";
 
-/// Environment variable of the VM with further headers that no stranger may send, separated by commas: a gateway
+/// Environment variable of the VM with further headers that outside callers must not send, separated by commas: a gateway
 /// that never had a readable configuration still removes them.
 pub const REMOVE_ENV: &str = "GRAYLANE_REMOVE";
 

@@ -155,8 +155,8 @@ impl Plan {
     }
 }
 
-/// What no stranger may send, as the configuration says it: headers of the file's own, and ids that a user named, since a
-/// stranger who knows another user's could take it.
+/// What outside callers must not send, by the configuration: headers that the file lists, and ids that the file names, since
+/// a caller who knows another user's id could use it.
 #[inline(never)] // Large functions cost V8 the most: decision 15.
 fn sanitiser(config: &Config) -> Sanitiser {
     let mut sanitiser = Sanitiser::new(&config.header, &config.policy.carriers);

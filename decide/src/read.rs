@@ -94,7 +94,7 @@ impl Reader {
         Some(())
     }
 
-    /// Reads a field; without a default it has to be there.
+    /// Reads a field; without a default it is required.
     pub fn field<T: Read>(&mut self, value: &Value, key: &str, default: Option<fn() -> T>) -> Option<T> {
         let value = value.get(key);
         if let (None, Some(default)) = (value, default) {

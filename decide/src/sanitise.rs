@@ -1,4 +1,4 @@
-//! What is taken off a request where the mesh ends: everything of ours that a stranger sends, and everything of ours that
+//! What is taken off a request where the mesh ends: everything of ours that outside callers send, and everything of ours that
 //! would leave.
 //!
 //! Made of names alone, so that it holds without a plan as well. Lists are judged in `lists`, names in [`crate::request::spelling`].
@@ -20,7 +20,7 @@ pub struct Sanitiser {
     tenant: Box<[u8]>,
     /// Each carrier, whether the plan uses it or not, and whether it does.
     shapes: Vec<(Shape, bool)>,
-    /// Further headers that no stranger may send.
+    /// Further headers that outside callers must not send.
     refused: Vec<Refused>,
     /// First letters of the shapes' names, in their order: a header is held against those that begin as it does.
     begins: Vec<u32>,
@@ -39,9 +39,9 @@ struct Refused {
 /// Whose request it is, and how far its cleaning goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A stranger's that comes in.
+    /// Inbound, from an outside caller.
     Entering,
-    /// A stranger's, where graylane only observes: what only graylane gives a meaning to, and what the file removes.
+    /// From an outside caller, where graylane only observes: what only graylane gives a meaning to, and what the file removes.
     Observed,
     /// One of the mesh that leaves it.
     Leaving,
@@ -95,7 +95,7 @@ impl Sanitiser {
         }
     }
 
-    /// From now on no stranger may send this header either. `always`: even where graylane only observes.
+    /// From now on outside callers must not send this header either. `always`: even where graylane only observes.
     pub fn refuse(&mut self, name: &[u8], always: bool) {
         if !name.is_empty() {
             let begin = first_letter(name);
@@ -240,8 +240,8 @@ impl Sanitiser {
         edits
     }
 
-    /// The trailers of a stranger that go: applications that merge them into the headers would believe them. Lists go
-    /// whole.
+    /// The trailers of an outside caller that are removed: applications that merge them into the headers would trust them.
+    /// Lists go whole.
     #[must_use]
     pub fn trailers<'h>(
         &self,

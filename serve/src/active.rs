@@ -2,7 +2,7 @@
 //!
 //! A bad configuration never takes a service down. Envoy answers 500 to everything on a listener whose plugin
 //! refuses its first configuration, so this never refuses: sidecars and waypoints keep their last good plan, or let
-//! requests through untouched; a gateway without a plan still removes what no stranger may send.
+//! requests through untouched; a gateway without a plan still removes what outside callers must not send.
 
 use std::sync::Arc;
 

@@ -66,7 +66,7 @@ impl List {
         }
     }
 
-    /// The header's new value: ours first (a hop that cuts a list short cuts at the end), then everybody else's, byte
+    /// The header's new value: ours first (a hop that cuts a list short cuts at the end), then all others, byte
     /// for byte; empty where nothing is left.
     ///
     /// Nothing is added beyond what every hop must propagate: such a header only loses what it had of ours. None where

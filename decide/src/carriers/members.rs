@@ -1,11 +1,11 @@
 //! The grammar of W3C Baggage (Recommendation track, 2024): `key1=value1;property, key2 = value2`, over any number of header
-//! lines. Reading is lenient, as SDKs are; what strangers send is judged in [`crate::sanitise`].
+//! lines. Reading is lenient, as SDKs are; what outside callers send is judged in [`crate::sanitise`].
 
 use crate::names::UNIT_MEMBER;
 use crate::request::query::escape;
 
-/// What every hop must propagate (W3C Baggage, section 3.3.2): beyond it nothing of ours is added, and no stranger's is
-/// taken in.
+/// What every hop must propagate (W3C Baggage, section 3.3.2): beyond it nothing of ours is added, and no
+/// member of others is read.
 pub const MAX_BYTES: usize = 8192;
 /// As above, in members.
 pub const MAX_MEMBERS: usize = 64;

@@ -23,7 +23,7 @@ pub struct Destination {
     pub name: Box<str>,
     port: Option<u16>,
     subsets: Vec<Subset>,
-    /// None where somebody else's routes choose.
+    /// None for external routes.
     baseline: Option<usize>,
     /// What holds for all requests that are not of a route.
     rest: Choices,
@@ -107,7 +107,7 @@ impl Destination {
         }
     }
 
-    /// Do some of its requests go their own way, so that the name of Envoy's route has to be asked for?
+    /// Do some of its requests have routes of their own, so that the name of Envoy's route is needed?
     #[must_use]
     pub fn has_routes(&self) -> bool {
         !self.routes.is_empty()
@@ -135,7 +135,7 @@ impl Destination {
         }
     }
 
-    /// The point of a participant's unit, where somebody else moves the weights.
+    /// The point of a participant's unit, where another controller sets the weights.
     #[must_use]
     pub fn point(&self, tenant: TenantId, unit: Option<Unit>) -> Option<u64> {
         let rollout = self.rest.rollout.as_ref()?;

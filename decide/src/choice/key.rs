@@ -35,7 +35,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Compiles the places and registers what has to be seen and asked.
+    /// Compiles the places and registers what it needs to see and ask.
     #[must_use]
     #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(sticky: &config::Sticky, interest: &mut Interest, properties: &mut Properties) -> Self {
@@ -75,7 +75,7 @@ impl Keys {
         })
     }
 
-    /// Makes a cookie for somebody without any key: its unit, and the value of `Set-Cookie`. None where cookies are
+    /// Makes a cookie for a user without any key: its unit, and the value of `Set-Cookie`. None where cookies are
     /// not made, or where there are no random bits.
     pub fn mint(&self, world: &mut impl World) -> Option<(Unit, String)> {
         let mint = self.mint.as_ref()?;

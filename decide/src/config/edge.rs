@@ -17,7 +17,7 @@ pub struct Edge {
     /// The only issuer whose claims count; without one every token that was verified counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// Further headers that no stranger may send.
+    /// Further headers that outside callers must not send.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<String>,
     /// The first one that matches counts.

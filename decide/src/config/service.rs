@@ -15,15 +15,15 @@ pub struct Service {
     /// The port that is meant; absent: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Names of its subsets; none where somebody else's routes choose.
+    /// Names of its subsets; none for external routes.
     pub subsets: Vec<String>,
-    /// The subset of everybody who is not placed otherwise; empty where somebody else's routes choose.
+    /// The subset for everything that no pin or weight sends elsewhere; empty for external routes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub baseline: String,
     /// Tenants with a subset of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pins: Vec<Pin>,
-    /// Weights over the subsets. Without a baseline: somebody else moves the weights, this has none, and Envoy is told the
+    /// Weights over the subsets. Without a baseline: another controller sets the weights, this has none, and Envoy is told the
     /// points of those who take part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,

@@ -1,4 +1,4 @@
-//! What has to be asked of the host, each at most once a request and only when it is needed.
+//! What must be asked of the host, each at most once a request and only when it is needed.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::world::World;
 #[derive(Clone, Debug, Default)]
 pub struct Properties {
     paths: Vec<Box<[u8]>>,
-    /// The claim `iss`, and what it has to be for any claim to count.
+    /// The claim `iss`, and the value that it must have for any claim to count.
     issuer: Option<(usize, Box<[u8]>)>,
 }
 
@@ -100,7 +100,7 @@ pub fn one(claim: &[u8]) -> Option<Cow<'_, [u8]>> {
     (elements(claim).is_none() && !claim.trim_ascii().is_empty()).then(|| text_of(claim))
 }
 
-/// What a value is in text. The wire does not say its type: eight bytes that are no text are a number, a lone 0 or 1 a
+/// What a value is in text. The wire does not say its type: eight bytes that are not text are a number, a lone 0 or 1 a
 /// boolean.
 ///
 /// A number of over 48 significant bits whose eight bytes all happen to be printable is taken for text. It still matches

@@ -13,7 +13,7 @@ pub struct Network {
 
 impl Network {
     /// Reads `10.0.0.0/8`, `2001:db8::/32`, or one address. None for anything else, and where bits behind the
-    /// prefix are set: that is a typing error, or an address that somebody took for a network.
+    /// prefix are set: that is a typing error, or an address given as a network.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {

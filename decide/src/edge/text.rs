@@ -1,4 +1,4 @@
-//! What a text has to be: as the configuration says it, and compiled.
+//! A condition on a text: as the configuration says it, and compiled.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::read::{Read, Reader, fields, variants};
 use crate::request::field::Value;
 use crate::sorted;
 
-/// What a text has to be, in the configuration.
+/// A condition on a text, in the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Test {
@@ -18,9 +18,9 @@ pub enum Test {
     Number(f64),
     /// `true` or `false`.
     Truth(bool),
-    /// Starts so.
+    /// Starts with this.
     Prefix(String),
-    /// Ends so.
+    /// Ends with this.
     Suffix(String),
     /// Matches as a whole.
     Regex(Regex),
@@ -54,9 +54,9 @@ variants!(Test {
 pub enum Text {
     /// One of these, sorted.
     In(Vec<Box<[u8]>>),
-    /// Starts so.
+    /// Starts with this.
     Prefix(Box<[u8]>),
-    /// Ends so.
+    /// Ends with this.
     Suffix(Box<[u8]>),
     /// Matches as a whole.
     Regex(Dfa),

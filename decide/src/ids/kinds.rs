@@ -29,7 +29,7 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// Compiles them, and registers what has to be seen.
+    /// Compiles them, and registers what it needs to see.
     #[must_use]
     #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(ids: &[config::Id], interest: &mut Interest) -> Self {

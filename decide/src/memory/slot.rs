@@ -92,7 +92,7 @@ impl Entry {
         self.word & TIME
     }
 
-    /// Alive, and by no more than any life allows: a clock that was set back, or somebody else's bytes, are not.
+    /// Alive, and by no more than any life allows: a clock that was set back, or foreign bytes, are not.
     fn is_live(&self, now: u64) -> bool {
         self.fingerprint != 0 && self.expiry() > now && self.expiry() - now <= u64::from(MAX_SECONDS) * 1000
     }

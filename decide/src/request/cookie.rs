@@ -12,7 +12,7 @@ fn values<'a>(lines: &Lines<'a>, name: &[u8]) -> impl Iterator<Item = &'a [u8]> 
     })
 }
 
-/// A value may stand in double quotes (section 4.1.1), as Envoy writes its own; they are no part of it.
+/// A value may stand in double quotes (section 4.1.1), as Envoy writes its own; they are not part of it.
 fn unquoted(value: &[u8]) -> &[u8] {
     value.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(value)
 }

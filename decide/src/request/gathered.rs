@@ -14,7 +14,7 @@ use crate::world::World;
 pub struct Gathered<'r, W> {
     /// Its headers.
     pub seen: &'r Seen<'r>,
-    /// What has to be asked of the host.
+    /// What must be asked of the host.
     pub facts: Facts<'r, W>,
     tenants: &'r Tenants,
     carriers: &'r Carriers,

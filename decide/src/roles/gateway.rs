@@ -1,4 +1,4 @@
-//! Where the outside comes in: nothing that a stranger sends is believed, everything that the mesh needs is written.
+//! Where requests enter the mesh: nothing that outside callers send is trusted, everything that the mesh needs is written.
 //!
 //! Tenant and unit never come from carriers, memory or a label, and the memory is neither read nor written.
 
@@ -50,7 +50,7 @@ pub fn decide<'p, 'h, W: World>(
     let found = plan.sanitiser.find(Scope::Entering, headers);
     let write = Write { tenant: Member::Remove, unit };
     plan.sanitiser.clean(Scope::Entering, found, write, &mut decision.edits);
-    // After whatever a stranger sent under that name is gone.
+    // After removing what an outside caller sent under that name.
     if let Some(point) = decision.point() {
         decision.edits.set(POINT_HEADER.as_bytes(), decimal(point));
     }
@@ -88,7 +88,7 @@ fn unit<W: World>(plan: &Plan, request: &mut Gathered<'_, W>, decision: &mut Dec
     }
 }
 
-/// Whose request it is: by the header where anybody may send it, else by the first rule that matches. The gateway
+/// Whose request it is: by the header if all callers may send it, else by the first rule that matches. The gateway
 /// writes the tenant header, or takes it off where `policy.missing` is `pass` and nothing says whose request it is.
 fn tenant<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Decision<'p> {
     let accepted = match plan.accept {

@@ -14,7 +14,7 @@ use crate::world::World;
 pub struct Resolved {
     pub tenant: TenantId,
     pub source: Source,
-    /// The header does not say so in one line of its own, and is to be written.
+    /// The header does not say so in one line of its own, and must be written.
     pub writes: bool,
     pub rejection: Option<Rejection>,
     /// The header carries something that is to stay, whatever it is.

@@ -38,7 +38,7 @@ pub fn choose<W: World>(decision: &mut Decision<'_>, request: &mut Gathered<'_, 
     }
 }
 
-/// Tells Envoy the point of the user's unit where somebody else moves the weights; one that came along for another
+/// Tells Envoy the point of the user's unit where another controller sets the weights; one that came along for another
 /// destination goes.
 pub fn point<W: World>(plan: &Plan, request: &Gathered<'_, W>, decision: &mut Decision<'_>) {
     let Some(asked) = plan.point else { return };

@@ -1,4 +1,4 @@
-//! What is left of a stranger's lists. By allow-list: whatever some reader behind us could take for a member of ours goes,
+//! What is left of an outside caller's lists. By allow-list: whatever some reader behind us could take for a member of ours goes,
 //! and so does whatever cannot be read in one way only.
 //!
 //! Readers differ. Python's OpenTelemetry decodes `%xx` and `+` in keys and strips what Python calls white space; others
@@ -12,7 +12,7 @@ use crate::request::query::decode;
 
 use crate::request::spelling::same;
 
-/// The lines of a stranger without anything of ours: what is left, in order; None where all are clean.
+/// The lines of an outside caller without anything of ours: what is left, in order; None where all are clean.
 ///
 /// Limits are looked at first, so that more members than any reader has to take cost no more than the allowed ones.
 #[must_use]
@@ -143,7 +143,7 @@ fn assigns_ours(text: &[u8], tenant: &[u8]) -> bool {
         let tail = rest.get(start..).unwrap_or_default();
         let end = tail.iter().position(|byte| !is_name(byte)).unwrap_or(tail.len());
         let (name, after) = tail.split_at_checked(end).unwrap_or_default();
-        // Anything but a separator may be white space to somebody.
+        // Some reader may take anything but a separator for white space.
         let next = after.iter().find(|byte| b"=,;".contains(byte));
         if is_ours(name, tenant) && next == Some(&b'=') {
             return true;
