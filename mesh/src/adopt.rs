@@ -1,4 +1,4 @@
-//! What the filter changes for routes that are somebody else's: the same request, as it is sent and as the filter leaves
+//! What the filter changes for external routes: the same request, as it is sent and as the filter leaves
 //! it, by the model of what is there.
 
 pub mod weights;
@@ -83,7 +83,7 @@ fn filtered(proxy: &mut Proxy, request: &Request, to: &str) -> Option<Request> {
         cluster: format!("outbound|{}||{to}", request.port),
         route: None,
     };
-    // Claims are no headers.
+    // Claims are not headers.
     let (claims, headers): (Vec<_>, Vec<_>) =
         request.headers.iter().partition(|(name, _)| name.starts_with('@'));
     let mut lines: Vec<(String, Vec<u8>)> =

@@ -102,7 +102,7 @@ pub enum Proof<'c> {
     Needed(Option<&'c Text>),
     /// Anybody can type it.
     Typed,
-    /// It tells traffic apart, not callers.
+    /// It distinguishes traffic, not callers.
     None,
 }
 
@@ -248,7 +248,7 @@ impl Part<'_> {
         }
     }
 
-    /// Who can make it hold, where it is no combination of others.
+    /// Who can satisfy it, if it is not a combination of others.
     #[must_use]
     pub fn proof(&self) -> Proof<'_> {
         match self {

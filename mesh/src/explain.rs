@@ -7,7 +7,7 @@
 //! | `proxy` | one proxy: its plans and its memory |
 //! | `place` | which line of the file decided |
 //! | `table` | what is printed |
-//! | `theirs` | where routes that are somebody else's lead |
+//! | `theirs` | where external routes lead |
 
 mod place;
 mod proxy;
@@ -54,7 +54,7 @@ pub struct Hop {
     pub subset: Option<String>,
     /// Why it goes there.
     pub reason: Option<&'static str>,
-    /// The routes are somebody else's: without them it is not known where the request goes.
+    /// The routes are external: without them it is not known where the request goes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_external: bool,
     /// It goes no further.

@@ -41,7 +41,7 @@ pub fn without_choices(mesh: &Mesh, role: Role) -> Config {
     Config { sticky: None, services: Vec::new(), ..without_revision(mesh, role) }
 }
 
-/// The version of the configuration that says all that a mesh needs: the oldest filters that read it know it.
+/// The version of the configuration that can express all that a mesh needs: the oldest filters that read it know it.
 #[must_use]
 pub fn version(mesh: &Mesh) -> u32 {
     let newer = policy(mesh).needs_version_2() || services(mesh).iter().any(Service::needs_version_2);

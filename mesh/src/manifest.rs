@@ -1,4 +1,4 @@
-//! A resource of Kubernetes that exists already, as far as it has to be understood.
+//! A resource of Kubernetes that exists already, as far as graylane reads it.
 
 use serde_json::Value as Json;
 
@@ -12,7 +12,7 @@ pub struct Resource {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its namespace; `default` if it says none.
+    /// Its namespace; `default` if it has none.
     pub namespace: String,
     /// All of it.
     pub whole: Json,

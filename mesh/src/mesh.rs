@@ -73,7 +73,7 @@ pub struct Service {
     pub expose: model::Expose,
     /// Names of its subsets and the labels that make them.
     pub subsets: BTreeMap<String, BTreeMap<String, String>>,
-    /// The subset that everybody gets who is not placed otherwise.
+    /// The subset for everything that no pin or weight sends elsewhere.
     pub baseline: String,
     /// Requests that go their own way, then, without a match, all others: what holds for them.
     pub routes: Vec<Route>,
@@ -87,7 +87,7 @@ pub struct Service {
     pub names: model::Names,
     /// Requests of the outside, if they do not simply go the service's way.
     pub outside: Vec<Outside>,
-    /// Are its routes somebody else's? Then nothing is rendered for it.
+    /// Are its routes external? Then nothing is rendered for it.
     pub external: bool,
 }
 
@@ -130,7 +130,7 @@ pub struct Route {
     pub pins: BTreeMap<String, String>,
     /// Weights over the subsets.
     pub rollout: Option<Rollout>,
-    /// The subset that everybody gets here who is not placed otherwise.
+    /// The subset for everything that no pin or weight here sends elsewhere.
     pub baseline: String,
 }
 

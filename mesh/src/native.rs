@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 pub const FILTER: &str =
     "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
 
-/// Type of the filter that tells the module the claims of a token.
+/// Type of the filter that passes the claims of a token to the module.
 pub const STATE: &str = "type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config";
 
 /// Where a pod has the module, unless a command says otherwise.
@@ -23,7 +23,7 @@ pub const NAMESPACE: &str = "istiocustom";
 /// names begin with `envoy_istiocustom_`.
 pub const STRIP: &str = "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix";
 
-/// The filter's configuration. `name`: the role, and behind a `/` what tells plugins of one role apart; `environment`: what
+/// The filter's configuration. `name`: the role, and behind a `/` what distinguishes plugins of one role; `environment`: what
 /// the module has to know without a readable configuration.
 #[must_use]
 pub fn filter(file: &str, name: &str, environment: &[(&str, &str)], configuration: &str) -> Json {

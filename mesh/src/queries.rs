@@ -261,7 +261,7 @@ impl<'a> Queries<'a> {
         }
     }
 
-    /// With the label that tells subsets or tenants apart.
+    /// With the label that distinguishes subsets or tenants.
     fn labelled(&self, by: By, vector: &str) -> String {
         match (self.source, by) {
             (MetricSource::Istio, _) => vector.to_owned(),
@@ -275,7 +275,7 @@ impl<'a> Queries<'a> {
     }
 }
 
-/// All requests, from the series that can tell these apart.
+/// All requests, from the series that can distinguish these.
 fn whole(by: By) -> Part<'static> {
     match by {
         By::Subset => Part::Subset(""),

@@ -124,7 +124,7 @@ fn trimmed(mut states: Vec<State>) -> Vec<State> {
     states
 }
 
-/// The same automaton with as few states as can be: those that nothing tells apart are one (Moore's algorithm).
+/// The same automaton with as few states as can be: indistinguishable states are merged (Moore's algorithm).
 /// States that can no longer be reached are left out.
 fn minimal(states: &[State]) -> Vec<State> {
     let mut class: Vec<usize> = states.iter().map(|(accepts, _)| usize::from(*accepts)).collect();

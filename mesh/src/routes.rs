@@ -3,7 +3,7 @@
 //!
 //! | part | its subject |
 //! |-|-|
-//! | `text` | what a text has to be |
+//! | `text` | conditions on texts |
 //! | `matches` | which requests a rule is for |
 //! | `edits` | which headers are removed, set and added |
 //! | `rule` | one rule: matches, destinations with weights, edits, and what only Istio can say |

@@ -1,4 +1,4 @@
-//! The routes of a service: what a VirtualService says, and what the demo's Envoys do.
+//! The routes of a service: the rules of a VirtualService, and what the demo's Envoys do.
 //!
 //! They are right without the filter: tenants go by header, weights split (though not sticky). The filter only adds a
 //! header that the first rules look at.

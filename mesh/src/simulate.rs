@@ -44,7 +44,7 @@ pub fn rollout<'a>(mesh: &'a Mesh, name: &str) -> Result<(&'a Service, &'a Rollo
     Ok((service, rollout))
 }
 
-/// A service whose weights somebody else moves, and the salt of its points.
+/// A service whose weights another controller sets, and the salt of its points.
 #[must_use]
 pub fn of_others<'a>(mesh: &'a Mesh, name: &str) -> Option<(&'a Service, &'a str)> {
     let (service, _) = crate::adopt::weights::services(mesh).find(|(service, _)| service.name == name)?;

@@ -8,16 +8,16 @@
 //! | `text` | Istio's StringMatch |
 //! | `pattern` | regular expressions: does a text match, and which texts do |
 //! | `matches` | HTTPMatchRequest |
-//! | `rule` | one rule: what it matches, where it leads, what else it says |
+//! | `rule` | one rule: what it matches, where it leads, its other fields |
 //! | `delegate` | rules of a VirtualService that another one delegates to |
 //! | `pods` | DestinationRules: what a subset is, and which policy holds |
 //! | `world` | all resources: which rules a host has, at a gateway or inside the mesh |
 //! | `ours` | the same, of the routes of a file |
 //! | `request` | one request |
-//! | `answer` | what becomes of it |
+//! | `answer` | the result: destinations and edits |
 //! | `samples` | requests worth trying |
 //! | `rivals` | resources of others for the same hosts, and which of them Istio heeds |
-//! | `compare` | two worlds, and the requests that tell them apart |
+//! | `compare` | two worlds, and the requests that distinguish them |
 
 mod answer;
 mod compare;

@@ -72,7 +72,7 @@ pub fn variable_of(topic: &str) -> String {
 /// The environment variable that names a worker's consumer group.
 pub const GROUP_VARIABLE: &str = "CONSUMER_GROUP";
 
-/// A topic as Kafka tells it from others: in names of its metrics `.` and `_` are the same, and it refuses to make two
+/// A topic as Kafka identifies it: in names of its metrics `.` and `_` are the same, and it refuses to make two
 /// topics that differ in nothing else (`org.apache.kafka.common.internals.Topic.hasCollision`).
 #[must_use]
 pub fn in_metrics(topic: &str) -> String {

@@ -1,4 +1,4 @@
-//! Weights that somebody else moves: can Envoy be told by a header which user goes where, and where does one go?
+//! Weights that another controller sets: can a header select Envoy's destination, and where does a user go?
 //!
 //! Envoy draws a number for each request and takes the destination in whose share it lies, in the order of the list; with
 //! `weighted_clusters.header_name` it reads the number from a header (`WeightedClusterSpecifierPlugin` in
@@ -24,7 +24,7 @@ pub struct Problem {
     pub is_error: bool,
 }
 
-/// The services whose weights are somebody else's.
+/// The services whose weights another controller sets.
 pub fn services(mesh: &Mesh) -> impl Iterator<Item = (&Service, Option<&str>)> {
     mesh.services.iter().filter_map(|service| {
         let rollout = mesh.document.services.get(&service.name)?.rollout.as_ref()?;

@@ -1,4 +1,4 @@
-//! Alerts: numbers that mean something, somebody to call, and metrics that they can be told from.
+//! Alerts: valid numbers, a receiver, and the metrics that they need.
 
 use super::Checker;
 use crate::document::model::MetricSource;

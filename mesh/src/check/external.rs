@@ -1,4 +1,4 @@
-//! What the file leaves to somebody else: the routes of a service, the weights of a rollout, the edge.
+//! What the file leaves to others: the routes of a service, the weights of a rollout, the edge.
 
 use super::Checker;
 use crate::document::model::{Rollout, Service};
@@ -49,7 +49,7 @@ fn namespaces(checker: &mut Checker<'_>) {
     }
 }
 
-/// A header that is restored at each hop has to be removed from what strangers send.
+/// A header that is restored at each hop must be removed from outside callers' requests.
 fn edge(checker: &mut Checker<'_>) {
     let document = checker.document();
     // One that could not be read was complained about already.
@@ -69,7 +69,7 @@ fn edge(checker: &mut Checker<'_>) {
         ));
 }
 
-/// Fields of a service whose routes are not rendered. Public hosts are for the weights of somebody else's.
+/// Fields of a service whose routes are not rendered. Public hosts are for external weights.
 fn without_effect(checker: &mut Checker<'_>, name: &str, service: &Service) {
     let shown = ["paths", "routes"].map(|key| vec!["services", name, "expose", key]);
     let own = RENDERED.map(|key| vec!["services", name, key]);
@@ -147,7 +147,7 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
     }
 }
 
-/// What more there is, for a file that says the least.
+/// What else is possible, for a minimal file.
 fn offer(checker: &mut Checker<'_>) {
     let document = checker.document();
     if document.services.is_empty() {

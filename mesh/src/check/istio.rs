@@ -1,4 +1,4 @@
-//! What a file says in Istio's own words, and what becomes of it in Istio.
+//! The parts of a file in Istio's own API, and their effect in Istio.
 
 mod names;
 mod outside;
@@ -230,7 +230,7 @@ fn shared_hosts(checker: &mut Checker<'_>) {
         hosts.entry(mesh::full_host(&document.mesh, name, service)).or_default().push((name, service));
     }
     for services in hosts.into_values().filter(|services| services.len() > 1) {
-        // Each is compared with the first that says something, so that many mistakes are found as fast as one.
+        // Each is compared with the first that has a value, so that many mistakes are found as fast as one.
         let mut subsets: BTreeMap<&String, (&String, &BTreeMap<String, String>)> = BTreeMap::new();
         let mut policy: Option<(&String, &Service)> = None;
         for (name, service) in services {

@@ -117,7 +117,7 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
     for (index, (subset, labels)) in equal.iter().enumerate() {
         if let Some((other, _)) =
             equal[..index].iter().find(|(_, others)| others == labels).filter(|(other, _)| {
-                // What tells them apart may be said in `versions`.
+                // `versions` may distinguish them.
                 !labels.is_empty()
                     && [subset, other].iter().all(|name| !service.versions.contains_key(**name))
             })
@@ -213,7 +213,7 @@ fn choices(
     }
     if let Some(rollout) = rollout {
         let path = [path, &["rollout"]].concat();
-        // Weights of somebody else are another check's matter.
+        // External weights have a check of their own.
         if !rollout.weights.external {
             weights(checker, &path, service, rollout, own_baseline.or(mesh::baseline(service)));
         }

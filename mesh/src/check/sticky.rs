@@ -174,7 +174,7 @@ fn secure(checker: &mut Checker<'_>, cookie: &str, mint: &Mint, path: &[&str]) {
             .help("take `secure: false` out");
         return;
     }
-    // A file says nothing of the Gateway's servers. Names that are for one's own machine only need no HTTPS.
+    // A file does not describe the Gateway's servers. Names that are for one's own machine only need no HTTPS.
     let local =
         |host: &str| [".test", ".localhost", ".local", ".internal"].iter().any(|end| host.ends_with(end));
     let services = checker.document().services.values();

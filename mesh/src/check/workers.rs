@@ -53,7 +53,7 @@ pub fn check(checker: &mut Checker<'_>) {
     nobody_consumes(checker);
 }
 
-/// Do the names of tenants' topics and groups have in them what tells them apart?
+/// Do the names of tenants' topics and groups contain what distinguishes them?
 fn patterns(checker: &mut Checker<'_>) -> bool {
     let kafka = &checker.document().kafka;
     let mut all_good = true;
@@ -174,7 +174,7 @@ fn collisions(checker: &mut Checker<'_>) {
             }
             for (name, at, is_own) in all {
                 let mut places = vec![("Kafka", in_metrics(&name))];
-                // The default tenant's topic is no resource of ours.
+                // The default tenant's topic is not ours to render.
                 places.extend((!is_own).then(|| ("Kubernetes", in_kubernetes(&name))));
                 for (whose, clean) in places {
                     let Some((other, place)) = seen.get(&(whose, clean.clone())) else {

@@ -1,4 +1,4 @@
-//! What a text has to be.
+//! A condition on a text.
 
 use graylane_decide::config;
 use schemars::JsonSchema;

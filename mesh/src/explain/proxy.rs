@@ -103,7 +103,7 @@ impl Proxy {
     pub fn send(&mut self, target: &Target, headers: &mut Headers) -> Option<Outcome> {
         let outside = self.outbound.role == Role::Gateway;
         if outside {
-            // A gateway replaces the ids of strangers (Envoy's use_remote_address).
+            // A gateway replaces the ids of outside callers (Envoy's use_remote_address).
             headers.retain(|(name, _)| name != "x-request-id");
             let public = target.public.as_ref().unwrap_or(&target.authority);
             add_missing(headers, ":authority", public.as_bytes());

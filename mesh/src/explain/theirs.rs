@@ -1,4 +1,4 @@
-//! Where a request goes by routes that are somebody else's.
+//! Where a request goes by external routes.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ impl Against<'_> {
         self.world.places().into_iter().find(leads)
     }
 
-    /// Says where the request of a hop goes, if the routes are somebody else's.
+    /// Finds where the request of a hop goes by external routes.
     pub(super) fn fill(&self, mesh: &Mesh, service: &Service, headers: &Headers, hop: &mut Hop) {
         let public = if hop.by == GATEWAY { self.public(mesh, service) } else { None };
         let (place, host) = public.unwrap_or_else(|| (MESH.to_owned(), service.host.clone()));

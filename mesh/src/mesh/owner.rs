@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::namespace;
 use crate::document::model::{self, Document};
 
-/// Are a service's routes somebody else's?
+/// Are a service's routes external?
 #[must_use]
 pub fn is_external(mesh: &model::Mesh, service: &model::Service) -> bool {
     service.subsets.is_empty() || service.routing.unwrap_or(mesh.routing) == model::Routing::External
 }
 
-/// Are routes in the mesh somebody else's, so that a header that was not sent would change what they match?
+/// Are routes in the mesh external, so that a header that was not sent would change what they match?
 #[must_use]
 pub fn adopts(document: &Document) -> bool {
     document.services.is_empty()

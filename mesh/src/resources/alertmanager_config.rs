@@ -9,7 +9,7 @@ use crate::mesh::{Fields, Mesh};
 const SUMMARY: &str = "{{ .CommonAnnotations.summary }}";
 const TEXT: &str = "{{ range .Alerts }}{{ .Annotations.description }}\n{{ end }}";
 
-/// One, if there is somebody to call.
+/// One, if there is a receiver.
 pub fn all(mesh: &Mesh) -> Option<Resource> {
     let alerts = mesh.document.alerts.as_ref().filter(|alerts| !alerts.notify.is_empty())?;
     let own = &mesh.document.mesh;

@@ -1,4 +1,4 @@
-//! What has to be so before anything is rendered.
+//! Preconditions of rendering.
 
 use anyhow::{Result, bail};
 

@@ -103,7 +103,7 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
         .collect()
 }
 
-/// The names of a host's subsets for fallback, by service and by the subset that somebody may be pinned to.
+/// The names of a host's subsets for fallback, by service and by the subset that a tenant may be pinned to.
 #[must_use]
 pub fn host_fallbacks<'a>(mesh: &'a Mesh, host: &str) -> BTreeMap<&'a str, BTreeMap<&'a str, String>> {
     let services = mesh.services.iter().filter(|service| service.host == host && service.falls_back);
@@ -113,13 +113,13 @@ pub fn host_fallbacks<'a>(mesh: &'a Mesh, host: &str) -> BTreeMap<&'a str, BTree
     services.map(|service| (service.name.as_str(), names(service))).collect()
 }
 
-/// The subsets that somebody can be pinned to with fallback.
+/// The subsets that a tenant can be pinned to with fallback.
 fn can_fall_back(service: &Service) -> BTreeSet<&str> {
     let names = service.subsets.keys().map(String::as_str);
     names.filter(|name| service.falls_back && *name != service.baseline).collect()
 }
 
-/// The subsets that somebody is pinned to with fallback.
+/// The subsets that a tenant is pinned to with fallback.
 fn with_fallback(service: &Service) -> BTreeSet<&str> {
     let pins = service.all_routes().flat_map(|route| route.pins.values().map(move |subset| (route, subset)));
     pins.filter(|(route, subset)| service.falls_back_from(route, subset))

@@ -44,7 +44,7 @@ sidecarInjectorWebhook:
           image: {reference: IMAGE, pullPolicy: IfNotPresent}
 ";
 
-/// What is to be applied for pods that mount an image at the folder of a file.
+/// What to apply for pods that mount an image at the folder of a file.
 #[must_use]
 pub fn native_pods(way: NativePods, image: &str, file: &str) -> String {
     let folder = Path::new(file).parent().map_or("/".into(), |folder| folder.display().to_string());

@@ -1,4 +1,4 @@
-//! EnvoyFilters that keep users where the weights of somebody else put them: the route reads Envoy's random number from a
+//! EnvoyFilters that keep users where external weights put them: the route reads Envoy's random number from a
 //! header, in which the filter writes the point of the user's unit, and takes the header off.
 //!
 //! Without the header, or with one that is not a number, Envoy draws as before.

@@ -1,7 +1,7 @@
 //! An EnvoyFilter that takes trace headers off what comes in from outside, before the gateway's own tracing reads them.
 //!
 //! Envoy starts its span before HTTP filters run and injects it upstream in the router, so a filter that removes the headers
-//! comes too late: the stranger's trace id would be there again. Early header mutations run before the span starts
+//! comes too late: the outside caller's trace id would be back. Early header mutations run before the span starts
 //! (`ConnectionManagerImpl::ActiveStream::decodeHeaders` in source/common/http/conn_manager_impl.cc).
 
 use graylane_decide::config::IdKind;

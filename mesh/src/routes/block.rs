@@ -22,7 +22,7 @@ pub struct Block<'a> {
     pub matches: Vec<Match>,
     /// The port of its destinations, where a version has none of its own.
     pub port: Option<u16>,
-    /// Do answers go to strangers?
+    /// Do responses go to callers outside?
     pub outside: bool,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What becomes of answers that go to strangers: nothing internal is in them (an application may copy into its answer
+/// What happens to responses to callers outside: nothing internal is in them (an application may copy into its answer
 /// what it was sent), but a cookie that was made. Neither needs a callback of the filter.
 fn answers(mesh: &Mesh, without_filter: bool, edits: &mut Edits) {
     edits.response_remove.extend([mesh.header.as_str(), SUBSET_HEADER, "baggage"].map(ToOwned::to_owned));
@@ -138,7 +138,7 @@ fn answers(mesh: &Mesh, without_filter: bool, edits: &mut Edits) {
     }
     let mints = mesh.document.sticky.keys.iter().any(|key| key.mint.is_some());
     if mints && !without_filter && !mesh.participants().is_empty() {
-        // Left out where the state is not set: for everybody who has a key.
+        // Left out where the state is not set: for users with a key.
         let value = format!("%FILTER_STATE({}:PLAIN)%", filter_state(COOKIE_STATE));
         edits.response_add.insert("set-cookie".to_owned(), value);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-/// What becomes of headers on the way; those that graylane itself needs, besides what a file says for Istio.
+/// What happens to headers on the way; those that graylane itself needs, besides what a file says for Istio.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
     /// Headers that requests lose.

@@ -57,7 +57,7 @@ impl Target {
     }
 }
 
-/// Fields of Istio's HTTPRoute, and what becomes of headers besides.
+/// Fields of Istio's HTTPRoute, and edits of headers.
 pub fn with_edits(istio: &Fields, edits: &Edits) -> Fields {
     let mut fields = istio.clone();
     let headers = edits.istio();

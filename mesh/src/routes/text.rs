@@ -1,13 +1,13 @@
-//! What a text has to be.
+//! A condition on a text.
 
 use serde_json::{Value as Json, json};
 
-/// What a text has to be.
+/// A condition on a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// Anything, but it has to be there.
+    /// Any value, but it must be present.
     Present,
-    /// Exactly this.
+    /// Equals this.
     Exact(String),
     /// This at its beginning.
     Prefix(String),

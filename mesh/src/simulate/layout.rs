@@ -61,7 +61,7 @@ impl Layout {
         self.subsets.iter().position(|known| known == subset).map_or(0, |index| self.shares[index])
     }
 
-    /// The subset of everybody who is on no canary.
+    /// The subset of users on no canary.
     #[must_use]
     pub fn baseline(&self) -> &str {
         &self.subsets[0]

@@ -19,7 +19,7 @@ pub struct Users {
     pub empty_lines: u64,
     units: Seed,
     rollout: Seed,
-    /// The sum of weights that somebody else moves: Envoy takes the point modulo it.
+    /// The sum of weights that another controller sets: Envoy takes the point modulo it.
     sum: Option<u64>,
 }
 

@@ -14,7 +14,7 @@ pub struct Answer {
     pub rule: Option<At>,
     /// Where it goes, and the share of each in hundredths of a percent; in order. Empty: nowhere.
     pub targets: Vec<(Target, u64)>,
-    /// What else the rule says.
+    /// The other fields of the rule.
     pub fields: Map<String, Json>,
 }
 

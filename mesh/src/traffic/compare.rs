@@ -1,4 +1,4 @@
-//! Two worlds: the requests that tell them apart.
+//! Two worlds: the requests that distinguish them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,7 @@ impl Difference {
     }
 }
 
-/// Tries requests in both worlds; none that says it was sent by the filter.
+/// Tries requests in both worlds; none with headers of the filter.
 #[must_use]
 pub fn compare(before: &World, after: &World) -> Report {
     let mut report = Report::default();

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-/// What a rule takes from the one that delegates to it, where it says nothing itself.
+/// What a rule takes from the one that delegates to it, for fields that it lacks itself.
 const INHERITED: [&str; 9] = [
     "rewrite",
     "timeout",

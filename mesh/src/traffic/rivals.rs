@@ -8,7 +8,7 @@ use super::names::full_host;
 use super::request::MESH;
 use super::world::{VirtualService, World, group_is_istio};
 
-/// A resource of somebody else for a host that is rendered.
+/// Another owner's resource for a host that is rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rival {
     /// Its place among those that are there.

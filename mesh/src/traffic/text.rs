@@ -5,12 +5,12 @@ use serde_json::Value as Json;
 use super::pattern::Pattern;
 use crate::routes;
 
-/// What a text has to be.
+/// A condition on a text.
 #[derive(Clone, Debug)]
 pub enum Text {
-    /// Anything, but it has to be there.
+    /// Any value, but it must be present.
     Present,
-    /// Exactly this.
+    /// Equals this.
     Exact(String),
     /// This at its beginning.
     Prefix(String),

@@ -144,7 +144,7 @@ impl World {
             }
         }
         if several {
-            // `SortVHostRoutes` of istiod: of several VirtualServices what is for everybody comes last.
+            // `SortVHostRoutes` of istiod: of several VirtualServices, rules for all requests come last.
             rules.sort_by_key(|(_, one)| one.is_none_or(Match::is_everything));
         }
         Some(rules)

@@ -1,4 +1,4 @@
-//! When to call somebody.
+//! When to alert, and whom.
 
 use std::collections::BTreeMap;
 

@@ -33,7 +33,7 @@ pub struct Edge {
     pub trace_context: Option<TraceContext>,
 }
 
-/// What becomes of trace ids of callers outside.
+/// What happens to trace ids of callers outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TraceContext {
@@ -44,7 +44,7 @@ pub enum TraceContext {
 }
 
 impl Edge {
-    /// What becomes of trace ids of callers outside; None where there is no gateway.
+    /// What happens to trace ids of callers outside; None where there is no gateway.
     #[must_use]
     pub fn trace_context(&self) -> Option<TraceContext> {
         self.gateway.as_ref()?;

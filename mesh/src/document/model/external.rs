@@ -1,4 +1,4 @@
-//! What the file leaves to somebody else: routes, weights, the edge.
+//! What the file leaves to others: routes, weights, the edge.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ pub enum Raw {
     Map(Vec<(Spanned<Key>, Spanned<Raw>)>),
 }
 
-/// A key: text, or something else that has to be looked up as it was written.
+/// A key: text, or something else that must be looked up as it was written.
 pub enum Key {
     Text(String),
     Scalar(String),
