@@ -217,7 +217,7 @@ fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
             queries.refused_updates(REFUSED_WINDOW),
             [
                 "Proxies refuse configuration from istiod",
-                "{{ $value }} updates of type {{ $labels.type }}. Those proxies keep what they had, and new pods have nothing. istiod's log names the reason.",
+                "{{ $value }} updates of type {{ $labels.type }}. Those proxies keep what they had, and new pods start without it. istiod's log names the reason.",
             ],
         ),
     ];

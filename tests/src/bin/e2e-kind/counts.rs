@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use graylane_tests::istio::{Look, until};
 
 use crate::bank::Bank;
-use crate::drain::{SIDECARS, drained};
-use crate::native::{GATEWAY, Pods, names};
+use crate::drain::drained;
+use crate::native::{GATEWAY, Pods, SIDECARS, names};
 
 const LIMIT: Duration = Duration::from_secs(90);
 /// The native module is told of once a second: so long without a new count, and nothing is under way.

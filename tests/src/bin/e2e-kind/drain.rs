@@ -1,5 +1,5 @@
 //! Listeners of before. Envoy keeps a listener that was changed for 45 s, and then closes the connections that it still has:
-//! an application whose client sends a request over one of them at that moment sees a reset.
+//! an application whose client sends a request over one of them at that moment can see a reset.
 
 use std::time::Duration;
 
@@ -7,13 +7,9 @@ use anyhow::Result;
 use graylane_tests::istio::{Look, until};
 
 use crate::bank::Bank;
-use crate::native::{GATEWAY, Pods, names};
+use crate::native::{GATEWAY, SIDECARS, names};
 
 const LIMIT: Duration = Duration::from_secs(90);
-
-/// All pods of the bank.
-pub const SIDECARS: Pods<'static> =
-    Pods { namespace: "bank", selector: "security.istio.io/tlsMode=istio", deployment: "" };
 
 /// Waits until no proxy of the bank, and not the gateway, has a listener or a filter chain that drains.
 pub async fn drained(bank: &Bank<'_>) -> Result<()> {
@@ -23,8 +19,8 @@ pub async fn drained(bank: &Bank<'_>) -> Result<()> {
                 let path = "stats?filter=listener_manager.*draining";
                 let said = bank.cluster.admin(pods.namespace, &pod, path).await?;
                 // "listener_manager.total_listeners_draining: 0", and the same for filter chains.
-                let counts = said.split_whitespace().skip(1).step_by(2);
-                if !said.contains("draining") || counts.into_iter().any(|count| count != "0") {
+                let mut counts = said.split_whitespace().skip(1).step_by(2);
+                if !said.contains("draining") || counts.any(|count| count != "0") {
                     return Ok(Look::NotYet(format!("{pod}: {said}")));
                 }
             }

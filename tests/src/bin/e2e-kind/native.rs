@@ -29,6 +29,10 @@ pub struct Pods<'p> {
     pub selector: &'p str,
 }
 
+/// All pods of the bank.
+pub const SIDECARS: Pods<'static> =
+    Pods { namespace: "bank", selector: "security.istio.io/tlsMode=istio", deployment: "" };
+
 /// The gateway's.
 pub const GATEWAY: Pods<'static> =
     Pods { namespace: "istio-system", deployment: "istio-ingressgateway", selector: "istio=ingressgateway" };

@@ -120,7 +120,7 @@ pub async fn configurations(bank: &Bank<'_>) -> Result<()> {
         log.lines().any(|line| line.contains("ACK ERROR") && line.contains("RDS")),
         "the command to look names no route table"
     );
-    let stop = ["delete", "envoyfilter", "-A", "-l", "app.kubernetes.io/managed-by=graylane"];
+    let stop = ["delete", "envoyfilter", "-A", "-l", "graylane.dev/service"];
     bank.cluster.kubectl(&stop).await?;
     play.ends("GraylaneUpdateRefused").await
 }
