@@ -4,8 +4,8 @@
 use crate::names::UNIT_MEMBER;
 use crate::request::query::escape;
 
-/// What every hop must propagate (W3C Baggage, section 3.3.2): beyond it nothing of ours is added, and no
-/// member of others is read.
+/// What every hop must propagate (W3C Baggage, section 3.3.2): beyond it nothing of ours is added, and an
+/// outside caller's list is removed.
 pub const MAX_BYTES: usize = 8192;
 /// As above, in members.
 pub const MAX_MEMBERS: usize = 64;
