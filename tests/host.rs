@@ -240,7 +240,7 @@ fn a_bad_configuration_keeps_the_last_good_one_and_says_so() {
     let errors: Vec<&String> =
         vm.state().log.iter().filter(|(level, _)| *level == 4).map(|(_, text)| text).collect();
     assert!(
-        errors.iter().any(|text| text.contains("default: `nobody` is not among the tenants")),
+        errors.iter().any(|text| text.contains("default: `nobody` is not a tenant of the file")),
         "{errors:?}"
     );
 

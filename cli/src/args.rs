@@ -125,7 +125,7 @@ pub struct Check {
     #[arg(long, value_name = "PATH")]
     pub workloads: Option<PathBuf>,
     /// What is there, a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane check --against -`: what
-    /// others say of the same hosts is a warning. Where routes are somebody else's: each request that the filter would send
+    /// others say of the same hosts is a warning. Where routes are external: each request that the filter would send
     /// elsewhere is one too.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,

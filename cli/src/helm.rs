@@ -25,13 +25,11 @@ const TEMPLATES: [(&str, &str); 2] = [
 /// All files of the chart: path and text.
 ///
 /// # Errors
-/// When the file lists a service whose routes are somebody else's, for which the chart's templates have no words.
+/// When the file lists a service whose routes are external, for which the chart's templates have no words.
 pub fn files(mesh: &Mesh, options: &Options) -> Result<BTreeMap<String, String>> {
     if let Some(service) = mesh.services.iter().find(|service| service.external) {
         let name = &service.name;
-        bail!(
-            "services.{name}: a chart cannot have a service whose routes are somebody else's: write --format yaml"
-        );
+        bail!("services.{name}: a chart cannot contain a service with external routes: pass --format yaml");
     }
     let name = &mesh.document.mesh.name;
     let chart = json!({

@@ -90,7 +90,7 @@ pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result
     let world = World::of(&whole, &header);
     let mut said = Said::default();
     for (kind, count) in &found.others {
-        said.hint(None, format!("{count} of kind {kind}: not about routes, left alone"), "");
+        said.hint(None, format!("{count} of kind {kind}: no routes in it, ignored"), "");
     }
     let drafts = drafts::of(&world, &found.istio, &header, &found.namespace(), &mut said);
     fields::check(&found.istio, &mut said);
@@ -245,7 +245,7 @@ impl Importer<'_> {
             said.loss(
                 place(host),
                 Some(host),
-                format!("subset {} of {host}: no DestinationRule makes it", list.join(", ")),
+                format!("subset {} of {host}: no DestinationRule defines it", list.join(", ")),
                 "pass the DestinationRule too; the labels in the file are guessed",
             );
         }

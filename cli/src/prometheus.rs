@@ -55,7 +55,7 @@ impl fmt::Display for Problem {
             Self::Away(why) => write!(f, "{why}"),
             Self::Refused(why) => write!(f, "Prometheus does not accept the query: {why}"),
             Self::NoData => f.write_str("no data: no series matches the query"),
-            Self::Several(count) => write!(f, "one number was asked for, and there are {count} series"),
+            Self::Several(count) => write!(f, "expected one number, got {count} series"),
             Self::NotANumber => f.write_str("no value: there were no requests"),
             Self::Infinite(value) => write!(f, "the number is {value}"),
             Self::Partial(warning) => write!(f, "the answer is partial: {warning}"),
@@ -120,7 +120,7 @@ impl Answer {
             .filter(|warning| !warning.starts_with("PromQL info:"))
             .collect();
         if doubts.is_empty() {
-            return self.is_partial.then(|| "it says so of itself".to_owned());
+            return self.is_partial.then(|| "as its answer says".to_owned());
         }
         Some(plain::line(&doubts.join("; ")).into_owned())
     }
@@ -225,14 +225,15 @@ impl Prometheus {
         if status.is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
             return Err(away(format!(
-                "answers {status}, and leads to `{}`: ask that address",
+                "answers {status}, a redirect to `{}`: use that address",
                 without_password(to)
             )));
         }
         let off = response.headers().get(DATE).and_then(|date| off(date, now()));
         let body = self.limits.body(response).await.map_err(away)?;
-        let answer: Answer = serde_json::from_slice(&body)
-            .map_err(|_| away(format!("answers {status}, and what it says is not Prometheus' JSON")))?;
+        let answer: Answer = serde_json::from_slice(&body).map_err(|_| {
+            away(format!("answers {status}, and its body is not the JSON of Prometheus' API"))
+        })?;
         let doubt = answer.doubt();
         let refused = |why: String| Problem::Refused(plain::line(&why).into_owned());
         let (mut samples, times): (Vec<Sample>, Vec<f64>) = match answer.data {

@@ -117,7 +117,7 @@ fn charts_plain_yaml_and_kustomizations_are_the_same_objects() {
     let (mut count, mut paths) = (0, Vec::new());
     for entry in std::fs::read_dir(example("")).unwrap() {
         let path = entry.unwrap().path();
-        // A chart has no words for routes that are somebody else's.
+        // A chart has no words for routes that are external.
         let theirs = ["argo-rollouts", "flagger"].iter().any(|name| path.ends_with(name));
         if !path.is_dir() || path.ends_with("mistakes") || theirs {
             continue;

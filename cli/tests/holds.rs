@@ -99,7 +99,7 @@ const CASES: &[(&str, Change, &str)] = &[
                     json!([series(&json!({"a": "1"}), "5"), series(&json!({"a": "2"}), "5")]);
             }
         },
-        "there are 2 series",
+        "got 2 series",
     ),
     ("a guard of yours without data", |ask, body| guard(ask, body, &Json::Null), "orders: no data"),
     ("a guard of yours that is `NaN`", |ask, body| guard(ask, body, &json!("NaN")), "orders: no value"),
@@ -123,7 +123,7 @@ const CASES: &[(&str, Change, &str)] = &[
         |_, body| body["much"] = json!(" ".repeat(2 << 20)),
         "read at most",
     ),
-    ("a server that redirects elsewhere", |_, body| body["redirect"] = json!(true), "ask that address"),
+    ("a server that redirects elsewhere", |_, body| body["redirect"] = json!(true), "use that address"),
     ("a server in trouble", |_, body| body["trouble"] = json!(true), "503"),
 ];
 

@@ -163,9 +163,9 @@ async fn what_does_not_pass_is_said_and_leaves_no_tag() {
     for (method, path, fault, want) in [
         (Method::POST, uploads, Fault::Status(401), "wants credentials: log in with `docker login"),
         (Method::POST, uploads, Fault::Status(403), "the account has no right to team/graylane"),
-        (Method::POST, uploads, Fault::Status(404), "does not know"),
-        (Method::POST, uploads, Fault::Status(429), "is asked too often (429)"),
-        (Method::POST, uploads, Fault::Status(500), "is in trouble (500)"),
+        (Method::POST, uploads, Fault::Status(404), "has no"),
+        (Method::POST, uploads, Fault::Status(429), "answers with too many requests (429)"),
+        (Method::POST, uploads, Fault::Status(500), "failed (500)"),
         (Method::PUT, uploads, Fault::Cut, "(tried 4 times)"),
         (Method::PUT, "/manifests/", Fault::Status(403), "the account has no right to team/graylane"),
     ] {
@@ -185,7 +185,7 @@ async fn what_does_not_pass_is_said_and_leaves_no_tag() {
 #[tokio::test]
 async fn a_registry_that_stores_something_else_is_caught() {
     for (fault, want) in
-        [(Fault::Lie, "stored another manifest"), (Fault::Mismatch, "not what it says it is")]
+        [(Fault::Lie, "stored another manifest"), (Fault::Mismatch, "expected content with the digest")]
     {
         let registry = Registry::start(&[rule(Method::GET, "/manifests/", usize::MAX, fault)]).await;
         let said = push(&registry).await;
@@ -206,13 +206,13 @@ async fn what_is_pulled_is_checked() {
     let cut = Fault::Cut;
     assert_eq!(inspect(&pinned, &[rule(Method::GET, "/blobs/", 2, cut.clone())]).await.code, 0);
     for (what, path, fault, want) in [
-        (&pinned, "/manifests/", Fault::Lie, "not what it says it is"),
-        (&pinned, "/manifests/", Fault::Mismatch, "not what it says it is"),
+        (&pinned, "/manifests/", Fault::Lie, "expected content with the digest"),
+        (&pinned, "/manifests/", Fault::Mismatch, "expected content with the digest"),
         (&tag, "/manifests/", Fault::Lie, "not an image's"),
-        (&pinned, "/blobs/", Fault::Lie, "not what it says it is"),
+        (&pinned, "/blobs/", Fault::Lie, "as its descriptor says"),
         (&tag, "/blobs/", cut, "cannot fetch the layer (tried 4 times)"),
         (&tag, "/manifests/", Fault::Status(401), "wants credentials"),
-        (&tag, "/manifests/", Fault::Status(404), "does not know"),
+        (&tag, "/manifests/", Fault::Status(404), "has no"),
     ] {
         let said = inspect(what, &[rule(Method::GET, path, usize::MAX, fault.clone())]).await;
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{path} {fault:?}");

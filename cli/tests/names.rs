@@ -131,7 +131,7 @@ fn names_are_checked() {
         ("{virtualService: taken}", "a second VirtualService `taken` in namespace `shop`"),
         ("{destinationRule: shop-other}", "`shop-other` is the name of another DestinationRule"),
         ("{destinationRule: b}", "a second name of the DestinationRule of `api.shop.svc.cluster.local`"),
-        ("{hosts: {www.example.com: www}}", "`api` is not shown at `www.example.com`"),
+        ("{hosts: {www.example.com: www}}", "`api` is not exposed at `www.example.com`"),
     ] {
         assert!(findings(names).contains(said), "{names}: {}", findings(names));
     }

@@ -61,7 +61,7 @@ impl Rules {
         let mut list = Vec::with_capacity(rules.len());
         for (index, rule) in rules.iter().enumerate() {
             let at = |problem| (["edge.rules[", &index.to_string(), "]"].concat(), problem);
-            let find = |name: &String| tenants.find(name.as_bytes()).ok_or(at("no such tenant"));
+            let find = |name: &String| tenants.find(name.as_bytes()).ok_or(at("unknown tenant"));
             let gives = match (&rule.tenant, &rule.may_choose[..]) {
                 (Some(name), []) => {
                     let source = if rule.when.names_claim() { Source::Claim } else { Source::Rule };
@@ -71,7 +71,7 @@ impl Rules {
                 _ => return Err(at("either tenant or mayChoose")),
             };
             let when = rule.when.compile(interest, properties);
-            list.push(Rule { gives, when: when.ok_or(at("a table or network is not in order"))? });
+            list.push(Rule { gives, when: when.ok_or(at("invalid table or network"))? });
         }
         Ok(Self(list))
     }

@@ -125,7 +125,7 @@ impl Reader {
     pub fn word(&mut self, value: &Value, words: &[&str]) -> Option<usize> {
         let Value::String(is) = value else { return self.expected("a string", value) };
         let place = words.iter().position(|word| word == is);
-        place.or_else(|| self.mistake(["`", is, "` is none of ", &words.join(", ")].concat()))
+        place.or_else(|| self.mistake(["unknown `", is, "`, expected one of ", &words.join(", ")].concat()))
     }
 }
 

@@ -152,13 +152,13 @@ impl Condition {
     pub fn check(&self, report: &mut dyn Report, path: &[String], depth: usize) {
         if depth > MAX_DEPTH {
             report
-                .error(&at(path, &[]), format!("conditions stand more than {MAX_DEPTH} deep in each other"))
+                .error(&at(path, &[]), format!("conditions are nested more than {MAX_DEPTH} deep"))
                 .help("write several rules instead");
             return;
         }
         let parts = self.parts();
         if parts.is_empty() {
-            report.error(&at(path, &[]), "a condition that says nothing".to_owned()).help("take it out");
+            report.error(&at(path, &[]), "an empty condition".to_owned()).help("remove it");
         }
         for part in parts {
             let below: Path = path.iter().cloned().chain([part.key().to_owned()]).collect();

@@ -154,11 +154,11 @@ fn message(
 ) -> Result<(Proxy, String)> {
     let Some(worker) = mesh.workers.iter().find(|worker| worker.name == name) else {
         let names: Vec<&str> = mesh.workers.iter().map(|worker| &*worker.name).collect();
-        bail!("--worker: the file has no worker `{name}`; it has {}", names.join(", "));
+        bail!("--worker: unknown worker `{name}`, expected one of {}", names.join(", "));
     };
     ensure!(
         mesh.tenants.iter().any(|known| known == tenant),
-        "--tenant: the file has no tenant `{tenant}`; it has {}",
+        "--tenant: unknown tenant `{tenant}`, expected one of {}",
         mesh.tenants.join(", ")
     );
     let own = worker.tenants.iter().any(|known| known == tenant).then_some(tenant);

@@ -32,12 +32,12 @@ pub fn rollout<'a>(mesh: &'a Mesh, name: &str) -> Result<(&'a Service, &'a Rollo
     let Some(service) = mesh.service(name) else { anyhow::bail!(unknown(mesh, name)) };
     ensure!(
         !service.external,
-        "the weights of `{name}` are in routes that are somebody else's: Argo Rollouts, Flagger or whoever writes them moves them"
+        "the weights of `{name}` are external: Argo Rollouts, Flagger or the owner of the routes moves them"
     );
     let Some(rollout) = &service.rest().rollout else {
         ensure!(
             service.rollouts().next().is_none(),
-            "`{name}` has a rollout in its routes only; what is asked for is one of the service itself"
+            "`{name}` has a rollout in its routes only; expected one of the service itself"
         );
         anyhow::bail!("`{name}` has no rollout: add one, as in `rollout: {{weights: {{canary: 1}}}}`");
     };

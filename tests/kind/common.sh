@@ -33,7 +33,7 @@ step() {
   if [ $status != 0 ]; then
     tail -n 25 "$log" >&2
     [ $status != 3 ] || exit 3
-    die "$what: failed; all that it said is in $log"
+    die "$what: failed; its output is in $log"
   fi
   printf -- '-- %-44s %4d s\n' "$what" $((SECONDS - begin)) >&2
 }
@@ -52,6 +52,6 @@ content() { find "$@" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c 1
 # free_port PORT WHAT VARIABLE: checks that nothing listens there, else prints one line.
 free_port() {
   if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
-    die "port $1 of 127.0.0.1 is taken, which the $2 would have; set $3 to another one"
+    die "port $1 of 127.0.0.1 is in use; the $2 needs it: set $3 to another one"
   fi
 }

@@ -95,7 +95,7 @@ impl Server {
             if let Some(status) = self.child.try_wait()? {
                 bail!("Prometheus ended with {status}:\n{log}");
             }
-            ensure!(Instant::now() < deadline, "Prometheus does not get ready:\n{log}");
+            ensure!(Instant::now() < deadline, "Prometheus did not become ready:\n{log}");
             sleep(LOOK).await;
         }
     }

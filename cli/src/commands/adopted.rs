@@ -1,4 +1,4 @@
-//! What the filter changes for routes that are somebody else's.
+//! What the filter changes for routes that are external.
 
 use anyhow::{Result, ensure};
 
@@ -57,8 +57,8 @@ fn help(mesh: &Mesh, request: &Request) -> String {
     let declared = |tenant: &String| mesh.tenants.contains(tenant);
     match sent {
         Some(tenant) if request.place != MESH && declared(tenant) => format!(
-            "the gateway removes the `{header}` header of strangers; say who may send it with `edge.rules`, as in \
-             `{{mayChoose: [{tenant}], …}}`, or `accept: always` if anybody may"
+            "the gateway removes the `{header}` header from outside; write who can send it with `edge.rules`, as in \
+             `{{mayChoose: [{tenant}], …}}`, or `accept: always` if any caller can"
         ),
         Some(tenant) if !declared(tenant) => format!(
             "declare it, as in `tenants: {{{tenant}: {{}}}}`, or leave tenants that are not declared alone: `policy: {{unknown: pass}}`"

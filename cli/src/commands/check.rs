@@ -30,9 +30,9 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     }
     if let (Some(file), Some(was)) = (&file, &args.was) {
         let before = document::open(std::slice::from_ref(was))?;
-        let before = before.file.with_context(|| {
-            format!("`{}` is not in order itself: `graylane check -f {0}` says why", was.display())
-        })?;
+        let before = before
+            .file
+            .with_context(|| format!("`{}` has errors: run `graylane check -f {0}`", was.display()))?;
         crate::ramp::against(&Mesh::of(&before), file, &Mesh::of(file), &mut findings);
     }
     findings.sort();
@@ -41,7 +41,7 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
         Format::Text => {
             printer.findings(&findings, &sources);
             let summary = summary(&findings);
-            printer.say(if summary.is_empty() { "nothing to complain about" } else { &summary });
+            printer.say(if summary.is_empty() { "no findings" } else { &summary });
         }
     }
     Ok(if findings.has_errors() { Outcome::Findings } else { Outcome::Ok })

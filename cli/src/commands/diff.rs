@@ -18,7 +18,8 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
     let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let Some(against) = &args.render.against else {
         bail!(
-            "say what is there: --against PATH, as in `kubectl get vs,dr,wasmplugin -A -o yaml | graylane diff --against -`"
+            "missing --against PATH: pass the existing resources, as in `kubectl get vs,dr,wasmplugin -A -o yaml | \
+             graylane diff --against -`"
         )
     };
     let found = import::read(std::slice::from_ref(against), &mut sources, &mut findings)?;

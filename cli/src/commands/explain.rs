@@ -59,7 +59,7 @@ fn notes(mesh: &Mesh, request: &Request, hops: &[Hop]) -> Vec<&'static str> {
     let mut notes = Vec::new();
     if from_outside && mesh.document.edge.gateway.is_none() {
         notes.push(
-            "the file names no `edge.gateway`, so no gateway runs the filter yet; this is as if one did",
+            "the file names no `edge.gateway`, so no gateway runs the filter yet; this is what it would do",
         );
     }
     if hops.iter().any(|hop| hop.unit_source == Some("request")) {
@@ -70,10 +70,10 @@ fn notes(mesh: &Mesh, request: &Request, hops: &[Hop]) -> Vec<&'static str> {
     let sent = |name: &str| request.headers.iter().any(|(is, _)| is == name);
     let removed = from_outside && hops.first().is_some_and(|hop| hop.source == Some("default"));
     if removed && sent(&mesh.header) {
-        notes.push("the gateway does not believe the tenant header of a stranger (`edge.accept`)");
+        notes.push("the gateway does not accept a tenant header from outside (`edge.accept`)");
     }
     if hops.iter().any(|hop| hop.is_external && hop.subset.is_none()) {
-        notes.push("these routes are somebody else's; --against PATH says where they lead");
+        notes.push("these routes are external; --against PATH shows where they lead");
     }
     if mesh.mode == graylane_decide::config::Mode::Observe {
         notes

@@ -128,10 +128,8 @@ fn text(about: &About, image: Option<&str>) -> String {
                 versions.version, versions.configuration, versions.algorithm
             ),
         )),
-        None => rows.push((
-            "graylane",
-            "no: a module of somebody else, or one that `make wasm` did not make".to_owned(),
-        )),
+        None => rows
+            .push(("graylane", "no: another filter, or a module that `make wasm` did not build".to_owned())),
     }
     rows.push(("ABI", about.abi.clone().unwrap_or_else(|| "none".to_owned())));
     rows.push(("exports", about.exports.join(", ")));

@@ -41,7 +41,7 @@ pub fn run(args: &Import, printer: Printer) -> Result<Outcome> {
     }
     let lost = imported.findings.count(Severity::Error);
     printer.say(&match lost {
-        0 => format!("equal: {} requests go where they went", imported.tried),
+        0 => format!("equal: {} requests are routed as before", imported.tried),
         1 => format!("1 thing is not carried over; {} requests were tried", imported.tried),
         many => format!("{many} things are not carried over; {} requests were tried", imported.tried),
     });

@@ -21,7 +21,10 @@ pub fn run(args: &Init, printer: Printer) -> Result<Outcome> {
         Choices { default_tenant: args.default.clone(), mesh: args.mesh.clone(), ..Choices::default() };
     let (file, notes) = import::init(&found, &choices);
     if file.is_empty() {
-        printer.say("error: no Service whose pods something here makes, and that speaks HTTP\nhelp: pipe in what there is, as in `kubectl get deploy,sts,ds,svc -n shop -o yaml | graylane init`");
+        printer.say(
+            "error: no HTTP Service with a workload\nhelp: pipe in the existing resources, as in `kubectl \
+            get deploy,sts,ds,svc -n shop -o yaml | graylane init`",
+        );
         return Ok(Outcome::Failure);
     }
     printer.exact(&file.yaml())?;

@@ -140,7 +140,7 @@ fn merged(items: Vec<Json>, mesh: &Mesh, rendered: &[Resource]) -> Result<Vec<Js
         };
         if let Some(there) = all.iter().find(same) {
             bail!(
-                "{} {} is there already, and graylane did not make it",
+                "{} {} is there already, and it is not graylane's",
                 there["kind"],
                 there["metadata"]["name"]
             );

@@ -19,7 +19,8 @@ const MOUNTS: &str = "sidecar.istio.io/userVolumeMount";
 /// What a mesh that takes it has to know.
 pub fn risks(mesh: &Mesh, findings: &mut Findings) {
     findings
-        .warning(None, "the native module is trusted code in the proxy: it could read each key and token there, and a crash is Envoy's")
+        .warning(None, "the native module is trusted code in the proxy: it could read each key and token there, and \
+            if it crashes, Envoy crashes")
         .help("sign its image, name it by digest, mount it read-only, and let admission policies look at image volumes");
     findings
         .warning(None, "the native module runs in proxies of Istio 1.31 alone; any other keeps the filter in WebAssembly")
@@ -100,7 +101,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     if native.iter().any(|patch| patch["match"]["proxy"]["proxyVersion"] != NATIVE_PROXIES) {
         warn(
             findings,
-            "names other proxies than those that this native module was tried in",
+            "names other proxies than those that this native module was tested with",
             "name them as `graylane render --native` does: Istio 1.31",
         );
     }
@@ -110,7 +111,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     {
         warn(
             findings,
-            "has the module fetched (`remote`): Envoy serves without it until it has come, and a gateway lets a stranger's header pass",
+            "has the module fetched (`remote`): Envoy serves without it until it has come, and a gateway lets a header from outside pass",
             &format!("mount the file, and write `module: {{local: {{filename: {FILE}}}}}`"),
         );
     }
@@ -147,7 +148,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     });
     for plugin in beside {
         let text = format!(
-            "stands in the same chain as the native module of {title}: {role} requests would be decided twice"
+            "is in the same chain as the native module of {title}: {role} requests would be decided twice"
         );
         findings
             .warning(Some(plugin.resource.name_place()), format!("{} {text}", plugin.resource.title()))

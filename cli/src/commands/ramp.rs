@@ -85,7 +85,7 @@ fn set(args: &RampSet, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()>
         let left_out: Vec<String> = skipped(&steps, from, setting.buckets).into_iter().map(percent).collect();
         ensure!(
             left_out.is_empty() || args.force,
-            "from {} % to {} % leaves out the declared step {}: take `graylane ramp next {}`, or pass --force",
+            "from {} % to {} % skips the declared step {}: run `graylane ramp next {}`, or pass --force",
             percent(from),
             percent(setting.buckets),
             left_out.join(", "),
@@ -119,9 +119,8 @@ fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
     (record.from, record.to, record.hash) = (Some(aborted.from), Some(0.0), Some(aborted.hash.clone()));
     note(&log, &args.service, record, printer);
     aborted.write(lock)?;
-    printer.say(
-        "the files are not in order, as said above; the rollout's own lines are, and the canary is aborted",
-    );
+    printer
+        .say("the files have errors, listed above; the rollout's own lines are, and the canary is aborted");
     let (service, canary, from) = (&args.service, &aborted.canary, aborted.from);
     match args.output {
         Format::Json => {
@@ -149,7 +148,7 @@ fn promote(args: &RampPromote, lock: &Lock, desk: &Desk, printer: Printer) -> Re
     Journal::open(&log, &args.service)?.add(record)?;
     desk.write(lock, &promotion.change)?;
     printer.data(&format!(
-        "{}: `{}` is the baseline now, `{}` has 0 %; nobody moves\n",
+        "{}: `{}` is the baseline now, `{}` has 0 %; no user moves\n",
         args.service, promotion.canary, promotion.baseline
     ))?;
     if !promotion.pinned.is_empty() {
@@ -261,7 +260,7 @@ fn said(desk: &Desk, service: &str, after: &BTreeMap<String, f64>, moves: &Moves
         text += &format!("  {} % of the users move from {} to {}\n", share(way.users), way.from, way.to);
     }
     if moves.moved == 0 {
-        text += "  nobody moves\n";
+        text += "  no user moves\n";
     }
     Ok(text)
 }

@@ -89,11 +89,11 @@ fn check(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Res
     let needs = lower::version(mesh);
     if needs > OLDEST_VERSION {
         printer.say(&format!(
-            "note: this needs a filter that reads version {needs} of its configuration; `graylane inspect` says which one reads what"
+            "note: this needs a filter that reads version {needs} of its configuration; `graylane inspect` prints what a filter reads"
         ));
     }
     if options.url.is_none() && !options.without_filter {
-        printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to have them");
+        printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to include them");
     }
     if args.native.is_some() {
         printer.say(&format!(
@@ -133,7 +133,8 @@ fn pinned(args: &Render, image: &str, printer: Printer) -> Result<(String, Optio
         .context("pass a digest, or --no-pin to write the reference as it is")?;
     ensure!(
         (OLDEST_VERSION..=VERSION).contains(&speaks),
-        "the filter in `{image}` reads configuration version {speaks}, this program writes versions {OLDEST_VERSION} to {VERSION}: push the filter of this program, or use the program of that filter"
+        "the filter in `{image}` reads configuration version {speaks}, this program writes versions {OLDEST_VERSION} \
+         to {VERSION}: push this program's filter, or use the graylane that the filter belongs to"
     );
     Ok((pinned, Some(speaks)))
 }
@@ -228,8 +229,8 @@ fn native_pods(args: &Render, way: args::NativePods, image: &str, printer: Print
     let image = image.strip_prefix(OCI).unwrap_or(image);
     ensure!(
         image.split_once("@sha256:").is_some_and(|(name, hex)| !name.is_empty() && hex.len() == 64),
-        "--native-image: expected an image by its digest, as in registry.example/graylane-native@sha256:…, got `{image}`: what a tag \
-         leads to can be exchanged, and it runs in the proxy"
+        "--native-image: expected an image by its digest, as in registry.example/graylane-native@sha256:…, got \
+         `{image}`: a tag can be moved to another image, and the module runs in the proxy"
     );
     let file = args.native.as_deref().unwrap_or(graylane_mesh::native::FILE);
     ensure!(file.starts_with('/'), "--native: `{file}` is not an absolute path");

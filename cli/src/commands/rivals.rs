@@ -63,6 +63,6 @@ pub fn say_for_whom(current: &[Resource], stays: &[bool], rendered: &[Json], hea
         printer.say(&format!("for whom: not known, {what}"));
     }
     if report.differences.is_empty() && report.undecided.is_empty() {
-        printer.say(&format!("for whom: {} requests were tried, and all go where they went", report.tried));
+        printer.say(&format!("for whom: {} requests were tried, and all are routed as before", report.tried));
     }
 }

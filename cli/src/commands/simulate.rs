@@ -54,7 +54,7 @@ fn standing(args: &Simulate, mesh: &Mesh, service: &Service, printer: Printer) -
     let name = &service.name;
     let Some(path) = &args.against else {
         bail!(
-            "the weights of `{name}` are in routes that are somebody else's: pass them, as in \
+            "the weights of `{name}` are in external routes: pass them, as in \
              `kubectl get vs,dr -A -o yaml | graylane simulate {name} --against - …`"
         )
     };
@@ -78,7 +78,7 @@ fn with_weights(
     for setting in settings {
         let names = list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join(", ");
         let Some(wanted) = &setting.subset else {
-            bail!("say whose weight it is, as in `canary=50`: the route has {names}")
+            bail!("name the destination, as in `canary=50`: the route has {names}")
         };
         let Some(place) = list.iter().position(|(name, _)| name == wanted) else {
             bail!("the route of `{}` has no destination `{wanted}`: write one of {names}", service.name)
@@ -91,7 +91,7 @@ fn with_weights(
         }
     }
     let is: u64 = list.iter().map(|(_, weight)| weight).sum();
-    ensure!(is == sum, "the weights would add up to {is} instead of {sum}, and then anybody may move");
+    ensure!(is == sum, "the weights would add up to {is} instead of {sum}, and then any user may move");
     Ok(list)
 }
 
@@ -133,7 +133,7 @@ fn show(
     Ok(Outcome::Ok)
 }
 
-/// What a reviewer wants to know: who moves, and that nobody moves back.
+/// What a reviewer wants to know: who moves, and that no user moves back.
 fn comment(service: &str, moves: &Moves) -> String {
     let share = |users: u64| simulate::share(users, moves.users, false);
     let of = |counts: &BTreeMap<String, u64>, subset: &str| share(counts.get(subset).copied().unwrap_or(0));

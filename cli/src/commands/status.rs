@@ -75,7 +75,7 @@ pub fn run(args: &Status, printer: Printer) -> Result<Outcome> {
         printer.say(&format!("without a plugin: {}", places.join(", ")));
     }
     if plugins.is_empty() {
-        printer.say("no pod says which configuration it runs: is the filter's port of metrics scraped?");
+        printer.say("no pod reports its configuration: is the filter's metrics port scraped?");
     }
     let fine =
         other == 0 && current > 0 && unreadable.is_empty() && without.is_empty() && half_over.is_empty();

@@ -232,7 +232,7 @@ impl Plan<'_> {
     fn leaving(&self) -> Scenario {
         let path = vec![self.first.clone(), OUTSIDE_HOST.to_owned()];
         self.gray(
-            "a call that leaves the mesh takes nothing of ours along",
+            "a call that leaves the mesh carries no internal header",
             &format!("; {} calls {OUTSIDE_HOST}", self.first),
             Journey { path, ..self.gray_journey() },
             vec![self.is_gray("header")],

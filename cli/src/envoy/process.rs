@@ -101,7 +101,7 @@ impl Envoy {
                 }
             }
             if Instant::now() > deadline {
-                bail!("Envoy `{}` does not get ready:\n{}", self.name, self.log_end());
+                bail!("Envoy `{}` did not become ready:\n{}", self.name, self.log_end());
             }
             sleep(LOOK).await;
         }
@@ -151,7 +151,7 @@ impl Envoy {
         let deadline = Instant::now() + START_LIMIT;
         while !condition().await? {
             if Instant::now() > deadline {
-                bail!("Envoy `{}` does not get so far that {what}:\n{}", self.name, self.log_end());
+                bail!("Envoy `{}` timed out before {what}:\n{}", self.name, self.log_end());
             }
             sleep(LOOK).await;
         }

@@ -110,7 +110,7 @@ fn named(folder: &Path) -> Result<Descriptor> {
         serde_json::from_slice(&files::bytes(&folder.join("index.json"))?).context("invalid index.json")?;
     let manifests = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
     let [descriptor] = manifests else {
-        bail!("`{}` has {} images; one is wanted", folder.display(), manifests.len())
+        bail!("expected one image in `{}`, got {}", folder.display(), manifests.len())
     };
     serde_json::from_value(descriptor.clone()).context("invalid index.json")
 }
@@ -131,13 +131,13 @@ fn checked(folder: &Path, descriptor: &Descriptor) -> Result<Vec<u8>> {
         bytes.len(),
         descriptor.size
     );
-    ensure!(digest(&bytes) == descriptor.digest, "blob {} is not what its name says", descriptor.digest);
+    ensure!(digest(&bytes) == descriptor.digest, "blob {} does not match its digest", descriptor.digest);
     Ok(bytes)
 }
 
 fn image(folder: &Path, descriptor: &Descriptor) -> Result<Image> {
     let manifest = checked(folder, descriptor)?;
-    let parsed: Manifest = serde_json::from_slice(&manifest).context("the manifest is none")?;
+    let parsed: Manifest = serde_json::from_slice(&manifest).context("invalid manifest")?;
     let [layer] = &parsed.layers[..] else {
         bail!("the image has {} layers; graylane's has one", parsed.layers.len())
     };

@@ -118,7 +118,7 @@ pub fn inspect(module: &[u8]) -> Result<About> {
     match about.abi.as_deref() {
         None => about.problems.push(format!("it exports no `{ABI}…`: no proxy-wasm host would load it")),
         Some("0.1.0" | "0.2.0" | "0.2.1") => {}
-        Some(other) => about.problems.push(format!("Envoy does not speak ABI {other}")),
+        Some(other) => about.problems.push(format!("Envoy does not support ABI {other}")),
     }
     if !has_memory {
         about.problems.push("it exports no memory".to_owned());

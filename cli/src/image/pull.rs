@@ -137,9 +137,7 @@ impl Pull {
         let bytes = self.body(response, size).await?;
         if bytes.len() as u64 != size {
             let is = bytes.len();
-            return Err(Failure::Bad(format!(
-                "what comes is not what it says it is: it has {is} bytes, and its descriptor says {size}"
-            )));
+            return Err(Failure::Bad(format!("expected {size} bytes, as its descriptor says, got {is}")));
         }
         let is = digest(&bytes);
         if is == wanted { Ok(bytes) } else { Err(not_what_it_says(wanted, &is)) }
@@ -228,10 +226,7 @@ impl Pull {
 }
 
 fn not_what_it_says(wanted: &str, is: &str) -> Failure {
-    Failure::Bad(format!(
-        "what comes is not what it says it is: its digest is {is}, not {}",
-        plain::line(wanted)
-    ))
+    Failure::Bad(format!("expected content with the digest {}, got {is}", plain::line(wanted)))
 }
 
 /// The challenge of an answer (RFC 7235): a scheme, and parameters with or without quotes.

@@ -121,9 +121,9 @@ fn explain(remote: &Remote, failure: &Failure) -> String {
             "{registry} does not allow it: the account has no right to {}",
             remote.reference.repository()
         ),
-        Failure::Status(404) => format!("{registry} does not know {}", remote.reference.whole()),
-        Failure::Status(429) => format!("{registry} is asked too often (429)"),
-        Failure::Status(status) if *status >= 500 => format!("{registry} is in trouble ({status})"),
+        Failure::Status(404) => format!("{registry} has no {}", remote.reference.whole()),
+        Failure::Status(429) => format!("{registry} answers with too many requests (429)"),
+        Failure::Status(status) if *status >= 500 => format!("{registry} failed ({status})"),
         Failure::Status(status) => format!("{registry} answers {status}"),
         Failure::Lost(why) | Failure::Bad(why) => format!("{registry}: {why}"),
     }
@@ -138,7 +138,7 @@ pub async fn push(remote: &Remote, upload: &Upload, mut step: impl FnMut(&str)) 
     let Remote { reference, client, pull, .. } = remote;
     ensure!(
         reference.digest().is_none(),
-        "push to a tag, as in {}/{}:1.0: the digest is what comes out",
+        "push to a tag, as in {}/{}:1.0: the push prints the digest",
         reference.registry(),
         reference.repository()
     );
@@ -240,7 +240,7 @@ pub async fn resolve(remote: &Remote) -> Result<(String, u32)> {
         None => {
             let module = super::unpack(&fetch_layer(remote, &manifest).await?)?;
             let versions = super::inspect(&module)?.versions;
-            versions.context("this is an image of some other filter")?.configuration
+            versions.context("this image holds another filter")?.configuration
         }
     };
     Ok((remote.pinned(&digest), version))

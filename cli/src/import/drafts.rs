@@ -201,7 +201,7 @@ fn inside<'a>(
         }
         if let Some(older) = taken.get(&host) {
             let text = format!(
-                "VirtualService {}: of {host} Istio heeds {}, which is older, and not this one",
+                "VirtualService {}: for {host} Istio uses {}, which is older, instead of this one",
                 own.title, older.title
             );
             said.hint(place, text, "delete it, or write its rules into the other one first");

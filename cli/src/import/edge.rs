@@ -70,7 +70,7 @@ impl Found {
                     "Gateway {} is not among the resources: the selector of its pods is guessed",
                     self.name
                 ),
-                "pass the Gateway too, or mend `edge.gateway.selector`",
+                "pass the Gateway too, or correct `edge.gateway.selector`",
             );
         } else {
             said.hint(
@@ -83,7 +83,7 @@ impl Found {
             said.hint(
                 None,
                 format!("with the filter, the gateway removes `{header}` from what clients send: `edge.accept` is `never`"),
-                "say at `edge.rules` who gets which tenant, or write `accept: always` if anybody may choose",
+                "write `edge.rules` for who gets which tenant, or `accept: always` if any caller can choose",
             );
         }
         for other in &self.others {

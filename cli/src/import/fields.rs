@@ -39,7 +39,7 @@ fn virtual_service(resources: &[Resource], index: usize, resource: &Resource, sa
                 format!("{title}: `exportTo`; what is rendered is seen by the whole mesh"),
                 "leave it as it is, if that matters",
             ),
-            _ => (format!("{title}: Istio has no field `{key}`"), "take it out, or check its spelling"),
+            _ => (format!("{title}: Istio has no field `{key}`"), "remove it, or check its spelling"),
         };
         said.loss(place, host.as_deref(), what, help);
     }
@@ -69,23 +69,21 @@ fn virtual_service(resources: &[Resource], index: usize, resource: &Resource, sa
         for key in keys(rule, &known) {
             match key.as_str() {
                 "mirrorPercent" | "mirror_percent" => {
-                    loss(
-                        format!("`{key}`, which Istio has given up"),
-                        "write `mirrorPercentage: {value: …}`",
-                    );
+                    loss(format!("`{key}`, which Istio has removed"), "write `mirrorPercentage: {value: …}`");
                 }
                 _ => {
-                    loss(format!("Istio has no field `{key}`"), "take it out, or check its spelling");
+                    loss(format!("Istio has no field `{key}`"), "remove it, or check its spelling");
                 }
             }
         }
         for claim in claims::claims(&rule["match"]) {
             loss(
                 format!(
-                    "matches the claim `{claim}` of a token, which a route cannot; without the filter nobody meets it"
+                    "matches the claim `{claim}` of a token, which a route cannot; without the filter no request matches it"
                 ),
                 &format!(
-                    "see whether `edge.rules` says what is meant: whoever has the claim gets a tenant, as in `{{tenant: NAME, claim: {{name: {claim}, exact: VALUE}}}}`, and the route is for that tenant"
+                    "check whether `edge.rules` does what you need: callers with the claim get a tenant, as in \
+                     `{{tenant: NAME, claim: {{name: {claim}, exact: VALUE}}}}`, and the route is for that tenant"
                 ),
             );
         }
@@ -99,10 +97,7 @@ fn destinations(rule: &Json, loss: &mut dyn FnMut(String, &str)) {
         for key in keys(to, &["destination", "weight", "headers"])
             .chain(keys(&to["destination"], &["host", "subset", "port"]))
         {
-            loss(
-                format!("Istio has no field `{key}` of a destination"),
-                "take it out, or check its spelling",
-            );
+            loss(format!("Istio has no field `{key}` of a destination"), "remove it, or check its spelling");
         }
         if to["destination"]["host"].as_str().is_none_or(str::is_empty) {
             loss("a destination without host".to_owned(), "Istio refuses it, too: write one");
@@ -151,7 +146,7 @@ fn destination_rule(resources: &[Resource], resource: &Resource, said: &mut Said
                 place(&["spec", "subsets", &number]),
                 Some(&host),
                 text,
-                "take it out, or check its spelling",
+                "remove it, or check its spelling",
             );
         }
     }

@@ -31,7 +31,7 @@ pub fn keep(made: &mut Made, found: &Found, world: &World, drafts: &Drafts, rend
     for (place, own) in &pairs {
         let resource = &found.istio[*place];
         let problem = match own[..] {
-            [] => Some("the file makes nothing in its place".to_owned()),
+            [] => Some("the file has no counterpart of it".to_owned()),
             [index] if counts.get(&index) == Some(&1) => {
                 let problem = differs(resource, &rendered[index]);
                 if problem.is_none() {

@@ -66,7 +66,7 @@ impl Plan {
             |wanted: Step| self.steps.iter().filter(move |(step, _)| *step == wanted).map(|(_, title)| title);
         let list = |wanted: Step| of(wanted).map(|title| format!("#   {title}\n")).collect::<String>();
         let mut text = String::from(
-            "# 1. Apply what the file makes. Of two VirtualServices of a host inside the mesh Istio heeds the older one, at a\n",
+            "# 1. Apply what the file makes. Of two VirtualServices of a host inside the mesh Istio uses the older one, at a\n",
         );
         text.push_str("#    gateway it heeds both, the older first; DestinationRules are merged. So nothing changes yet.\n");
         text.push_str(&list(Step::Apply));

@@ -19,7 +19,7 @@ use crate::traffic::{self, Difference, MESH, Report, World, full_host};
 pub struct Proof {
     /// How many requests were tried.
     pub tried: usize,
-    /// What would be rendered; none: `check` refuses the file.
+    /// What would be rendered; none: `check` rejects the file.
     pub rendered: Option<Vec<Json>>,
     /// What `check` says against it.
     refused: Vec<Finding>,
@@ -97,7 +97,7 @@ impl Proof {
             said.loss(
                 None,
                 None,
-                format!("`check` refuses the file: {}", finding.message),
+                format!("`check` rejects the file: {}", finding.message),
                 finding.help.as_deref().unwrap_or_default(),
             );
         }
@@ -129,10 +129,10 @@ impl Proof {
                 Some(said::place(resources, *at)),
                 None,
                 format!(
-                    "{}: {what}; whether the file says the same was not tried",
+                    "{}: {what}; whether the file does the same was not tested",
                     said::title(resources, *at)
                 ),
-                "compare it yourself",
+                "compare it by hand",
             );
         }
     }

@@ -89,7 +89,7 @@ pub fn read(paths: &[PathBuf], sources: &mut SourceFiles, findings: &mut Finding
                 let place = template_place(sources, file);
                 findings
                     .error(Some(place), "this is a template, not YAML")
-                    .help("let Helm write it first, as in `helm template CHART | graylane import -`");
+                    .help("render it first, as in `helm template CHART | graylane import -`");
                 continue;
             }
             for node in tree::parse(sources, file, findings) {

@@ -49,14 +49,14 @@ async fn an_answer_is_a_number_or_says_why_not() {
     assert!(matches!(ask(&failed).await, Err(Problem::Refused(_))));
     assert!(matches!(ask(&vector(&["1"]).replace("1.5", "9e9")).await, Err(Problem::Clock(_))));
     let redirected = ask("302 elsewhere").await.unwrap_err().to_string();
-    assert!(redirected.contains("ask that address"), "{redirected}");
+    assert!(redirected.contains("use that address"), "{redirected}");
     let scalar = r#"200 {"status":"success","data":{"resultType":"scalar","result":[1.5,"7"]}}"#;
     assert_eq!(ask(scalar).await, Ok(7.0));
     let bad = r#"400 {"status":"error","errorType":"bad_data","error":"parse error: unexpected end"}"#;
     let refused = ask(bad).await.unwrap_err().to_string();
     assert!(refused.contains("unexpected end") && refused.contains("400"), "{refused}");
     let other = ask("502 <html>").await.unwrap_err().to_string();
-    assert!(other.contains("502") && other.contains("not Prometheus' JSON"), "{other}");
+    assert!(other.contains("502") && other.contains("not the JSON of Prometheus"), "{other}");
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ pub fn abort(paths: &[PathBuf], service: &str, canary: Option<&str>) -> Result<A
             format!("the rollout of `{service}` has no canary `{name}`: write one of {}", names())
         })?,
         (None, [only]) => only,
-        (None, _) => bail!("`{service}` has several canaries: say which with --canary: {}", names()),
+        (None, _) => bail!("`{service}` has several canaries: name one with --canary: {}", names()),
     };
     let share: &Node = entry.node.get("percent").unwrap_or(&entry.node);
     let from = share.json().as_f64().context("its weight is not a number: edit the file")?;

@@ -72,7 +72,7 @@ pub async fn plugins(prometheus: &Prometheus, mesh: &Mesh) -> Result<Vec<Plugin>
     for sample in &samples {
         ensure!(
             (0.0..=REVISIONS).contains(&sample.value) && sample.value.fract() == 0.0,
-            "`{}` says that it runs revision {}, which is none",
+            "`{}` reports an invalid revision {}",
             plain::line(sample.label("pod")),
             sample.value
         );
@@ -116,8 +116,8 @@ pub fn half_over(plugins: &[Plugin]) -> Vec<String> {
 /// Why not every pod runs this file yet; none: all do.
 pub async fn lagging(prometheus: &Prometheus, mesh: &Mesh) -> Option<String> {
     match plugins(prometheus, mesh).await {
-        Err(problem) => Some(format!("it is not known who runs it: {problem:#}")),
-        Ok(plugins) if plugins.is_empty() => Some("no pod says which configuration it runs".to_owned()),
+        Err(problem) => Some(format!("unknown which pods run it: {problem:#}")),
+        Ok(plugins) if plugins.is_empty() => Some("no pod reports its configuration".to_owned()),
         Ok(plugins) => {
             let others: Vec<&Plugin> = plugins.iter().filter(|plugin| !plugin.current).collect();
             others.first().map(|other| {
@@ -189,7 +189,7 @@ impl Apply {
                     Ok(())
                 }
                 Err(_) => bail!(
-                    "`{command}` does not end within {} s, and is ended: see --apply-timeout",
+                    "`{command}` did not end within {} s and was killed: see --apply-timeout",
                     self.limit.as_secs()
                 ),
             },

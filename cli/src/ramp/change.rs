@@ -88,7 +88,7 @@ impl Desk {
                 None => bail!("the rollout of `{service}` has no canary `{name}`: write one of {}", names()),
             },
             (None, [only]) => Ok(only),
-            (None, _) => bail!("`{service}` has several canaries: say which with --canary: {}", names()),
+            (None, _) => bail!("`{service}` has several canaries: name one with --canary: {}", names()),
         }
     }
 
@@ -163,7 +163,7 @@ impl Desk {
         let opened = check::open(document::load_edited(&self.paths, &texts)?);
         let error = opened.findings.iter().find(|finding| finding.severity == Severity::Error);
         if let Some(error) = error {
-            bail!("the file would not be in order any more: {}", error.message);
+            bail!("the file would no longer be valid: {}", error.message);
         }
         let project = opened.file.filter(|project| same(&project.tree.json(), expected));
         let project = project.context("the file is not written so that it can be edited: edit it by hand")?;

@@ -101,7 +101,7 @@ pub fn apply(sources: &SourceFiles, mut edits: Vec<Edit>) -> Result<BTreeMap<Pat
     let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
     for edit in edits {
         let name = sources.name(edit.file);
-        ensure!(name != "<stdin>", "what comes from standard input cannot be edited: name the file");
+        ensure!(name != "<stdin>", "standard input cannot be edited: pass a file");
         let text = texts.entry(PathBuf::from(name)).or_insert_with(|| sources.text(edit.file).to_owned());
         text.replace_range(edit.start..edit.end, &edit.text);
     }

@@ -48,7 +48,7 @@ impl Desk {
         let mut edits = Vec::new();
 
         let at = [&path[..], &["baseline"]].concat();
-        let Some(node) = tree.at(&at) else { bail!("`{name}` names no `baseline`") };
+        let Some(node) = tree.at(&at) else { bail!("missing `baseline` of `{name}`") };
         edits.push(replace(&self.sources, node.span, scalar(canary))?);
         put(&mut expected, &at, json!(canary));
 

@@ -60,7 +60,7 @@ pub fn standing(journal: &Journal, desk: &Desk, service: &str, anew: bool) -> St
             let is = share(desk, service, &last.canary)
                 .map_or_else(|| "no entry".to_owned(), |buckets| format!("{} %", percent(buckets)));
             stopped(format!(
-                "`{}` has {is} in the file, and {} % in the log: somebody edited it",
+                "`{}` has {is} in the file, and {} % in the log: the file was edited",
                 last.canary,
                 percent(last.buckets())
             ))

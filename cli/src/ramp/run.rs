@@ -70,7 +70,7 @@ impl Run {
             Opened::Broken(opened) => {
                 let first = opened.findings.iter().find(|finding| finding.severity == Severity::Error);
                 bail!(
-                    "the file is not in order any more: {}; see `graylane check`",
+                    "the file is no longer valid: {}; see `graylane check`",
                     first.map_or("it has no document", |finding| &finding.message)
                 )
             }
@@ -216,7 +216,7 @@ impl Run {
         let canary = desk.canary(&self.service, Some(&last.canary))?.clone();
         if canary.buckets > 0 {
             self.set(&lock, desk, &canary.subset, 0)?;
-            return Ok(Progress::On(format!("`{}` has nobody in the file", canary.subset)));
+            return Ok(Progress::On(format!("`{}` has 0 % in the file", canary.subset)));
         }
         drop(lock);
         self.apply.run(&desk.mesh).await.context(
@@ -284,7 +284,7 @@ impl Run {
 
 /// What is said when what was decided does not count any more.
 pub(super) fn changed() -> Progress {
-    Progress::On("the file was changed meanwhile: looking again".to_owned())
+    Progress::On("the file was changed meanwhile: reading it again".to_owned())
 }
 
 /// The findings that count: those of the worst verdict.

@@ -80,7 +80,7 @@ spec:
     let all = telemetry(&mesh, &selected);
     assert!(all.iter().all(|one| one["metadata"]["name"] == "bank-lanes"), "one for some pods is another");
     let twice = format!("{text}---\n{}", text.replace("name: default", "name: other"));
-    assert!(existing(&twice).unwrap_err().to_string().contains("heeds the oldest only"));
+    assert!(existing(&twice).unwrap_err().to_string().contains("uses only the oldest"));
     assert!(existing("kind: Service\nmetadata: {name: x}\n").is_err());
 }
 

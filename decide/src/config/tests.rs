@@ -14,7 +14,7 @@ fn every_mistake_is_named_with_its_field() {
         [
             "extra: unknown field, expected one of version, role, revision, mode, header, tenants, default, policy, \
          exempt, memory, clusterDomain, egress, sticky, services, workloads, telemetry, edge",
-            "role: `sideways` is none of inbound, outbound, gateway, waypoint",
+            "role: unknown `sideways`, expected one of inbound, outbound, gateway, waypoint",
             "header: expected a string, found a number",
             "tenants[1]: expected a string, found a number",
             "default: missing",
@@ -71,11 +71,12 @@ fn unknown_carriers_and_ids_are_mistakes() {
     for (json, problem) in [
         (
             r#"{"carriers": ["baggage"]}"#,
-            "policy.carriers[0]: `baggage` is none of ot-baggage, uberctx, correlation-context, sw8-correlation",
+            "policy.carriers[0]: unknown `baggage`, expected one of ot-baggage, uberctx, correlation-context, sw8-correlation",
         ),
         (
             r#"{"ids": ["zipkin"]}"#,
-            "policy.ids[0]: `zipkin` is none of request-id, w3c, b3, datadog, xray, jaeger, cloud-trace, skywalking, grpc-trace-bin",
+            "policy.ids[0]: unknown `zipkin`, expected one of request-id, w3c, b3, datadog, xray, jaeger, \
+             cloud-trace, skywalking, grpc-trace-bin",
         ),
         (r#"{"ids": [{"keep": true}]}"#, "policy.ids[0]: expected a string, found null"),
         (r#"{"carriers": [{"header": 5}]}"#, "policy.carriers[0].header: expected a string, found a number"),

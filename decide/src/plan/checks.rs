@@ -27,7 +27,7 @@ impl Mistakes {
         }
         self.check_tenant(config, "default", &config.default);
         if !(1..=MAX_SECONDS).contains(&config.memory.seconds) {
-            self.add("memory.seconds", format!("{} is not within 1 to {MAX_SECONDS}", config.memory.seconds));
+            self.add("memory.seconds", format!("expected 1 to {MAX_SECONDS}, got {}", config.memory.seconds));
         }
         for (index, tenant) in config.sticky.iter().flat_map(|sticky| &sticky.tenants).enumerate() {
             self.check_tenant(config, &format!("sticky.tenants[{index}]"), tenant);
@@ -58,10 +58,7 @@ impl Mistakes {
             }
         }
         if config.policy.ids.len() > MAX_KINDS {
-            self.add(
-                "policy.ids",
-                format!("{} of them, at most {MAX_KINDS} are read", config.policy.ids.len()),
-            );
+            self.add("policy.ids", format!("expected at most {MAX_KINDS}, got {}", config.policy.ids.len()));
         }
     }
 
@@ -110,13 +107,13 @@ impl Mistakes {
 
     fn check_name(&mut self, field: &str, name: &str) {
         if !is_name(name) {
-            self.add(field, format!("`{name}` is not a name ({NAME_RULE})"));
+            self.add(field, format!("invalid name `{name}`: expected {NAME_RULE}"));
         }
     }
 
     fn check_tenant(&mut self, config: &Config, field: &str, name: &str) {
         if !config.tenants.iter().any(|tenant| tenant == name) {
-            self.add(field, format!("`{name}` is not among the tenants"));
+            self.add(field, format!("`{name}` is not a tenant of the file"));
         }
     }
 

@@ -60,8 +60,10 @@ fn of_place(
     };
     let where_ = if place == MESH { "inside the mesh".to_owned() } else { format!("at gateway {place}") };
     if found.is_empty() {
-        let text =
-            format!("no VirtualService is for `{}` {where_}, so nobody weighs its versions", service.host);
+        let text = format!(
+            "no VirtualService has the host `{}` {where_}, so its versions have no weights",
+            service.host
+        );
         add(None, text, "pass all of them: kubectl get vs,dr -A -o yaml", true);
         return;
     }
@@ -70,7 +72,7 @@ fn of_place(
     if patched.is_empty() {
         let names: Vec<&str> = rules.iter().filter_map(|rule| rule.name.as_deref()).collect();
         let wanted = route.unwrap_or_default();
-        let text = format!("no rule of `{}` {where_} is called `{wanted}`", service.host);
+        let text = format!("no rule of `{}` {where_} has the name `{wanted}`", service.host);
         let help = match nearest(wanted, &names) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => {
@@ -85,7 +87,7 @@ fn of_place(
         let at = Some(rule.at);
         if rule.destinations.len() < 2 || rule.answers() {
             let text = format!(
-                "{name} of `{}` {where_} has {}: with the patch Envoy would refuse the whole route table",
+                "{name} of `{}` {where_} has {}: with the patch Envoy would reject the whole route table",
                 service.host,
                 if rule.answers() { "no destination" } else { "a single destination" }
             );
@@ -95,9 +97,9 @@ fn of_place(
         }
         if route.is_some() && rule.matches.iter().any(|one| one.json.contains_key("name")) {
             let text = format!(
-                "a match of {name} has a name of its own, which Istio puts behind the rule's: the patch would miss it"
+                "a match of {name} has a name of its own, which Istio appends to the rule's: the patch would not match it"
             );
-            add(at, text, "take the name of the match out", true);
+            add(at, text, "remove the name of the match", true);
         }
         let sum: u64 = rule.destinations.iter().map(|one| one.weight.unwrap_or(0)).sum();
         if sum != 100 {

@@ -30,7 +30,7 @@ pub fn check(checker: &mut Checker<'_>) {
             checker
                 .error_at_key(
                     &["alerts", name],
-                    "Istio's metrics do not tell subsets apart without their tags",
+                    "Istio's metrics cannot distinguish subsets without their tags",
                 )
                 .help("`telemetry.tracing: true` adds them");
         }
@@ -39,7 +39,7 @@ pub fn check(checker: &mut Checker<'_>) {
         if notify.slack.is_some() == notify.pagerduty.is_some() {
             let index = index.to_string();
             checker
-                .error(&["alerts", "notify", &index], "this calls nobody, or two at once")
+                .error(&["alerts", "notify", &index], "expected exactly one receiver")
                 .help("write one of `slack` and `pagerduty` in each entry");
         }
     }
@@ -55,7 +55,7 @@ pub fn check(checker: &mut Checker<'_>) {
         checker
             .warning(
                 &["alerts"],
-                "without the filter's own metrics nobody sees lost headers, rejections or stale pods",
+                "without the filter's metrics, lost headers, rejections and stale pods stay unseen",
             )
             .help("`telemetry.metrics: true` counts them");
     }

@@ -30,7 +30,7 @@ fn carriers(checker: &mut Checker<'_>) {
             header(checker, &path, &name, "carry the tenant");
         }
         if !seen.insert(name.clone()) {
-            checker.error(&path, format!("`{name}` stands twice in `policy.carriers`")).help("name it once");
+            checker.error(&path, format!("duplicate `{name}` in `policy.carriers`")).help("name it once");
         }
     }
     if !document.policy.carriers.is_empty() && !document.policy.restore.contains(&Restore::Baggage) {
@@ -39,7 +39,7 @@ fn carriers(checker: &mut Checker<'_>) {
                 &["policy", "carriers"],
                 "`policy.restore` has no `baggage`: nothing is read from carriers",
             )
-            .help("add `baggage` to `policy.restore`, which stands for all of them, or take `carriers` away");
+            .help("add `baggage` to `policy.restore`, which stands for all of them, or remove `carriers`");
     }
 }
 
@@ -63,14 +63,14 @@ fn ids(checker: &mut Checker<'_>) {
             header(checker, &path, name, "be an id");
         }
         if !seen.insert(name) {
-            checker.error(&path, format!("`{name}` stands twice in `policy.ids`")).help("name it once");
+            checker.error(&path, format!("duplicate `{name}` in `policy.ids`")).help("name it once");
         }
         if id.keep && id.kind.is_default() {
             checker
-                .error(&path, format!("`keep` says nothing of `{name}`: a gateway does not remove it"))
+                .error(&path, format!("`keep` has no effect on `{name}`: a gateway does not remove it"))
                 .help(match id.kind {
                     IdKind::W3c | IdKind::B3 => "write `edge.traceContext: keep` or `restart`",
-                    _ => "write the word alone",
+                    _ => "write the name without `{header: …}`",
                 });
         }
     }
@@ -80,8 +80,8 @@ fn ids(checker: &mut Checker<'_>) {
     }
     if policy.ids.is_empty() && policy.restore.contains(&Restore::Memory) {
         checker
-            .error(&["policy", "ids"], "no ids: the memory recognises nothing")
-            .help("write `[request-id, w3c, b3]`, or take `memory` out of `policy.restore`");
+            .error(&["policy", "ids"], "no ids: the memory cannot recognise requests")
+            .help("write `[request-id, w3c, b3]`, or remove `memory` from `policy.restore`");
     }
 }
 
@@ -94,7 +94,7 @@ fn edge(checker: &mut Checker<'_>) {
             checker
                 .error(
                     &["edge", "traceContext"],
-                    "trace ids of callers outside are for a gateway, and none is named",
+                    "trace ids from outside are handled at a gateway, and the file names none",
                 )
                 .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
         }
@@ -103,13 +103,13 @@ fn edge(checker: &mut Checker<'_>) {
     if edge.trace_context.is_none() {
         let (message, help) = match context {
             TraceContext::Restart => (
-                "trace ids of callers outside do not count: the gateway begins traces of its own",
+                "trace ids from outside are not used: the gateway starts traces of its own",
                 "write `traceContext: restart` to make this explicit, or `keep` if callers' traces must continue",
             ),
             TraceContext::Keep => (
-                "trace ids of callers outside go on in the mesh, since somebody outside is trusted",
-                "write `traceContext: keep` to say so, or `restart`: who knows the trace id of another user's request can \
-                 take part in it",
+                "trace ids from outside continue in the mesh, since the file trusts some callers outside",
+                "write `traceContext: keep` to make this explicit, or `restart`: a caller who knows the trace id of \
+                 another user's request can join it",
             ),
         };
         checker.note(&["edge", "gateway"], message).help(help);

@@ -41,7 +41,7 @@ pub fn check(checker: &mut Checker<'_>) {
         && !name.split('/').all(is_dns_label)
     {
         checker
-            .error(&["edge", "gateway", "name"], format!("`{name}` names no Gateway"))
+            .error(&["edge", "gateway", "name"], format!("invalid Gateway `{name}`"))
             .help("write `<namespace>/<name>` of the Gateway resource, as in `istio-ingress/public`");
     }
     let shared = mesh::namespaces(document).contains(gateway.namespace.as_str());
@@ -66,11 +66,9 @@ fn url(checker: &mut Checker<'_>, path: &[&str], url: &str) {
         checker
             .warning(
                 path,
-                format!(
-                    "`{url}`: whoever sits between can put his own keys there, and then choose any tenant"
-                ),
+                format!("`{url}`: anyone on the way can replace the keys, and then choose any tenant"),
             )
-            .help("write `https://`, unless the way there is protected otherwise");
+            .help("write `https://`, unless the connection is protected otherwise");
     } else {
         checker
             .error(path, format!("invalid URL `{url}`"))
@@ -83,7 +81,7 @@ fn jwt(checker: &mut Checker<'_>) {
     let Some(jwt) = &edge.jwt else { return };
     if jwt.issuer.trim().is_empty() {
         checker
-            .error(&["edge", "jwt", "issuer"], "an issuer without a name")
+            .error(&["edge", "jwt", "issuer"], "missing name of the issuer")
             .help("write the tokens' claim `iss`, as in `https://id.example`");
     }
     if let Some(keys) = &jwt.jwks_uri {
@@ -95,7 +93,7 @@ fn jwt(checker: &mut Checker<'_>) {
     let path = ["edge", "jwt", "render"];
     if edge.gateway.is_none() {
         checker
-            .error(&path, "a RequestAuthentication is for a gateway, and none is named")
+            .error(&path, "a RequestAuthentication applies to a gateway, and the file names none")
             .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
         return;
     }
@@ -104,5 +102,5 @@ fn jwt(checker: &mut Checker<'_>) {
             &path,
             format!("every other bearer token on that gateway will get 401: those that `{}` did not issue, and opaque ones", jwt.issuer),
         )
-        .help("write `render: false` where a RequestAuthentication is there already, and add this issuer to that one");
+        .help("write `render: false` if there is a RequestAuthentication already, and add this issuer to it");
 }

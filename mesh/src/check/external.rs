@@ -61,11 +61,11 @@ fn edge(checker: &mut Checker<'_>) {
     checker
         .error_at_key(
             &["edge"],
-            format!("`edge.gateway` is missing: a `{header}` header that a stranger sends would be restored at each hop"),
+            format!("`edge.gateway` is missing: a `{header}` header from outside would be restored at each hop"),
         )
         .help(format!(
-            "name the ingress gateway, as in `edge: {{gateway: {{selector: {{istio: ingressgateway}}}}}}`; or write `edge: none` if \
-             nothing comes in from outside, or only through something that removes `{header}`"
+            "name the ingress gateway, as in `edge: {{gateway: {{selector: {{istio: ingressgateway}}}}}}`; or write \
+             `edge: none` if nothing enters from outside, or something else removes `{header}`"
         ));
 }
 
@@ -79,12 +79,12 @@ fn without_effect(checker: &mut Checker<'_>, name: &str, service: &Service) {
             continue;
         }
         let help = if service.subsets.is_empty() && service.routing.is_none() {
-            format!("add `subsets` to let graylane write the routes of `{name}`, or take it out")
+            format!("add `subsets` to let graylane write the routes of `{name}`, or remove it")
         } else {
-            format!("take it out, or let graylane write the routes: `routing: graylane` at `{name}`")
+            format!("remove it, or let graylane write the routes: `routing: graylane` at `{name}`")
         };
         checker
-            .error_at_key(&path, format!("`{key}` has no effect: the routes of `{name}` are somebody else's"))
+            .error_at_key(&path, format!("`{key}` has no effect: the routes of `{name}` are external"))
             .help(help);
     }
 }
@@ -98,13 +98,13 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
             checker
                 .error_at_key(
                     &["services", name, "rollout", "route"],
-                    "`route` is for `weights: external` alone",
+                    "`route` is for `weights: external` only",
                 )
-                .help("take it out");
+                .help("remove it");
         }
         if external {
             checker
-                .error(&path, format!("the weights of `{name}` are in routes that are somebody else's"))
+                .error(&path, format!("the weights of `{name}` are in external routes"))
                 .help("write `weights: external`: users then stay where those weights put them");
         }
         return;
@@ -119,11 +119,8 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
         let path = ["services", name, "rollout", key];
         if checker.project.tree.at(&path).is_some() {
             checker
-                .error_at_key(
-                    &path,
-                    format!("`{key}` has no effect: somebody else moves the weights of `{name}`"),
-                )
-                .help("take it out; steps and analysis are what Argo Rollouts or Flagger is told");
+                .error_at_key(&path, format!("`{key}` has no effect: the weights of `{name}` are external"))
+                .help("remove it; configure steps and analysis in Argo Rollouts or Flagger");
         }
     }
     let default = document.tenants.iter().find(|(_, tenant)| tenant.as_ref().is_some_and(|one| one.default));
@@ -139,7 +136,7 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
             .note(
                 &["services", name, "rollout"],
                 format!(
-                    "requests of {} are drawn at random where no rule of the route is about them",
+                    "requests of {} are drawn at random where no rule of the route matches them",
                     super::listed(others)
                 ),
             )

@@ -15,7 +15,7 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
                 .help(instead(gate, document.tenants.keys().map(String::as_str)));
         } else if !pins.get(gate).is_some_and(|subset| rollout.weights.contains_key(subset)) {
             checker
-                .warning(&at, format!("`{gate}` is pinned to no canary of this rollout, so it tries none"))
+                .warning(&at, format!("`{gate}` is not pinned to a canary of this rollout, so it tests none"))
                 .help(format!(
                     "before the next rollout pin it, as in `pins: {{{gate}: canary}}`, or leave `gate` out"
                 ));
@@ -28,12 +28,10 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
         if guard.name.trim().is_empty() || !names.insert(&guard.name) {
             checker
                 .error(&at("name"), format!("missing or repeated guard name `{}`", guard.name))
-                .help("give every guard a name, as in `payments`; verdicts call it so");
+                .help("give every guard a name, as in `payments`; verdicts name it");
         }
         if guard.query.trim().is_empty() {
-            checker
-                .error(&at("query"), "an empty query")
-                .help("write PromQL that has one series as its result");
+            checker.error(&at("query"), "empty query").help("write PromQL that returns one series");
         }
         if guard.max.is_none() && guard.min.is_none() {
             checker

@@ -46,11 +46,8 @@ fn http(checker: &mut Checker<'_>, path: &[&str], may_answer: bool) {
         let at = [path, &[entry.key.as_str()]].concat();
         let answers = may_answer && ANSWERS.contains(&entry.key.as_str());
         if TAKEN.contains(&entry.key.as_str()) && !answers {
-            let message = format!(
-                "`{}` is not for a file to say: graylane writes it, or there would be nothing to choose",
-                entry.key
-            );
-            checker.error_at_key(&at, message).help("take it out; `routes:` has a `match` of its own");
+            let message = format!("`{}` cannot be set here: graylane writes it", entry.key);
+            checker.error_at_key(&at, message).help("remove it; `routes:` has a `match` of its own");
         } else if ["mirror", "mirrors"].contains(&entry.key.as_str()) {
             let finding = checker.findings.warning(
                 checker.project.key(&at),
@@ -105,12 +102,12 @@ fn matches(checker: &mut Checker<'_>, path: &[&str], route: &Route) {
         if matched && !alone {
             checker
                 .error(&place, format!("a route cannot match the tenant header `{header}`"))
-                .help("say with `pins` what a tenant gets, or give the route a `baseline` of its own");
+                .help("use `pins` for what a tenant gets, or give the route a `baseline` of its own");
         } else if matched && route.rollout.is_some() {
             // The filter may find the tenant only after Envoy has chosen a route, and then weighs by the other route.
             checker
                 .warning(&place, format!("a route with a rollout that matches the tenant header `{header}`"))
-                .help("a request that has lost its tenant is weighed by the route for all others; if that matters, pin the tenant");
+                .help("a request that has lost its tenant gets the weights of the route for all others; if that matters, pin the tenant");
         }
     }
 }
@@ -140,7 +137,7 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
         if service.fallback.is_some() {
             checker
                 .error(&at("host"), "a version with a host of its own has no fallback")
-                .help("take `fallback` out: Istio falls back among pods of one host only");
+                .help("remove `fallback`: Istio falls back among pods of one host only");
         }
         if is_weighed_at_a_gateway(service, subset) {
             checker
@@ -149,7 +146,9 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
                     format!("`{subset}` has a host of its own: users at a gateway do not stay on one version of `{name}`"),
                 )
                 .help(format!(
-                    "a gateway's filter knows a service by the host that the weights have drawn, which for `{subset}` is another one than `{name}`'s; inside the mesh users stay. For users at the gateway, tell the versions apart by labels of one Kubernetes service"
+                    "at a gateway the filter knows a service by the host that the weights chose, which for \
+                     `{subset}` is another one than `{name}`'s; inside the mesh users stay on one version. At a \
+                     gateway, distinguish the versions by labels of one Kubernetes service"
                 ));
         }
     }
@@ -190,12 +189,13 @@ fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
     let pinned: BTreeSet<&String> = pins.filter(|subset| *subset != baseline).collect();
     if pinned.is_empty() {
         checker
-            .warning(&path, "a fallback, but nobody is pinned to a canary")
-            .help("it is for pins only: rollouts show a dead canary as dead");
+            .warning(&path, "`fallback` has no effect: no tenant is pinned to a canary")
+            .help("it applies to pins only: in a rollout a dead canary stays visible");
     }
     for subset in pinned.into_iter().filter(|subset| service.subsets.contains_key(*subset)) {
         if common_labels(&service.subsets, subset, baseline).is_none() {
-            let message = format!("no label tells the pods of `{subset}` and `{baseline}` from all others");
+            let message =
+                format!("no label distinguishes the pods of `{subset}` and `{baseline}` from all others");
             checker.error(&path, message).help(format!(
                 "add a label to both subsets (and their pods) that no other subset of `{name}` has, as in `lane: {subset}`"
             ));
@@ -216,9 +216,9 @@ fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
         let at = ["services", name, "trafficPolicy", key];
         let finding = checker.findings.note(
             checker.project.key(&at),
-            format!("`{key}` does not hold for the fallback's subset, which needs its own"),
+            format!("`{key}` does not apply to the fallback's subset, which needs its own"),
         );
-        finding.help("it holds for all other subsets");
+        finding.help("it applies to all other subsets");
     }
 }
 
@@ -260,7 +260,7 @@ fn shared_hosts(checker: &mut Checker<'_>) {
                         &["services", name, "trafficPolicy"],
                         format!("`{other}` is the same host and has another trafficPolicy"),
                     )
-                    .help("say it once, with `portLevelSettings` for what differs")
+                    .help("write it once, with `portLevelSettings` for what differs")
                     .related(first, "the other one");
             }
         }

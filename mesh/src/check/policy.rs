@@ -25,7 +25,7 @@ pub fn check(checker: &mut Checker<'_>) {
         checker
             .error(
                 &["policy", "remember"],
-                format!("`{}` cannot be how long a sidecar remembers", policy.remember),
+                format!("`{}` is not a valid duration of the memory", policy.remember),
             )
             .help("write whole seconds from `1s` to `1h`, as in `30s`");
     }
@@ -34,7 +34,7 @@ pub fn check(checker: &mut Checker<'_>) {
         if !seen.insert(place.word()) {
             let path = ["policy", "restore", &index.to_string()];
             checker
-                .error(&path, format!("`{}` stands twice in `policy.restore`", place.word()))
+                .error(&path, format!("duplicate `{}` in `policy.restore`", place.word()))
                 .help("name each place once");
         }
     }

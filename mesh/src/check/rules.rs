@@ -44,7 +44,7 @@ pub fn check(checker: &mut Checker<'_>) {
     covered(checker);
     if !rules.is_empty() && document.edge.gateway.is_none() {
         checker
-            .warning(&["edge", "rules"], "rules count at a gateway, and none is named")
+            .warning(&["edge", "rules"], "rules apply at a gateway, and the file names none")
             .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
     }
     if document.edge.jwt.is_none()
@@ -54,7 +54,7 @@ pub fn check(checker: &mut Checker<'_>) {
         checker
             .warning(
                 &["edge", "rules", &index.to_string()],
-                "a rule on a claim, but the file names no `jwt`: whatever token Istio verifies there counts",
+                "a rule on a claim, but the file names no `jwt`: any token that Istio verifies there counts",
             )
             .help("add `jwt: {issuer: https://id.example}`; a RequestAuthentication must exist, or `render: true` writes one");
     }
@@ -66,7 +66,7 @@ fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
     match (&rule.tenant, rule.may_choose.is_empty()) {
         (None, true) => {
             checker
-                .error(&at(path, &[]), "a rule that gives nothing")
+                .error(&at(path, &[]), "a rule with neither `tenant` nor `mayChoose`")
                 .help("add `tenant:` with the tenant it gives, or `mayChoose: [..]` with those that the header may name");
         }
         (Some(_), false) => {
@@ -93,8 +93,8 @@ fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
     }
     if !rule.may_choose.is_empty() && document.edge.accept == Accept::Always {
         checker
-            .warning(&at(path, &["mayChoose"]), "everybody may choose already: `edge.accept` is `always`")
-            .help("write `accept: never`, or take this rule out");
+            .warning(&at(path, &["mayChoose"]), "every caller can choose already: `edge.accept` is `always`")
+            .help("write `accept: never`, or remove this rule");
     }
 }
 
@@ -136,7 +136,7 @@ fn trust(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
     if disproves(&rule.when, false) {
         checker
             .warning(&at(path, &[]), "callers without any token or certificate match this rule too")
-            .help("add a condition that proves who it is, as in `claim: {name: sub, present: true}`");
+            .help("add a condition that identifies the caller, as in `claim: {name: sub, present: true}`");
     }
 }
 

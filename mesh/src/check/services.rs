@@ -99,7 +99,7 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
                 let place = checker.project.key(&path);
                 checker.findings.warning(place, message)
             };
-            finding.help("write the pod label that makes it, as in `version: v1`");
+            finding.help("write the label of its pods, as in `version: v1`");
         }
         for (key, value) in labels {
             let path = ["services", name, "subsets", subset, key];
@@ -175,7 +175,7 @@ fn baseline(checker: &mut Checker<'_>, name: &str, service: &Service) {
                     format!("`{name}` has several subsets, and none is the baseline"),
                 )
                 .help(format!(
-                    "add `baseline:` with the one that everybody gets who is not placed otherwise: {}",
+                    "add `baseline:` with the subset for all other requests: {}",
                     listed(subsets())
                 ));
         }
@@ -266,8 +266,8 @@ fn weights(
                 .help(instead(subset, canaries));
         } else if baseline == Some(subset.as_str()) {
             checker
-                .error_at_key(&at, format!("`{subset}` is the baseline: it gets what is left"))
-                .help("leave it out, and weigh the canaries alone");
+                .error_at_key(&at, format!("`{subset}` is the baseline: it gets the rest"))
+                .help("remove it, and give weights to the canaries only");
         }
     }
     if sum > 10_000 {
@@ -302,13 +302,13 @@ fn participants(
             let pin = checker.project.key(&["services", path[1], "pins", tenant]);
             checker
                 .warning(&at, format!("`{tenant}` never takes part: its pin comes first"))
-                .help("take it out here, or take the pin away")
+                .help("remove it here, or remove the pin")
                 .related(pin, "the pin");
         }
     }
     if rollout.tenants.as_ref().is_some_and(Vec::is_empty) {
         checker
-            .error(&[path, &["tenants"]].concat(), "a rollout that nobody takes part in")
+            .error(&[path, &["tenants"]].concat(), "a rollout without a tenant that takes part")
             .help("name its tenants, or leave `tenants` out: then the default tenant takes part");
     }
 }

@@ -34,7 +34,7 @@ pub fn check(checker: &mut Checker<'_>) {
             if let Some(first) = minted.replace(index) {
                 let first = checker.project.span(&["sticky", "keys", &first.to_string()]);
                 checker
-                    .error(&path, "a second cookie to make: whoever has the first one has a key")
+                    .error(&path, "a second minted cookie: users who have the first one have a key already")
                     .help("keep one `mint`")
                     .related(first, "the first one");
             }
@@ -42,13 +42,13 @@ pub fn check(checker: &mut Checker<'_>) {
         if document.edge.gateway.is_none() && (key.claim.is_some() || key.source || key.mint.is_some()) {
             let what = if key.mint.is_some() { "a cookie is made" } else { "this key is seen" };
             checker
-                .warning(&path, format!("{what} at a gateway only, and none is named"))
+                .warning(&path, format!("{what} at a gateway only, and the file names none"))
                 .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
         }
     }
     if sticky.at == Some(At::Edge) && document.edge.gateway.is_none() && !sticky.keys.is_empty() {
         checker
-            .warning(&["sticky", "at"], "keys count at the edge only, and no gateway is named")
+            .warning(&["sticky", "at"], "keys are read at the edge only, and the file names no gateway")
             .help("add `edge.gateway`, or write `at: anywhere`");
     }
     let has_rollout = document.services.values().any(|service| service.rollout.is_some());
@@ -58,7 +58,7 @@ pub fn check(checker: &mut Checker<'_>) {
                 &["sticky"],
                 "there are rollouts but no sticky key: only one causal chain is sticky, not a user",
             )
-            .help("add where a user's own value is, as in `sticky: {keys: [{header: x-user-id}]}`");
+            .help("add a key that identifies a user, as in `sticky: {keys: [{header: x-user-id}]}`");
     }
 }
 
@@ -68,7 +68,7 @@ fn place(checker: &mut Checker<'_>, key: &Key, path: &[&str]) {
         [key.header.is_some(), key.cookie.is_some(), key.query.is_some(), key.claim.is_some(), key.source];
     if given.into_iter().filter(|given| *given).count() != 1 {
         checker
-            .error(path, "a sticky key is one place")
+            .error(path, "a sticky key needs exactly one source")
             .help("write one of `{header: x-user-id}`, `{cookie: lane-id}`, `{query: user}`, `{claim: sub}`, `{source: true}`");
         return;
     }
@@ -99,7 +99,7 @@ fn place(checker: &mut Checker<'_>, key: &Key, path: &[&str]) {
         checker
             .warning(
                 path,
-                format!("`{cookie}` looks like a session: users would move between versions at each login"),
+                format!("`{cookie}` looks like a session cookie: users would move between versions at each login"),
             )
             .help("use a value that stays with the user, as in `{claim: sub}`, or a cookie of its own, as in `{cookie: lane-id, mint: {maxAge: 30d}}`");
     }
@@ -123,7 +123,7 @@ fn mint(checker: &mut Checker<'_>, key: &Key, mint: &Mint, path: &[&str]) {
         None => {
             checker
                 .warning(&at("maxAge"), "a cookie without `maxAge` goes with the browser's session: the user moves when it is closed")
-                .help("say how long a user is to stay, as in `maxAge: 30d`");
+                .help("write how long a user stays on one version, as in `maxAge: 30d`");
         }
         Some((age, None)) => {
             checker.error(&at("maxAge"), format!("invalid duration `{age}`")).help(duration::EXAMPLES);
@@ -134,7 +134,7 @@ fn mint(checker: &mut Checker<'_>, key: &Key, mint: &Mint, path: &[&str]) {
                 .help(format!("write at most `{MAX_AGE_DAYS}d`"));
         }
         Some((age, Some(length))) if length.as_secs() == 0 => {
-            checker.error(&at("maxAge"), format!("`{age}` is gone at once")).help("write at least `1s`");
+            checker.error(&at("maxAge"), format!("`{age}` expires at once")).help("write at least `1s`");
         }
         Some(_) => {}
     }
@@ -171,7 +171,7 @@ fn secure(checker: &mut Checker<'_>, cookie: &str, mint: &Mint, path: &[&str]) {
     if mint.same_site == SameSite::None || cookie.starts_with("__Secure-") {
         checker
             .error(&at("secure"), "browsers refuse this cookie without `Secure`")
-            .help("take `secure: false` out");
+            .help("remove `secure: false`");
         return;
     }
     // A file does not describe the Gateway's servers. Names that are for one's own machine only need no HTTPS.
@@ -183,7 +183,13 @@ fn secure(checker: &mut Checker<'_>, cookie: &str, mint: &Mint, path: &[&str]) {
     if !public.is_empty() {
         let hosts = listed(public);
         checker
-            .warning(&at("secure"), format!("{hosts}: without `Secure` the cookie goes over plain HTTP too, where anybody can read and set it"))
-            .help("take `secure: false` out; it is for hosts that have no HTTPS");
+            .warning(
+                &at("secure"),
+                format!(
+                    "{hosts}: without `Secure` the cookie goes over plain HTTP too, where \
+                anyone can read and set it"
+                ),
+            )
+            .help("remove `secure: false`; it is for hosts that have no HTTPS");
     }
 }

@@ -116,7 +116,7 @@ fn shape() {
     one(
         "    baseline: stable",
         "    baseline: stable\n    baseline: canary",
-        &["10: Error: key `baseline` stands twice"],
+        &["10: Error: duplicate key `baseline`"],
     );
 }
 
@@ -152,9 +152,9 @@ fn mesh_and_policy() {
     one(
         "version: 1",
         "version: 1\npolicy: {remember: 2h}",
-        &["`2h` cannot be how long", "from `1s` to `1h`"],
+        &["`2h` is not a valid duration", "from `1s` to `1h`"],
     );
-    one("version: 1", "version: 1\npolicy: {restore: [memory, memory]}", &["`memory` stands twice"]);
+    one("version: 1", "version: 1\npolicy: {restore: [memory, memory]}", &["duplicate `memory`"]);
     one("version: 1", "version: 1\npolicy: {exempt: {paths: [healthz]}}", &["invalid path `healthz`"]);
     one(
         "version: 1",
@@ -205,9 +205,9 @@ fn rollouts() {
     rollout("weights: {canary: 101}", &["invalid weight 101"]);
     rollout("weights: {canary: 33.333}", &["invalid weight 33.333", "two decimals"]);
     rollout("weights: {canari: 1}", &["`api` has no subset `canari` / did you mean `canary`?"]);
-    rollout("weights: {stable: 1}", &["`stable` is the baseline: it gets what is left"]);
+    rollout("weights: {stable: 1}", &["`stable` is the baseline: it gets the rest"]);
     rollout("weights: {canary: 1}, tenants: [blue]", &["unknown tenant `blue`"]);
-    rollout("weights: {canary: 1}, tenants: []", &["nobody takes part in"]);
+    rollout("weights: {canary: 1}, tenants: []", &["without a tenant that takes part"]);
     rollout("weights: {canary: 1}, salt: a b", &["`a b` cannot be a salt"]);
     rollout("weights: {canary: 1}, steps: [5, 1]", &["step 1 comes after 5"]);
     rollout("weights: {canary: 1}, steps: [0]", &["invalid step 0"]);
@@ -238,7 +238,7 @@ fn what_is_said_in_istios_words() {
     );
     service("http: {timeout: 3}", &["`services.api.http.timeout` cannot be `3`"]);
     service("http: {timeout: soon}", &["`services.api.http.timeout` cannot be `soon`"]);
-    service("http: {route: []}", &["`route` is not for a file to say"]);
+    service("http: {route: []}", &["`route` cannot be set here"]);
     service("http: {mirror: {host: other}}", &["Warning: mirrored requests have real side effects"]);
     service("trafficPolicy: {loadBalancer: {simple: FASTEST}}", &["cannot be `FASTEST`", "LEAST_REQUEST"]);
     service(
@@ -259,11 +259,14 @@ fn what_is_said_in_istios_words() {
         "routes: [{match: [{uri: {prefix: /x}}], pins: {blue: canary}}]",
         &["a pin for the unknown tenant `blue`"],
     );
-    service("fallback: baseline", &["Warning: a fallback, but nobody is pinned"]);
+    service("fallback: baseline", &["Warning: `fallback` has no effect"]);
     service("expose: {hosts: [api.example.com]}", &["the file names no Gateway"]);
     let three = GOOD.replace("canary: {version: v2}", "canary: {version: v2}, other: {version: v3}")
         + "    pins: {gray-v1: canary}\n    fallback: baseline\n";
-    assert!(findings(&three)[0].contains("no label tells the pods of `canary` and `stable` from all others"));
+    assert!(
+        findings(&three)[0]
+            .contains("no label distinguishes the pods of `canary` and `stable` from all others")
+    );
     let told = three
         .replace("{version: v1}", "{version: v1, lane: a}")
         .replace("{version: v2}", "{version: v2, lane: a}");
@@ -286,8 +289,8 @@ fn what_is_said_in_istios_words() {
 
 #[test]
 fn sticky_and_edge() {
-    one("{header: x-user-id}", "{}", &["a sticky key is one place"]);
-    one("{header: x-user-id}", "{header: a, cookie: b}", &["a sticky key is one place"]);
+    one("{header: x-user-id}", "{}", &["a sticky key needs exactly one source"]);
+    one("{header: x-user-id}", "{header: a, cookie: b}", &["a sticky key needs exactly one source"]);
     one("{header: x-user-id}", "{cookie: 'a=b'}", &["invalid cookie name `a=b`"]);
     one("{header: x-user-id}", "{claim: sub}", &["Warning: this key is seen at a gateway only"]);
     one(
@@ -298,7 +301,7 @@ fn sticky_and_edge() {
     one(
         "{keys: [{header: x-user-id}]}",
         "{keys: [{header: x-user-id}], at: edge}",
-        &["Warning: keys count at the edge only, and no gateway is named"],
+        &["Warning: keys are read at the edge only, and the file names no gateway"],
     );
     let without =
         GOOD.replace("sticky: {keys: [{header: x-user-id}]}\n", "") + "    rollout: {weights: {canary: 1}}\n";
@@ -307,7 +310,7 @@ fn sticky_and_edge() {
     edge("{accept: always}", &["Warning: `always`: any caller outside can choose a tenant"]);
     edge("{gateway: {}}", &["`edge.gateway` has no `selector`", "root namespace"]);
     edge("{gateway: {namespace: shop}}", &["`edge.gateway` has no `selector`: sidecars of this namespace"]);
-    edge("{gateway: {selector: {istio: x}, name: A/b/}}", &["`A/b/` names no Gateway"]);
+    edge("{gateway: {selector: {istio: x}, name: A/b/}}", &["invalid Gateway `A/b/`"]);
 }
 
 #[test]
@@ -377,16 +380,16 @@ fn alerts_mean_something_and_call_one_each() {
     says("{errorRatio: {canaryOverBaseline: 2, min: 5}}", &["Error", "invalid minimum 5", "from 0 to 1"]);
     says("{latencyP99: {canaryOverBaseline: 2, min: -1}}", &["Error", "invalid minimum -1", "milliseconds"]);
     says("{runbooks: wiki}", &["Error", "invalid address `wiki`", "https://"]);
-    says("{notify: [{}]}", &["Error", "calls nobody", "`slack` and `pagerduty`"]);
+    says("{notify: [{}]}", &["Error", "exactly one receiver", "`slack` and `pagerduty`"]);
     says(
         "{notify: [{slack: {channel: a}, pagerduty: {routingKey: {secret: a, key: b}}}]}",
-        &["Error", "two at once"],
+        &["Error", "exactly one receiver"],
     );
     says("{notify: [{slack: {channel: a, webhook: https://hooks.example/1}}]}", &["Error"]);
     says("{}\ntelemetry: {metrics: false}", &["Warning", "lost headers", "`telemetry.metrics: true`"]);
     says(
         "{errorRatio: {canaryOverBaseline: 2}}\ntelemetry: {tracing: false}",
-        &["Error", "do not tell subsets apart", "`telemetry.tracing: true`"],
+        &["Error", "cannot distinguish subsets", "`telemetry.tracing: true`"],
     );
     let envoy = "{errorRatio: {canaryOverBaseline: 2}}\ntelemetry: {tracing: false, source: envoy}";
     assert_eq!(findings(&format!("{GOOD}{}", with(envoy))), [""; 0], "Envoy's clusters are subsets anyway");

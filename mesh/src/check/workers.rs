@@ -37,9 +37,9 @@ pub fn check(checker: &mut Checker<'_>) {
                     checker
                         .warning(
                             &at,
-                            format!("`{tenant}` is the default tenant: its deployment is there anyway"),
+                            format!("`{tenant}` is the default tenant: its deployment exists anyway"),
                         )
-                        .help("take it out here");
+                        .help("remove it here");
                 }
                 Some(_) => {}
             }
@@ -132,7 +132,7 @@ fn same_topic(checker: &mut Checker<'_>) {
                             &["workers", &here[0], "topics", &here[1], key],
                             format!("`{name}` has {now} {key} here and {before} in `{}`", place[0]),
                         )
-                        .help(format!("say it once, or the same in both: a topic has one number of {key}"))
+                        .help(format!("write it once, or the same in both: a topic has one number of {key}"))
                         .related(other, "the other one");
                 }
             }
@@ -143,7 +143,7 @@ fn same_topic(checker: &mut Checker<'_>) {
                         &["workers", &here[0], "topics", &here[1], "config"],
                         format!("`{}` has another config in `{}`", topic.name, place[0]),
                     )
-                    .help("say it once, or the same in both")
+                    .help("write it once, or the same in both")
                     .related(other, "the other one");
             }
             first.partitions = first.partitions.or(topic.partitions);
@@ -232,7 +232,7 @@ fn nobody_consumes(checker: &mut Checker<'_>) {
                         &["workers", worker, "topics", &index.to_string()],
                         format!("`{worker}` never sees what {tenants} writes to `{name}`: that has a topic of its own"),
                     )
-                    .help(format!("add {tenants} to its `tenants`, or take it out of the other workers of this topic"));
+                    .help(format!("add {tenants} to its `tenants`, or remove it of the other workers of this topic"));
             }
         }
     }

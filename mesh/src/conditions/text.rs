@@ -62,7 +62,7 @@ impl Text {
             }
             _ => {
                 report
-                    .error(&at(path, &[]), "one test at a time".to_owned())
+                    .error(&at(path, &[]), "more than one test".to_owned())
                     .help(format!("keep one of {TESTS}; `all: [..]` joins several conditions"));
             }
         }
@@ -81,7 +81,7 @@ impl Text {
         }
         if text.any_of.as_ref().is_some_and(Vec::is_empty) {
             report
-                .error(&at(path, &["in"]), "`in` of nothing never matches".to_owned())
+                .error(&at(path, &["in"]), "an empty `in` never matches".to_owned())
                 .help("write values, as in `[alice, bob]`");
         }
         let one = |key: &'static str, value: &Option<String>| {
@@ -98,7 +98,7 @@ impl Text {
             let place = path.iter().chain(&key).map(String::as_str).collect::<Vec<_>>();
             if value.is_empty() {
                 report
-                    .error(&place, "nothing is never a value: what is blank is absent".to_owned())
+                    .error(&place, "an empty value never matches: a blank header counts as absent".to_owned())
                     .help("write `absent: true`, or `present: true`");
             } else if let Some((problem, help)) = never(kind, &key[0], &value) {
                 report.error(&place, format!("`{value}` never matches: {problem}")).help(help);

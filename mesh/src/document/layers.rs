@@ -98,7 +98,7 @@ fn lay_over(below: Node, above: Node, path: &mut Vec<String>, findings: &mut Fin
                 Some(above.span),
                 format!("`{}` is {was}, and cannot be overridden by {is}", path.join(".")),
             )
-            .help(format!("write {was} here, too, or take it away below"))
+            .help(format!("write {was} here, too, or remove it below"))
             .related(Some(below.span), format!("{was}, in the file below"));
         return below;
     }
@@ -172,7 +172,7 @@ fn join(left: Node, right: Node, path: &mut Vec<String>, findings: &mut Findings
                         Some(right.span),
                         format!("`{}` contradicts another file of this folder", path.join(".")),
                     )
-                    .help("say it once, or the same in all files; to override, pass -f again")
+                    .help("write it once, or the same in all files; to override, pass -f again")
                     .related(Some(left.span), "the other one");
             }
             left

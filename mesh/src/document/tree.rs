@@ -204,16 +204,15 @@ pub fn parse(sources: &SourceFiles, file: usize, findings: &mut Findings) -> Vec
             let line = span.and_then(|span| text.lines().nth(span.line - 1)).unwrap_or_default();
             if message.starts_with("budget breached") {
                 findings
-                    .error(span, "this file stands for more than it may: it may be a bomb of aliases")
-                    .help("write what the aliases stand for, or split the file");
+                    .error(span, "the aliases of this file expand to more than is allowed")
+                    .help("write the values instead of the aliases, or split the file");
                 return Vec::new();
             }
-            let finding = findings.error(span, format!("this is not YAML: {message}"));
+            let finding = findings.error(span, format!("invalid YAML: {message}"));
             if line.trim_start_matches(' ').starts_with('\t') {
                 finding.help("indent with spaces: YAML allows no tab there");
             } else if line.contains("{{") {
-                finding
-                    .help("this looks like a template: let Helm write it first, as in `helm template CHART`");
+                finding.help("this looks like a template: render it first, as in `helm template CHART`");
             } else if line.contains("${") {
                 finding.help("between `{}` or `[]` write a variable in quotes, as in `\"${NAME}\"`");
             }
@@ -312,7 +311,7 @@ impl Builder<'_> {
                 None => entries.push(Entry { key: text, key_span, node }),
                 Some(first) => {
                     self.findings
-                        .error(Some(key_span), format!("key `{text}` stands twice in this map"))
+                        .error(Some(key_span), format!("duplicate key `{text}`"))
                         .help("keep one of them")
                         .related(Some(first), "the first one");
                 }

@@ -93,7 +93,7 @@ impl Request {
         let (service, what) = text.split_once('=').unwrap_or((text, "all"));
         let Some((_, drops)) = Drops::NAMED.iter().find(|(name, _)| *name == what) else {
             let names: Vec<&str> = Drops::NAMED.iter().map(|(name, _)| *name).collect();
-            bail!("--drops {text}: `{what}` is not one of {}", names.join(", "));
+            bail!("--drops {text}: unknown `{what}`, expected some of {}", names.join(", "));
         };
         self.drops.insert(service.to_owned(), *drops);
         Ok(())
@@ -182,9 +182,12 @@ impl Request {
         };
         ensure!(
             !from_outside || self.worker.is_none(),
-            "--path: a worker's call does not come in through the gateway: leave `{GATEWAY}` out"
+            "--path: a worker's call does not enter through the gateway: leave `{GATEWAY}` out"
         );
-        ensure!(!services.is_empty(), "--path names no service: write the way, as in `gateway,api,orders`");
+        ensure!(
+            !services.is_empty(),
+            "--path: missing service: write the services in order, as in `gateway,api,orders`"
+        );
         for (index, name) in services.iter().enumerate() {
             let is_host = name.contains('.') && index + 1 == services.len();
             ensure!(mesh.service(name).is_some() || is_host, "--path: {}", unknown(mesh, name));
@@ -247,5 +250,5 @@ pub fn unknown(mesh: &Mesh, name: &str) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("write one of {}", names.join(", ")),
     };
-    format!("the file has no service `{name}`: {instead}")
+    format!("unknown service `{name}`: {instead}")
 }

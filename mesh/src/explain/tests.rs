@@ -93,15 +93,15 @@ fn what_is_not_in_the_file_is_an_error_with_the_nearest_word() {
             .unwrap_err()
             .to_string()
     };
-    assert_eq!(ask(&["gateway", "aip"], "api"), "--path: the file has no service `aip`: did you mean `api`?");
+    assert_eq!(ask(&["gateway", "aip"], "api"), "--path: unknown service `aip`: did you mean `api`?");
     assert_eq!(
         ask(&["gateway"], "api"),
-        "--path names no service: write the way, as in `gateway,api,orders`"
+        "--path: missing service: write the services in order, as in `gateway,api,orders`"
     );
     assert_eq!(ask(&["api"], "orders"), "--drops: the request does not pass `orders`");
     assert_eq!(
         ask(&["api"], "api=half"),
-        "--drops api=half: `half` is not one of all, tenant, baggage, everything"
+        "--drops api=half: unknown `half`, expected some of all, tenant, baggage, everything"
     );
     assert!(header("no colon").is_err() && header("a b: c").is_err());
     assert_eq!(header("Tenant:  gray "), Ok(("tenant".to_owned(), b"gray".to_vec())));

@@ -40,7 +40,7 @@ impl Scope {
 pub fn off(mesh: &Mesh, options: &Options, scope: &Scope) -> Result<Vec<Resource>> {
     ensure!(
         options.data_plane == DataPlane::Sidecar,
-        "waypoints have no such switch: delete their plugins, and apply what `render --without-filter` prints"
+        "waypoints cannot be switched off: delete their plugins, and apply what `render --without-filter` prints"
     );
     let services: Vec<&Service> = mesh.services.iter().filter(|service| scope.has(service)).collect();
     let mut plugins = plugin::of_no_pod(mesh, options);
@@ -51,9 +51,9 @@ pub fn off(mesh: &Mesh, options: &Options, scope: &Scope) -> Result<Vec<Resource
     });
     match scope {
         Scope::Namespace(name) if services.is_empty() && plugins.is_empty() => {
-            bail!("the file has nothing in the namespace `{name}`")
+            bail!("unknown namespace `{name}`: the file has nothing in it")
         }
-        Scope::Service(name) if services.is_empty() => bail!("the file has no service `{name}`"),
+        Scope::Service(name) if services.is_empty() => bail!("unknown service `{name}`"),
         _ => {}
     }
     let public = services.iter().flat_map(|service| &service.expose.hosts);
@@ -198,12 +198,12 @@ services:
         let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
         let said = |scope, options: Options| off(&mesh, &options, &scope).unwrap_err().to_string();
         let sidecars = Options::default;
-        assert_eq!(said(Scope::Service("wbe".to_owned()), sidecars()), "the file has no service `wbe`");
+        assert_eq!(said(Scope::Service("wbe".to_owned()), sidecars()), "unknown service `wbe`");
         assert_eq!(
             said(Scope::Namespace("c".to_owned()), sidecars()),
-            "the file has nothing in the namespace `c`"
+            "unknown namespace `c`: the file has nothing in it"
         );
         let ambient = Options { data_plane: DataPlane::Ambient, ..Options::default() };
-        assert!(said(Scope::Mesh, ambient).starts_with("waypoints have no such switch"));
+        assert!(said(Scope::Mesh, ambient).starts_with("waypoints cannot be switched off"));
     }
 }

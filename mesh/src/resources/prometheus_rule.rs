@@ -206,7 +206,7 @@ fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
             placed(&queries.without_filter(WINDOW)),
             [
                 &format!("{on} has no graylane filter"),
-                "It gets requests, and its lost headers are not restored. Is its namespace in the file, and the image within reach?",
+                "It gets requests, and its lost headers are not restored. Is its namespace in the file, and can the image be pulled?",
             ],
         ),
         alert(
@@ -224,7 +224,7 @@ fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
     if mesh.document.telemetry.metrics {
         rules.extend([
             alert(mesh, "GraylaneFilterBypassed", "critical", "10m", placed(&queries.bypassing(WINDOW)), [
-                &format!("Requests to {on} go round the graylane filter"),
+                &format!("Requests to {on} bypass the graylane filter"),
                 "It gets requests, and the filter counts none: a port or protocol that the plugin is not on, or `policy.exempt` names all of them.",
             ]),
             alert(mesh, "GraylaneHeaderLost", "info", "10m", placed(&format!("{} > 0", queries.restored(WINDOW))), [
@@ -233,7 +233,8 @@ fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
             ]),
             alert(mesh, "GraylaneRejections", "warning", "5m", format!("{} > 0.05", queries.rejected_ratio(WINDOW)), [
                 "Many requests are rejected for their tenant",
-                "{{ $value | humanizePercentage }} of all requests name no tenant, an unknown one, or another than the one they follow from.",
+                "{{ $value | humanizePercentage }} of all requests name no tenant, an unknown one, or a different \
+                 one from the request that they belong to.",
             ]),
         ]);
     }

@@ -53,7 +53,7 @@ pub fn check_merge(mesh: &Mesh, options: &Options) -> Result<()> {
         let after = with_tags(before.clone(), mesh, options);
         if let Some(place) = changed("spec", &before.into(), &after.into()) {
             bail!(
-                "{} has `{place}` already, with another value, which would be lost: give that tag another name",
+                "{} has `{place}` already, with a different value, which would be lost: give that tag another name",
                 existing.title()
             );
         }
@@ -170,7 +170,7 @@ pub fn existing(found: Vec<Existing>) -> Result<Vec<Existing>> {
             && let Some(other) = others.iter().find(|other| covers(other, &one.namespace))
         {
             bail!(
-                "{} and {} are both for all pods of namespace `{}`: Istio heeds the oldest only, so leave that one",
+                "{} and {} are both for all pods of namespace `{}`: Istio uses only the oldest: keep that one",
                 other.title(),
                 one.title(),
                 one.namespace

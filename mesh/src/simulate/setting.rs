@@ -51,11 +51,7 @@ pub fn percent(buckets: u16) -> String {
 
 /// Is it a canary of the service?
 pub(super) fn check(service: &Service, subset: &str) -> Result<()> {
-    ensure!(
-        subset != service.baseline,
-        "`{subset}` is the baseline of `{}`: it gets what is left",
-        service.name
-    );
+    ensure!(subset != service.baseline, "`{subset}` is the baseline of `{}`: it gets the rest", service.name);
     if !service.subsets.contains_key(subset) {
         let canaries: Vec<&str> =
             service.subsets.keys().map(String::as_str).filter(|name| *name != service.baseline).collect();

@@ -87,12 +87,13 @@ pub fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
             let (first, second) = if age < own_age { (other, own) } else { (own, other) };
             let text = if at == MESH {
                 format!(
-                    "VirtualService {} is for the same host, {host}: inside the mesh Istio heeds the older one, {}, and ignores {}",
+                    "VirtualService {} is for the same host, {host}: inside the mesh Istio uses the older one, {}, and ignores {}",
                     other.title, first.title, second.title
                 )
             } else {
                 format!(
-                    "VirtualService {} is for the same host, {host}: at gateway {at} Istio puts the rules of both in a row, those of the older one, {}, first",
+                    "VirtualService {} is for the same host, {host}: at gateway {at} Istio concatenates the rules of \
+                     both, those of the older one, {}, first",
                     other.title, first.title
                 )
             };
@@ -135,9 +136,9 @@ fn destination_rules(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
         };
         let same_namespace = own["metadata"]["namespace"] == other["metadata"]["namespace"];
         let how = if same_namespace {
-            "Istio merges both: of the trafficPolicy, and of a subset of the same name, the older one's counts"
+            "Istio merges both: of the trafficPolicy, and of a subset of the same name, the older one's wins"
         } else {
-            "Istio heeds that of the caller's namespace, then that of the host's"
+            "Istio uses the one in the caller's namespace, then the one in the host's"
         };
         found.push(Rival {
             resource,

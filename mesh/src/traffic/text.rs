@@ -89,7 +89,7 @@ impl Text {
     pub fn undecided(&self) -> Option<String> {
         match self {
             Self::Regex(pattern) if pattern.samples().is_empty() => {
-                Some(format!("no text is found that `{}` matches", pattern.text()))
+                Some(format!("found no text that `{}` matches", pattern.text()))
             }
             Self::Unknown(what) => Some(format!("Istio knows no match {what}")),
             _ => None,

@@ -97,7 +97,7 @@ fn a_weighted_rule_of_that_name_is_fit_whatever_else_there_is() {
 #[test]
 fn what_envoy_would_refuse_is_said_before() {
     let single = json!([{"destination": {"host": "api", "subset": "stable"}, "weight": 100}]);
-    one(FILE, json!([{"name": "primary", "route": single}]), "Envoy would refuse the whole route table");
+    one(FILE, json!([{"name": "primary", "route": single}]), "Envoy would reject the whole route table");
     one(FILE, json!([{"name": "primary", "redirect": {"uri": "/x"}}]), "has no destination");
     one(FILE, json!([{"name": "primry", "route": two(10)}]), "did you mean `primry`?");
     one(FILE, json!([{"route": two(10)}]), "its rules have no names");
@@ -119,6 +119,6 @@ fn what_envoy_would_refuse_is_said_before() {
     one(
         &elsewhere,
         json!([{"name": "primary", "route": two(10)}]),
-        "no VirtualService is for `web.shop.svc.cluster.local`",
+        "no VirtualService has the host `web.shop.svc.cluster.local`",
     );
 }

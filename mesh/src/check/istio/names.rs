@@ -45,8 +45,8 @@ pub fn check(checker: &mut Checker<'_>) {
             if !shown.contains(host.as_str()) {
                 // No error: environments may show it at other hosts.
                 checker
-                    .warning(&path, format!("`{service}` is not shown at `{host}`"))
-                    .help("write a host of its `expose`, or take the name away");
+                    .warning(&path, format!("`{service}` is not exposed at `{host}`"))
+                    .help("write a host of its `expose`, or remove the name");
                 continue;
             }
             let given = Given { path, name, host: host.clone() };

@@ -13,7 +13,7 @@ pub fn check(checker: &mut Checker<'_>, name: &str, service: &Service) {
     let shown = !expose.routes.is_empty() && expose.routes.iter().all(|outside| !outside.hosts.is_empty());
     if expose.hosts.is_empty() && !shown {
         checker
-            .error_at_key(&path, "exposed under no host")
+            .error_at_key(&path, "missing hosts")
             .help("write at least one, as in `hosts: [api.example.com]`");
     }
     hosts(checker, &[&path[..], &["hosts"]].concat(), &expose.hosts);
@@ -46,7 +46,7 @@ fn hosts(checker: &mut Checker<'_>, path: &[&str], hosts: &[String]) {
         if super::super::names::is_dns_label(host) {
             checker
                 .warning(&[path, &[&index.to_string()]].concat(), format!("`{host}` is a short name"))
-                .help("strangers ask for full names, as in `api.example.com`; Istio completes it with the namespace of the mesh");
+                .help("clients outside use full names, as in `api.example.com`; Istio completes it with the namespace of the mesh");
             continue;
         }
         if host != "*" && (!super::super::names::is_dns_name(bare) || !bare.contains('.')) {
@@ -97,8 +97,8 @@ fn routes(checker: &mut Checker<'_>, name: &str, service: &Service, expose: &Exp
         http(checker, &[&path[..], &["http"]].concat(), true);
         if is_answer(&route) && (route.pins.is_some() || route.rollout.is_some()) {
             checker
-                .error(&path, "a route that answers by itself chooses nothing")
-                .help("take `pins` and `rollout` out");
+                .error(&path, "a route that answers by itself has no subset to choose")
+                .help("remove `pins` and `rollout`");
         }
     }
 }

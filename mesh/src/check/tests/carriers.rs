@@ -31,16 +31,16 @@ fn what_is_wrong_with_them_is_said() {
     for (lines, says) in [
         ("{carriers: [ot-bagage]}", "did you mean `ot-baggage`?"),
         ("{carriers: [baggage]}", "`policy.carriers.0` cannot be `baggage`"),
-        ("{carriers: [uberctx, uberctx]}", "`uberctx` stands twice"),
+        ("{carriers: [uberctx, uberctx]}", "duplicate `uberctx`"),
         ("{carriers: [{header: tenant}]}", "`tenant` cannot carry the tenant"),
         ("{carriers: [{header: traceparent}]}", "`traceparent` cannot carry the tenant"),
         ("{carriers: [{header: x-graylane-x}]}", "cannot carry the tenant"),
         ("{carriers: [uberctx], restore: [memory]}", "nothing is read from carriers"),
         ("{ids: [datadgo]}", "did you mean `datadog`?"),
-        ("{ids: [request-id, request-id]}", "`request-id` stands twice"),
+        ("{ids: [request-id, request-id]}", "duplicate `request-id`"),
         ("{ids: [{header: 'x id'}]}", "`x id` cannot be an id"),
         ("{ids: [{id: w3c, keep: true}]}", "write `edge.traceContext: keep` or `restart`"),
-        ("{ids: []}", "the memory recognises nothing"),
+        ("{ids: []}", "the memory cannot recognise requests"),
     ] {
         let found = policy(lines);
         assert_eq!(found.len(), 1, "{lines}: {found:#?}");
@@ -61,13 +61,13 @@ fn a_header_that_proxies_write_is_refused_as_tenant_header() {
 #[test]
 fn the_default_for_trace_ids_from_outside_is_reported_unless_the_file_sets_it() {
     let says = |lines: &str| notes(&edge("", lines));
-    assert!(says("")[0].contains("the gateway begins traces of its own"));
-    assert!(says("  accept: always\n")[0].contains("go on in the mesh"));
+    assert!(says("")[0].contains("the gateway starts traces of its own"));
+    assert!(says("  accept: always\n")[0].contains("continue in the mesh"));
     let trusted = "  rules: [{tenant: gray-v1, header: {name: x-user, in: [alice]}, trusted: true}]\n";
-    assert!(says(trusted)[0].contains("go on in the mesh"));
+    assert!(says(trusted)[0].contains("continue in the mesh"));
     assert_eq!(says("  traceContext: keep\n"), [""; 0]);
     let nowhere = findings(&format!("{GOOD}edge: {{traceContext: keep}}\n"));
-    assert!(nowhere[0].contains("are for a gateway, and none is named"), "{nowhere:?}");
+    assert!(nowhere[0].contains("are handled at a gateway, and the file names none"), "{nowhere:?}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ rules:
 fn a_rule_needs_a_tenant_and_a_condition() {
     one(
         "rules:\n- {host: {exact: a.example}}",
-        &["11: Error: a rule that gives nothing", "`mayChoose: [..]`"],
+        &["11: Error: a rule with neither `tenant` nor `mayChoose`", "`mayChoose: [..]`"],
     );
     rule("mayChoose: [gray-v1], host: {exact: a.example}", &["not both"]);
     one("rules:\n- {tenant: gray-v1}", &["a rule without a condition: it applies to every caller"]);
@@ -62,11 +62,11 @@ fn a_rule_needs_a_tenant_and_a_condition() {
     one("rules:\n- {mayChoose: [acme], host: {exact: a}}", &["unknown tenant `acme`"]);
     rule("hots: {exact: a}", &["`hots` is not a key of `edge.rules.0` / did you mean `host`?"]);
     rule("any: []", &["`any` of nothing"]);
-    rule("not: {}", &["a condition that says nothing"]);
+    rule("not: {}", &["an empty condition"]);
     let deep = (0..9).fold("host: {exact: a}".to_owned(), |inner, _| format!("not: {{{inner}}}"));
     rule(&deep, &["more than 8 deep"]);
     let found = edge("accept: always\nrules:\n- {mayChoose: [gray-v1], host: {exact: a}}");
-    assert!(found.iter().any(|finding| finding.contains("everybody may choose already")), "{found:?}");
+    assert!(found.iter().any(|finding| finding.contains("every caller can choose already")), "{found:?}");
 }
 
 #[test]
@@ -94,11 +94,11 @@ fn what_anybody_can_type_is_trusted_on_purpose() {
 fn tests_of_texts() {
     rule("host: {}", &["`host` has no condition on its value", "exact, in, prefix"]);
     rule("header: {name: x}", &["`header` has no condition on its value"]);
-    rule("host: {exact: a, suffix: b}", &["one test at a time"]);
+    rule("host: {exact: a, suffix: b}", &["more than one test"]);
     rule("host: {present: false}", &["write `absent: true`"]);
     rule("cookie: {name: x, absent: false}", &["write `present: true`"]);
-    rule("host: {in: []}", &["`in` of nothing never matches"]);
-    rule("host: {prefix: ''}", &["nothing is never a value"]);
+    rule("host: {in: []}", &["an empty `in` never matches"]);
+    rule("host: {prefix: ''}", &["an empty value never matches"]);
     rule("host: {exact: 'https://a.example/x'}", &["neither scheme, port nor path / write `a.example`"]);
     rule("path: {exact: v1}", &["a path starts with `/` / write `/v1`"]);
     rule("path: {in: ['/v1?x=1']}", &["the query is not part of the path"]);
@@ -141,19 +141,19 @@ fn tokens() {
     let unnamed = "rules:\n- {tenant: gray-v1, claim: {name: [], exact: x}}\njwt: {issuer: x}";
     one(unnamed, &["a claim without a name", "[realm_access, roles]"]);
     let jwt = |fields: &str, says: &[&str]| one(&format!("jwt: {{{fields}}}"), says);
-    jwt("issuer: ' '", &["an issuer without a name"]);
+    jwt("issuer: ' '", &["missing name of the issuer"]);
     jwt("issuer: x, jwksUri: id.example/keys", &["invalid URL `id.example/keys`"]);
     jwt(
         "issuer: x, jwksUri: 'http://id.example/keys'",
-        &["Warning: `http://id.example/keys`: whoever sits between"],
+        &["Warning: `http://id.example/keys`: anyone on the way"],
     );
     jwt("issuer: x, render: true", &["Warning: every other bearer token on that gateway will get 401"]);
     let nowhere = findings(&GATE.replace(
         "  gateway: {selector: {istio: ingressgateway}, name: istio-ingress/public}\n",
         "  jwt: {issuer: x, render: true}\n  rules: [{tenant: gray-v1, source: [10.0.0.0/8]}]\n",
     ));
-    assert!(nowhere.iter().any(|finding| finding.contains("a RequestAuthentication is for a gateway")));
-    assert!(nowhere.iter().any(|finding| finding.contains("Warning: rules count at a gateway")));
+    assert!(nowhere.iter().any(|finding| finding.contains("a RequestAuthentication applies to a gateway")));
+    assert!(nowhere.iter().any(|finding| finding.contains("Warning: rules apply at a gateway")));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn keys_and_cookies() {
     {
         assert_eq!(findings(&GATE.replace("{header: x-user-id}", fine)), [""; 0], "{fine}");
     }
-    key("{claim: sub, query: x}", &["a sticky key is one place"]);
+    key("{claim: sub, query: x}", &["a sticky key needs exactly one source"]);
     key("{claim: []}", &["a claim without a name"]);
     key(
         "{cookie: JSESSIONID}",
@@ -179,18 +179,18 @@ fn keys_and_cookies() {
     key("{header: x, mint: {maxAge: 30d}}", &["only a cookie can be minted"]);
     mint("maxAge: long", &["invalid duration `long`"]);
     mint("maxAge: 1000d", &["Warning: no browser keeps a cookie for `1000d`", "`400d`"]);
-    mint("maxAge: 500ms", &["is gone at once"]);
+    mint("maxAge: 500ms", &["expires at once"]);
     mint("", &["Warning: a cookie without `maxAge`"]);
     mint("maxAge: 1d, path: x", &["invalid cookie path `x`"]);
     mint("maxAge: 1d, domain: 'a b'", &["invalid domain `a b`"]);
     mint("maxAge: 1d, sameSite: none, secure: false", &["browsers refuse this cookie without `Secure`"]);
     mint(
         "maxAge: 1d, secure: false",
-        &["5: Warning: `shop.example.com`: without `Secure`", "take `secure: false` out"],
+        &["5: Warning: `shop.example.com`: without `Secure`", "remove `secure: false`"],
     );
     mint("maxAge: 1d, sameSite: Lax", &["cannot be `Lax` / did you mean `lax`?"]);
     key("{cookie: __Host-id, mint: {maxAge: 1d, path: /x}}", &["browsers refuse a cookie `__Host-…`"]);
-    key("{cookie: a, mint: {maxAge: 1d}}, {cookie: b, mint: {maxAge: 1d}}", &["a second cookie to make"]);
+    key("{cookie: a, mint: {maxAge: 1d}}, {cookie: b, mint: {maxAge: 1d}}", &["a second minted cookie"]);
     let local = GATE.replace("shop.example.com", "shop.test");
     let plain = "{cookie: id, mint: {maxAge: 1d, secure: false}}";
     assert_eq!(findings(&local.replace("{header: x-user-id}", plain)), [""; 0]);

@@ -72,7 +72,7 @@ fn rendered_settings_have_no_effect_on_external_routes() {
         "versions: {}",
     ] {
         let text = CANARY.replace("routing: external,", &format!("routing: external, {field},"));
-        one(&text, &["has no effect: the routes of `api` are somebody else's"]);
+        one(&text, &["has no effect: the routes of `api` are external"]);
     }
     let all = CANARY
         .replace("namespace: shop}", "namespace: shop, routing: external}")
@@ -89,7 +89,7 @@ fn external_weights_are_reported_and_not_changed() {
     );
     for field in ["steps: [1, 5]", "hold: 10m", "gate: gray-v1", "guards: []"] {
         let text = CANARY.replace("route: primary", &format!("route: primary, {field}"));
-        one(&text, &["has no effect: somebody else moves the weights of `api`"]);
+        one(&text, &["has no effect: the weights of `api` are external"]);
     }
     let numbers = CANARY
         .replace("weights: external", "weights: {canary: 25}")
@@ -98,7 +98,7 @@ fn external_weights_are_reported_and_not_changed() {
             "api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, ",
         )
         .replace(", route: primary", "");
-    one(&numbers, &["are in routes that are somebody else's", "weights: external"]);
+    one(&numbers, &["are in external routes", "weights: external"]);
     one(&CANARY.replace("weights: external", "weights: externally"), &["did you mean `external`"]);
 }
 
