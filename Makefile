@@ -120,6 +120,11 @@ e2e-helm: toolchain ## Charts with the real Helm and a function in the real kust
 	@export HELM=$$(.ci/go-program helm) KUSTOMIZE=$$(.ci/go-program kustomize)
 	cargo test --quiet --package graylane --test helm --test gitops -- --ignored
 
+e2e-client: toolchain ## Code of `graylane client`, compiled by tsc and Kotlin, and run [rustup, node, npm, Java and Maven]
+	@.ci/debian node=nodejs npm=npm java=openjdk-17-jdk-headless mvn=maven
+	@cargo build --quiet --package graylane
+	@tests/client/try target/debug/graylane
+
 e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each [rustup, python3]
 	@python3 examples/eighty/measure.py target/release/graylane
 
@@ -202,7 +207,7 @@ lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licence
 
 shell: ## Shell scripts, by shellcheck [shellcheck]
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') tests/release/{try,deny} tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
+	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') tests/release/{try,deny} tests/client/{try,get-compilers} tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
 
 workflows: ## GitHub workflows, by actionlint [Go, shellcheck]
 	@.ci/debian go=golang-go shellcheck=shellcheck
@@ -244,4 +249,4 @@ deny: ## Licences, sources and advisories of dependencies. ADVISORIES=required: 
 	  [ "$(ADVISORIES)" != required ]
 	fi
 
-.PHONY: help toolchain wasm component native native-arm64 miri soak-native wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
+.PHONY: help toolchain wasm component native native-arm64 miri soak-native wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-client e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check

@@ -1,5 +1,6 @@
 //! The command line, and nothing of what it does.
 
+mod client;
 mod image;
 mod remote;
 mod resources;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
 
+pub use client::{Client, Lang};
 pub use image::{Inspect, Package, Push};
 pub use remote::{Asked, RegistryTimes};
 pub use resources::{Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render};
@@ -59,6 +61,8 @@ pub enum Command {
     Import(Import),
     /// Show which tenants reached which versions, and where a lane breaks; exit 1 if one does.
     Report(Report),
+    /// Print what applications outside of the mesh have to know, as JSON or as code; or compare it with what was released.
+    Client(Client),
     /// Write the filter as an OCI image layout.
     Package(Package),
     /// Push the filter to a registry; prints the reference with its digest.

@@ -3,6 +3,7 @@
 mod about;
 mod adopted;
 mod check;
+mod client;
 mod config;
 mod demo;
 mod desk;
@@ -54,6 +55,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Krm => krm::run(printer),
         Command::Off(args) => off::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
+        Command::Client(args) => client::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Init(args) => init::run(&args, printer),
         Command::Import(args) => import::run(&args, printer),

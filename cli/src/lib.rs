@@ -1,6 +1,7 @@
 //! The `graylane` command line, as a library: tests and benches call what the commands call.
 
 pub mod args;
+pub mod client;
 pub mod commands;
 pub mod demo;
 pub mod diff;

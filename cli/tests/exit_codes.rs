@@ -31,11 +31,21 @@ fn folder(program: &str) -> tempfile::TempDir {
     put("good.yaml", GOOD);
     put("broken.yaml", &GOOD.replace("baseline: stable", "baseline: stabel"));
     put("later.yaml", &GOOD.replace("version: 1\n", "version: 2\n"));
+    let open = GOOD.replace("sticky:", "edge: {gateway: {selector: {a: b}}, accept: always}\nsticky:");
+    let open = open.replace(
+        "    port: 8080\n",
+        "    port: 8080\n    expose: {hosts: [api.example.com], gateways: [a/b]}\n",
+    );
+    put("open.yaml", &open);
+    put("renamed.yaml", &open.replace("version: 1\n", "version: 1\nheader: x-lane\n"));
     put("teams/ours.yaml", GOOD);
     put("teams/theirs.yaml", "services: {orders: {baseline: [}\n");
-    let render =
-        Command::new(program).args(["render", "-f", "good.yaml"]).current_dir(folder.path()).output();
-    put("there.yaml", &String::from_utf8(render.unwrap().stdout).unwrap());
+    let printed = |args: &[&str]| {
+        let output = Command::new(program).args(args).current_dir(folder.path()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    put("there.yaml", &printed(&["render", "-f", "good.yaml"]));
+    put("released.ts", &printed(&["client", "--lang", "typescript", "-f", "open.yaml"]));
     folder
 }
 

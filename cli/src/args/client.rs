@@ -1,0 +1,43 @@
+//! Arguments of what is for people outside of the mesh.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Files;
+
+/// What a contract is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// Data, for code of your own.
+    Json,
+    /// A wrapper of `fetch`, for browsers, Node.js and others.
+    #[value(name = "typescript")]
+    TypeScript,
+    /// An interceptor of OkHttp.
+    Kotlin,
+    /// Methods of URLSession.
+    Swift,
+}
+
+/// Arguments of `client`.
+#[derive(Debug, Args)]
+pub struct Client {
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// What to write it in.
+    #[arg(long, value_enum, required_unless_present = "check", conflicts_with = "check")]
+    pub lang: Option<Lang>,
+    /// A host that the application calls; only such hosts get the headers, over HTTPS unless `http://` stands before. Default:
+    /// `expose.hosts` of all services.
+    #[arg(long, value_name = "HOST")]
+    pub host: Vec<String>,
+    /// Put the weights of this service into it. Whoever has the application can read them.
+    #[arg(long, value_name = "SERVICE")]
+    pub with_rollout: Vec<String>,
+    /// Instead: say what an application would notice that was built with this file of an earlier `graylane client`; exit 1 if
+    /// anything.
+    #[arg(long, value_name = "OLD")]
+    pub check: Option<PathBuf>,
+}
