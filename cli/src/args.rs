@@ -47,7 +47,8 @@ pub enum Command {
     /// Take a rollout through its steps, in the file itself.
     #[command(subcommand)]
     Ramp(Ramp),
-    /// List the pods that do not run the configuration of the file, and why; exit 1 if there are any.
+    /// List the pods that do not run the configuration of the file, and why, and EnvoyFilters that do not fit the routes that are
+    /// there; exit 1 if there are any.
     Status(Status),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
     Render(Render),

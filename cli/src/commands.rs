@@ -16,6 +16,7 @@ mod krm;
 mod migrate;
 mod native;
 mod off;
+mod patches;
 mod plugin_config;
 mod ramp;
 mod ramp_run;

@@ -11,6 +11,7 @@ use graylane::{document, lower, mesh::Mesh};
 use serde_json::{Value as Json, json};
 
 const FILE: &str = "cli/tests/cmd/shop.yaml";
+const EXTERNAL: &str = "examples/argo-rollouts/graylane.yaml";
 
 /// A pod and a direction, whether it is the native module, whether it runs the file's revision.
 type Plugin = (&'static str, &'static str, bool, bool);
@@ -56,6 +57,8 @@ async fn answer(
             let series = native
                 .map(|(pod, direction, ..)| json!({"metric": labels(pod, direction), "value": [1, "1"]}));
             series.collect()
+        } else if query == r#"group by (node) (pilot_xds_rds_reject{node=~".+[.](shop)"})"# {
+            vec![json!({"metric": {"node": "checkout-5d8c.shop"}, "value": [1, "1"]})]
         } else {
             Vec::new()
         };
@@ -64,8 +67,12 @@ async fn answer(
 
 /// What it prints, and its exit code. The file's revision is called REVISION.
 async fn status(plugins: &'static [Plugin], more: &[&str]) -> (String, Option<i32>) {
+    of(FILE, plugins, more).await
+}
+
+async fn of(file: &str, plugins: &'static [Plugin], more: &[&str]) -> (String, Option<i32>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mesh = Mesh::of(&document::open(&[root.join(FILE)]).unwrap().checked().unwrap());
+    let mesh = Mesh::of(&document::open(&[root.join(file)]).unwrap().checked().unwrap());
     let revision = lower::revision(&mesh);
     let number = u64::from_str_radix(&revision, 16).unwrap();
     let router = Router::new().route("/api/v1/query", get(answer)).with_state((plugins, number));
@@ -73,7 +80,7 @@ async fn status(plugins: &'static [Plugin], more: &[&str]) -> (String, Option<i3
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let mut command = Command::new(env!("CARGO_BIN_EXE_graylane"));
-    command.current_dir(root).args(["status", "-f", FILE, "--prometheus", &url]).args(more);
+    command.current_dir(root).args(["status", "-f", file, "--prometheus", &url]).args(more);
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     server.abort();
     let text = [output.stdout, output.stderr].concat();
@@ -128,4 +135,33 @@ async fn machines_get_the_module_too() {
     });
     assert_eq!(json["plugins"][1], plugin);
     assert_eq!(json["plugins"][0]["module"], "wasm");
+}
+
+/// Without Prometheus: cli/tests/cmd/status.md.
+#[tokio::test]
+async fn proxies_that_rejected_a_patched_route_are_named() {
+    let against = ["--against", "cli/tests/cmd/status/single.yaml"];
+    let (text, code) = of(EXTERNAL, FINE, &against).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("4 of 4 plugins run revision REVISION"), "{text}");
+    assert!(text.contains("EnvoyFilter shop/shop-point-api makes it invalid"), "{text}");
+    assert!(text.contains("rejected routes since istiod started: checkout-5d8c.shop"), "{text}");
+    let (text, code) = of(EXTERNAL, FINE, &[&against[..], &["--output", "json"]].concat()).await;
+    let (json, _) = text.split_once("\n}\n").unwrap();
+    let json: Json = serde_json::from_str(&format!("{json}\n}}")).unwrap();
+    assert_eq!(
+        (&json["current"], &json["routes"][0]["rejectedBy"][0], code),
+        (&json!(4), &json!("checkout-5d8c.shop"), Some(1))
+    );
+}
+
+#[tokio::test]
+async fn routes_that_fit_are_said_to() {
+    let against = ["--against", "cli/tests/cmd/status/fits.yaml"];
+    let (text, code) = of(EXTERNAL, FINE, &against).await;
+    assert!(
+        text.contains("1 EnvoyFilter of external weights: each fits the routes that are there"),
+        "{text}"
+    );
+    assert_eq!(code, Some(0), "{text}");
 }

@@ -42,6 +42,7 @@ pub use native::{LABEL as NATIVE_LABEL, PROXIES as NATIVE_PROXIES};
 pub use native_pods::{NativePods, native_pods};
 pub use off::{Scope, off};
 pub use overlay::files as overlays;
+pub use point::SERVICE as SERVICE_LABEL;
 pub use telemetry::{check_merge, existing as existing_telemetries};
 pub use trace_context::mutation as trace_mutation;
 pub use virtual_service::frame as host_frame;

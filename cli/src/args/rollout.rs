@@ -217,13 +217,18 @@ pub struct RampRun {
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
+#[command(mut_arg("prometheus", |arg| arg.required(false).required_unless_present("against")))]
 pub struct Status {
     /// The files.
     #[command(flatten)]
     pub files: Files,
     /// The Prometheus to ask.
     #[command(flatten)]
-    pub asked: Asked,
+    pub asked: Option<Asked>,
+    /// The routes and EnvoyFilters that are there, a file, a folder, or `-`, as in `kubectl get vs,dr,envoyfilter -A -o yaml |
+    /// graylane status --against -`: rules that an EnvoyFilter of `weights: external` makes invalid, or misses.
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

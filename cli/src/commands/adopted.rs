@@ -28,7 +28,7 @@ pub fn differences(current: &[Resource], mesh: &Mesh, findings: &mut Findings) -
 pub fn weights(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
     for problem in adopt::weights::problems(mesh, &there::world(current, mesh)) {
         let place = problem.at.and_then(|at| there::rule(current, at));
-        let text = format!("service `{}`: {}", problem.service, problem.text);
+        let text = format!("service `{}`: {}", problem.service, problem.foretold());
         let finding =
             if problem.is_error { findings.error(place, text) } else { findings.warning(place, text) };
         finding.help(problem.help);

@@ -1,9 +1,11 @@
-//! `graylane status`: which configuration pods run.
+//! `graylane status`: which configuration pods run, and which patches of external weights do not fit the routes that are there.
 
 use anyhow::Result;
 use serde::Serialize;
 
+use super::patches::{self, Row};
 use crate::args::{Format, Status};
+use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
 use crate::prometheus::{Prometheus, Sample};
 use crate::queries::Queries;
@@ -12,48 +14,88 @@ use crate::{lower, plain};
 
 /// What machines get.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Report<'a> {
     revision: &'a str,
-    current: usize,
-    other: usize,
-    plugins: &'a [Plugin],
+    #[serde(flatten)]
+    pods: Option<&'a Pods>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routes: Option<&'a [Row]>,
 }
 
-/// Says which pods run the configuration of the file, and which do not.
+/// What Prometheus knows.
+#[derive(Serialize)]
+struct Pods {
+    current: usize,
+    other: usize,
+    plugins: Vec<Plugin>,
+    #[serde(skip)]
+    unreadable: Vec<Sample>,
+    #[serde(skip)]
+    without: Vec<Sample>,
+}
+
+/// Says which pods run the configuration of the file, and which do not; and which EnvoyFilters do not fit the routes that are there.
 pub fn run(args: &Status, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
-    let prometheus = Prometheus::open(&args.asked)?;
+    let prometheus = args.asked.as_ref().map(Prometheus::open).transpose()?;
     let runtime = printer.runtime()?;
-    let plugins = runtime.block_on(plugins(&prometheus, &mesh))?;
-    let queries = Queries::of(&mesh);
-    let unreadable = runtime.block_on(prometheus.query(&queries.invalid()))?;
-    let without = runtime.block_on(prometheus.query(&queries.proxies_without_filter()))?;
+    let pods = prometheus.as_ref().map(|prometheus| runtime.block_on(pods(prometheus, &mesh))).transpose()?;
     let revision = lower::revision(&mesh);
-    let current = plugins.iter().filter(|plugin| plugin.current).count();
-    let other = plugins.len() - current;
-    match args.output {
-        Format::Json => printer.json(&Report { revision: &revision, current, other, plugins: &plugins })?,
-        Format::Text => {
-            let mut table = comfy_table::Table::new();
-            table.load_style(comfy_table::presets::NOTHING);
-            table.set_header(["namespace", "pod", "plugin", "module", "runs", ""]);
-            for plugin in &plugins {
-                let mark = if plugin.current { "" } else { "another configuration" };
-                let runs = plugin.revision.as_deref().unwrap_or("nothing");
-                let told = [&*plugin.namespace, &plugin.pod, &plugin.direction].map(plain::line);
-                table.add_row([&*told[0], &*told[1], &*told[2], plugin.module, runs, mark]);
-            }
-            for column in table.column_iter_mut() {
-                column.set_padding((0, 2));
-            }
-            printer.data(&(table.trim_fmt() + "\n"))?;
-            let native = plugins.iter().filter(|plugin| plugin.module == NATIVE).count();
-            let native =
-                if native > 0 { format!(", {native} of them as native module") } else { String::new() };
-            printer.say(&format!("{current} of {} plugins run revision {revision}{native}", plugins.len()));
-        }
+    if let (Some(pods), Format::Text) = (&pods, args.output) {
+        show(pods, &revision, printer)?;
     }
-    let half_over = half_over(&plugins);
+    let found = match &args.against {
+        Some(path) => Some(runtime.block_on(patches::find(path, &mesh, prometheus.as_ref(), printer))?),
+        None => None,
+    };
+    if args.output == Format::Json {
+        let routes = found.as_ref().map(|found| &found.rows[..]);
+        printer.json(&Report { revision: &revision, pods: pods.as_ref(), routes })?;
+    }
+    let pods_are_fine = pods.as_ref().is_none_or(|pods| said_fine(pods, printer));
+    let fine = pods_are_fine && found.is_none_or(|found| found.is_fine);
+    Ok(if fine { Outcome::Ok } else { Outcome::Findings })
+}
+
+async fn pods(prometheus: &Prometheus, mesh: &Mesh) -> Result<Pods> {
+    let plugins = plugins(prometheus, mesh).await?;
+    let queries = Queries::of(mesh);
+    let unreadable = prometheus.query(&queries.invalid()).await?;
+    let without = prometheus.query(&queries.proxies_without_filter()).await?;
+    let current = plugins.iter().filter(|plugin| plugin.current).count();
+    Ok(Pods { current, other: plugins.len() - current, plugins, unreadable, without })
+}
+
+/// Prints the table.
+fn show(pods: &Pods, revision: &str, printer: Printer) -> Result<()> {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["namespace", "pod", "plugin", "module", "runs", ""]);
+    for plugin in &pods.plugins {
+        let mark = if plugin.current { "" } else { "another configuration" };
+        let runs = plugin.revision.as_deref().unwrap_or("nothing");
+        let told = [&*plugin.namespace, &plugin.pod, &plugin.direction].map(plain::line);
+        table.add_row([&*told[0], &*told[1], &*told[2], plugin.module, runs, mark]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    printer.data(&(table.trim_fmt() + "\n"))?;
+    let native = pods.plugins.iter().filter(|plugin| plugin.module == NATIVE).count();
+    let native = if native > 0 { format!(", {native} of them as native module") } else { String::new() };
+    printer.say(&format!(
+        "{} of {} plugins run revision {revision}{native}",
+        pods.current,
+        pods.plugins.len()
+    ));
+    Ok(())
+}
+
+/// Says what is wrong with pods; is nothing?
+fn said_fine(pods: &Pods, printer: Printer) -> bool {
+    let Pods { current, other, plugins, unreadable, without } = pods;
+    let half_over = half_over(plugins);
     if !half_over.is_empty() {
         printer.say(&format!(
             "the native module for one direction, the filter for the other: {}; what comes in there is not restored when it goes out: \
@@ -77,9 +119,7 @@ pub fn run(args: &Status, printer: Printer) -> Result<Outcome> {
     if plugins.is_empty() {
         printer.say("no pod reports its configuration: is the filter's metrics port scraped?");
     }
-    let fine =
-        other == 0 && current > 0 && unreadable.is_empty() && without.is_empty() && half_over.is_empty();
-    Ok(if fine { Outcome::Ok } else { Outcome::Findings })
+    *other == 0 && *current > 0 && unreadable.is_empty() && without.is_empty() && half_over.is_empty()
 }
 
 /// The pod of a series; the gateway's has none if no pod of it says anything.

@@ -3,11 +3,24 @@
 //! Envoy draws a number for each request and takes the destination in whose share it lies, in the order of the list; with
 //! `weighted_clusters.header_name` it reads the number from a header (`WeightedClusterSpecifierPlugin` in
 //! source/common/router/weighted_cluster_specifier.cc). A route with a single destination has no such list, and one that is
-//! patched nevertheless is invalid: Envoy then refuses the whole table.
+//! patched nevertheless is invalid: Envoy then rejects the whole table.
 
 use crate::document::shape::nearest;
 use crate::mesh::{Mesh, Service};
 use crate::traffic::{At, Destination, MESH, Rule, VirtualService, World};
+
+/// What stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// No VirtualService is for the host.
+    Unrouted,
+    /// No rule has the name, or Istio calls it otherwise: the patch changes nothing.
+    Missed,
+    /// A rule has no list of destinations: with the patch Envoy rejects the whole route table.
+    Rejected,
+    /// The weights move more users than they should.
+    Unsteady,
+}
 
 /// Something that stands in the way of sticky users.
 #[derive(Clone, Debug)]
@@ -16,12 +29,26 @@ pub struct Problem {
     pub at: Option<At>,
     /// The service.
     pub service: String,
+    /// What it leads to.
+    pub what: What,
     /// What is wrong.
     pub text: String,
     /// What to do.
     pub help: String,
     /// Would Envoy refuse its routes, or nothing be sticky? Otherwise it is a note.
     pub is_error: bool,
+}
+
+impl Problem {
+    /// What is wrong, for who has not applied the patch yet.
+    #[must_use]
+    pub fn foretold(&self) -> String {
+        let leads_to = match self.what {
+            What::Rejected => ": with the patch Envoy would reject the whole route table",
+            _ => "",
+        };
+        format!("{}{leads_to}", self.text)
+    }
 }
 
 /// The services whose weights another controller sets.
@@ -42,29 +69,40 @@ pub fn problems(mesh: &Mesh, world: &World) -> Vec<Problem> {
             places.extend(service.expose.gateways.iter().map(|gateway| (gateway.clone(), host.clone())));
         }
         for (place, host) in places {
-            of_place(service, route, &place, &world.of_host(&place, &host), &mut all);
+            let found = world.of_host(&place, &host);
+            of_place(
+                &Subject { service: &service.name, host: &host, route, place: &place },
+                &found,
+                &mut all,
+            );
         }
     }
     all
 }
 
-fn of_place(
-    service: &Service,
-    route: Option<&str>,
-    place: &str,
-    found: &[&VirtualService],
-    all: &mut Vec<Problem>,
-) {
-    let mut add = |at, text: String, help: &str, is_error| {
-        all.push(Problem { at, service: service.name.clone(), text, help: help.to_owned(), is_error });
+/// The rules that a patch is about.
+pub(super) struct Subject<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// Its host, as requests name it at this place.
+    pub host: &'a str,
+    /// The name of the rule; none: all of the host.
+    pub route: Option<&'a str>,
+    /// A gateway, or the mesh.
+    pub place: &'a str,
+}
+
+/// What stands in the way, by the VirtualServices that count for the host there.
+pub(super) fn of_place(subject: &Subject<'_>, found: &[&VirtualService], all: &mut Vec<Problem>) {
+    let Subject { service, host, route, place } = *subject;
+    let mut add = |at, what, text: String, help: &str, is_error| {
+        all.push(Problem { at, service: service.to_owned(), what, text, help: help.to_owned(), is_error });
     };
     let where_ = if place == MESH { "inside the mesh".to_owned() } else { format!("at gateway {place}") };
     if found.is_empty() {
-        let text = format!(
-            "no VirtualService has the host `{}` {where_}, so its versions have no weights",
-            service.host
-        );
-        add(None, text, "pass all of them: kubectl get vs,dr -A -o yaml", true);
+        let text =
+            format!("no VirtualService has the host `{host}` {where_}, so its versions have no weights");
+        add(None, What::Unrouted, text, "pass all of them: kubectl get vs,dr -A -o yaml", true);
         return;
     }
     let rules: Vec<&Rule> = found.iter().flat_map(|own| &own.rules).collect();
@@ -72,7 +110,7 @@ fn of_place(
     if patched.is_empty() {
         let names: Vec<&str> = rules.iter().filter_map(|rule| rule.name.as_deref()).collect();
         let wanted = route.unwrap_or_default();
-        let text = format!("no rule of `{}` {where_} has the name `{wanted}`", service.host);
+        let text = format!("no rule of `{host}` {where_} has the name `{wanted}`");
         let help = match nearest(wanted, &names) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => {
@@ -80,37 +118,37 @@ fn of_place(
             }
             None => format!("write one of {}", names.join(", ")),
         };
-        add(rules.first().map(|rule| rule.at), text, &help, true);
+        add(rules.first().map(|rule| rule.at), What::Missed, text, &help, true);
     }
     for rule in patched {
         let name = rule.name.as_deref().map_or_else(|| "a rule".to_owned(), |name| format!("rule `{name}`"));
         let at = Some(rule.at);
         if rule.destinations.len() < 2 || rule.answers() {
             let text = format!(
-                "{name} of `{}` {where_} has {}: with the patch Envoy would reject the whole route table",
-                service.host,
+                "{name} of `{host}` {where_} has {}",
                 if rule.answers() { "no destination" } else { "a single destination" }
             );
             let help = "let its owner list both versions, one with weight 0, or name the rule that does in `rollout.route`";
-            add(at, text, help, true);
+            add(at, What::Rejected, text, help, true);
             continue;
         }
         if route.is_some() && rule.matches.iter().any(|one| one.json.contains_key("name")) {
             let text = format!(
                 "a match of {name} has a name of its own, which Istio appends to the rule's: the patch would not match it"
             );
-            add(at, text, "remove the name of the match", true);
+            add(at, What::Missed, text, "remove the name of the match", true);
         }
         let sum: u64 = rule.destinations.iter().map(|one| one.weight.unwrap_or(0)).sum();
         if sum != 100 {
-            let text = format!("the weights of {name} of `{}` add up to {sum}, not 100", service.host);
+            let text = format!("the weights of {name} of `{host}` add up to {sum}, not 100");
             let help = "users stay where they are only while the sum stays the same";
-            add(at, text, help, sum == 0);
+            add(at, What::Unsteady, text, help, sum == 0);
         }
         if rule.destinations.len() > 2 {
-            let text = format!("{name} of `{}` has {} destinations", service.host, rule.destinations.len());
+            let text = format!("{name} of `{host}` has {} destinations", rule.destinations.len());
             add(
                 at,
+                What::Unsteady,
                 text,
                 "with more than two, a weight that changes moves users between the others as well",
                 false,

@@ -119,6 +119,13 @@ impl Queries<'_> {
         format!("{refused} - ({before} or 0 * {refused}) > 0")
     }
 
+    /// Proxies in these namespaces that rejected routes since istiod started, by `pod.namespace`. istiod sets the number to 1 and
+    /// never back (`IncrementXDSRejects` in Istio's pkg/xds/monitoring.go).
+    #[must_use]
+    pub fn proxies_that_rejected_routes<'n>(namespaces: impl IntoIterator<Item = &'n str>) -> String {
+        format!(r#"group by (node) (pilot_xds_rds_reject{{node=~".+[.]({})"}})"#, any_of(namespaces))
+    }
+
     /// Rejected requests a second, by reason.
     #[must_use]
     pub fn rejected(&self, window: &str) -> String {

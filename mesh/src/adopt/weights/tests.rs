@@ -61,7 +61,9 @@ fn said(file: &str, http: Json) -> Vec<String> {
     let world = World::of(&[&json], "tenant");
     let problems = problems(&Mesh::of(&file), &world).into_iter();
     problems
-        .map(|one| format!("{}{} / {}", if one.is_error { "" } else { "warning: " }, one.text, one.help))
+        .map(|one| {
+            format!("{}{} / {}", if one.is_error { "" } else { "warning: " }, one.foretold(), one.help)
+        })
         .collect()
 }
 

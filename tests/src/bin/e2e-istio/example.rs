@@ -242,6 +242,23 @@ fn empty_suite() -> Suite {
     }
 }
 
+/// What the program says of an example's EnvoyFilters on the routes that are there, and its exit code.
+pub async fn status(plane: &ControlPlane, example: &str) -> Result<(String, Option<i32>)> {
+    let there = plane.kube.kubectl(&["get", "vs,dr,envoyfilter", "-A", "-o", "yaml"], "").await?;
+    let there = there_in(&there)?;
+    let program = std::env::current_exe()?.with_file_name("graylane");
+    let mut command = tokio::process::Command::new(program);
+    command.arg("status").arg("-f").arg(folder().join(example)).arg("--against").arg(there.path());
+    let output = command.kill_on_drop(true).output().await?;
+    Ok((String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code()))
+}
+
+fn there_in(text: &str) -> Result<tempfile::NamedTempFile> {
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
+    std::fs::write(file.path(), text)?;
+    Ok(file)
+}
+
 /// Runs the program, which was built beside this one; its output.
 pub async fn graylane(arguments: &[&str]) -> Result<String> {
     let program = std::env::current_exe()?.with_file_name("graylane");

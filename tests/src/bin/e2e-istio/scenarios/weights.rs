@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use graylane::adopt::weights::choose;
 use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_tests::istio::{ControlPlane, Mesh, Pod, Service};
 
 use super::examples::has_filter;
 use crate::compare::ensure_who;
-use crate::example::{CALLER, CALLER_PORT, Example};
+use crate::example::{CALLER, CALLER_PORT, Example, status};
 
 /// What the controller owns, as it is before it begins.
 const THEIRS: &str = include_str!("../../../../../examples/argo-rollouts/theirs/api.yaml");
@@ -87,9 +87,17 @@ async fn broken(plane: &ControlPlane, mesh: &Mesh<'_>) -> Result<()> {
     tokio::time::timeout(Duration::from_secs(30), refused).await??;
     let kept = mesh.pod(CALLER).call("api:8080").header("x-user-id", "user-1").send().await?;
     ensure_who(&kept, "canary", "a proxy that runs keeps the table that it has")?;
-    let selected = ["delete", "envoyfilter", "--all-namespaces", "--selector", "graylane.dev/service=api"];
-    plane.kube.kubectl(&selected, "").await?;
+    // What a person would do: look, and run the command that is printed.
+    let (said, code) = status(plane, "argo-rollouts").await?;
+    let wanted = "rule `primary` of `api.shop.svc.cluster.local` inside the mesh has a single destination, and EnvoyFilter \
+                  shop/shop-point-api makes it invalid: proxies of namespace shop";
+    ensure!(code == Some(1) && said.contains(wanted), "status names the EnvoyFilter: {code:?} {said}");
+    let command = said.split('`').find_map(|part| part.strip_prefix("kubectl "));
+    let command: Vec<&str> = command.with_context(|| format!("no command: {said}"))?.split(' ').collect();
+    plane.kube.kubectl(&command, "").await?;
     plane.push().await?;
+    let (said, _) = status(plane, "argo-rollouts").await?;
+    ensure!(!said.contains("error:"), "and is content without it: {said}");
     let healed = mesh.pod(CALLER).call("api:8080").header("x-user-id", "user-1").send().await?;
     ensure_who(&healed, "stable", "deleting the EnvoyFilter heals it")
 }
