@@ -127,5 +127,5 @@ fn weights_that_are_not_in_the_file_are_refused() {
     let mesh = mesh(FILE);
     let refused =
         |service: &str| Contract::of(&mesh, &BTreeSet::new(), &[service.to_owned()]).unwrap_err().to_string();
-    assert!(refused("nobody").contains("no service `nobody`"), "{}", refused("nobody"));
+    assert!(refused("nobody").contains("service `nobody`"), "{}", refused("nobody"));
 }
