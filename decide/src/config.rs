@@ -100,14 +100,14 @@ pub struct Config {
     /// Which labels make which subset: inbound.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadSubset>,
-    /// What becomes of a decision besides the request.
+    /// Where decisions are reported: metrics, tags, filter state.
     pub telemetry: Telemetry,
     /// Who may choose a tenant: gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
 }
 
-/// Enforce, or look on.
+/// Whether requests are changed, or only observed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "document",
@@ -190,7 +190,7 @@ pub struct Cookie {
     pub mint: Option<String>,
 }
 
-/// What becomes of a decision besides the request.
+/// Where decisions are reported: metrics, tags, filter state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Telemetry {
     /// Count requests.

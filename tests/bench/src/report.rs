@@ -301,7 +301,7 @@ fn figures(measured: &Measured) -> String {
         let lua = if lua.is_nan() { "cannot".to_owned() } else { format!("{lua:.1}") };
         format!("| {what}{wherefore} | **{ours:.1}** | **{native:.1}** | {noop:.1} | {lua} |\n")
     };
-    let mut text = "| µs of CPU time per request, more than without a filter | graylane | native | a filter on the Rust SDK that does nothing | Lua |\n|-|-|-|-|-|\n".to_owned();
+    let mut text = "| µs of CPU time added per request | graylane | native | a filter on the Rust SDK that does nothing | Lua |\n|-|-|-|-|-|\n".to_owned();
     text += &line("a request with the right header", OUTBOUND_RIGHT, "");
     text += &line("a live user's version chosen", OUTBOUND_STICKY, "");
     text += &line("a lost header restored", OUTBOUND_LOST, "");
