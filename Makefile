@@ -202,12 +202,14 @@ lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licence
 	@.ci/timed shell $(MAKE) --no-print-directory shell
 	@.ci/timed workflows $(MAKE) --no-print-directory workflows
 	@.ci/timed release tests/release/try
+	@.ci/debian jq=jq
+	@.ci/timed review tests/review/try target/debug/graylane
 	@.ci/timed advisories tests/release/deny
 	@.ci/timed deny $(MAKE) --no-print-directory deny
 
 shell: ## Shell scripts, by shellcheck [shellcheck]
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') tests/release/{try,deny} tests/client/{try,get-compilers} tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
+	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') .github/review/{comment,install} tests/review/try tests/release/{try,deny} tests/client/{try,get-compilers} tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
 
 workflows: ## GitHub workflows, by actionlint [Go, shellcheck]
 	@.ci/debian go=golang-go shellcheck=shellcheck

@@ -15,7 +15,9 @@ use graylane_decide::Role;
 pub use client::{Client, Lang};
 pub use image::{Inspect, Package, Push};
 pub use remote::{Asked, RegistryTimes};
-pub use resources::{Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render};
+pub use resources::{
+    Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render, Review,
+};
 pub use rollout::{Explain, Ramp, RampEdit, RampPromote, RampRun, RampSet, RampStatus, Simulate, Status};
 
 /// Keeps internal and live users on the right version of every service in an Istio mesh.
@@ -58,6 +60,8 @@ pub enum Command {
     Off(Off),
     /// Show what would change in existing resources; exit 1 if anything would.
     Diff(Diff),
+    /// Show what a change of the file does: who moves, which objects change, what `check` finds; exit 1 on errors.
+    Review(Review),
     /// Print a graylane file made from existing VirtualServices and DestinationRules.
     Import(Import),
     /// Show which tenants reached which versions, and where a lane breaks; exit 1 if one does.

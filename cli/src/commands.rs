@@ -22,6 +22,7 @@ mod ramp;
 mod ramp_run;
 mod render;
 mod report;
+mod review;
 mod rivals;
 mod simulate;
 mod status;
@@ -58,6 +59,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Report(args) => report::run(&args, printer),
         Command::Client(args) => client::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
+        Command::Review(args) => review::run(&args, printer),
         Command::Init(args) => init::run(&args, printer),
         Command::Import(args) => import::run(&args, printer),
         Command::Package(args) => image::package(&args, printer),

@@ -129,6 +129,20 @@ fn one_leaf(
     });
 }
 
+/// A change in one line, with its end.
+#[must_use]
+pub fn line(change: &Change) -> String {
+    let (resource, field) = (&change.resource, change.field.as_deref().unwrap_or_default());
+    match (&change.before, &change.after) {
+        (None, Some(_)) if field.is_empty() => format!("+ {resource}\n"),
+        (Some(_), None) if field.is_empty() => format!("- {resource}\n"),
+        (Some(before), Some(after)) => format!("~ {resource} {field}: {before} → {after}\n"),
+        (None, Some(after)) => format!("+ {resource} {field}: {after}\n"),
+        (Some(before), None) => format!("- {resource} {field}: {before}\n"),
+        (None, None) => String::new(),
+    }
+}
+
 /// All resources that were found, as JSON.
 #[must_use]
 pub fn all(found: &[crate::import::Resource]) -> Vec<Json> {

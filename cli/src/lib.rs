@@ -18,6 +18,7 @@ pub mod prometheus;
 pub mod ramp;
 pub mod report;
 pub mod resources;
+pub mod review;
 pub mod simulate;
 pub mod wasm;
 

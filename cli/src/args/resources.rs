@@ -161,6 +161,24 @@ pub struct Diff {
     pub output: Shown,
 }
 
+/// Arguments of `review`.
+#[derive(Debug, Args)]
+pub struct Review {
+    /// How it would be rendered.
+    #[command(flatten)]
+    pub render: Render,
+    /// The file or folder as it was before, or `-`, as in `git show main:graylane.yaml | graylane review --was -`. Without it
+    /// everything is new.
+    #[arg(long, value_name = "PATH")]
+    pub was: Option<PathBuf>,
+    /// How many users to count: `user-0`, `user-1` and so on.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub users: u32,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Shown,
+}
+
 /// Arguments of `off`.
 #[derive(Debug, Args)]
 pub struct Off {

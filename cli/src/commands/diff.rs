@@ -40,7 +40,7 @@ pub fn run(args: &Diff, printer: Printer) -> Result<Outcome> {
     let changes = diff::compare(&current, &rendered, &mesh.document.mesh.name);
     match args.output {
         Shown::Json => printer.json(&changes)?,
-        Shown::Text => printer.data(&changes.iter().map(line).collect::<String>())?,
+        Shown::Text => printer.data(&changes.iter().map(diff::line).collect::<String>())?,
         Shown::Markdown => {
             let said = finding::render(&own.findings.without_notes(), &own.sources)
                 + &finding::render(&warnings, &sources);
@@ -110,17 +110,5 @@ fn counted(changes: usize) -> String {
         0 => "nothing would change".to_owned(),
         1 => "1 change".to_owned(),
         many => format!("{many} changes"),
-    }
-}
-
-fn line(change: &Change) -> String {
-    let (resource, field) = (&change.resource, change.field.as_deref().unwrap_or_default());
-    match (&change.before, &change.after) {
-        (None, Some(_)) if field.is_empty() => format!("+ {resource}\n"),
-        (Some(_), None) if field.is_empty() => format!("- {resource}\n"),
-        (Some(before), Some(after)) => format!("~ {resource} {field}: {before} → {after}\n"),
-        (None, Some(after)) => format!("+ {resource} {field}: {after}\n"),
-        (Some(before), None) => format!("- {resource} {field}: {before}\n"),
-        (None, None) => String::new(),
     }
 }
