@@ -1,6 +1,7 @@
 //! The command line, and nothing of what it does.
 
 mod client;
+mod doctor;
 mod image;
 mod remote;
 mod resources;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
 
 pub use client::{Client, Lang};
+pub use doctor::Doctor;
 pub use image::{Inspect, Package, Push};
 pub use remote::{Asked, RegistryTimes};
 pub use resources::{
@@ -34,6 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Print a first graylane file, made from existing Services and Deployments.
     Init(Init),
+    /// Show whether a cluster is ready, and what to do first; exit 1 if graylane would not work.
+    Doctor(Doctor),
     /// Check a file: print every mistake, its place, and what to write instead.
     Check(Check),
     /// Print all files as one, with the place that each value came from.

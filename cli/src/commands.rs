@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod desk;
 mod diff;
+mod doctor;
 mod explain;
 mod image;
 mod import;
@@ -46,6 +47,7 @@ use crate::printer::{Outcome, Printer, summary};
 /// When it could not do its work: exit code 2.
 pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
     match command {
+        Command::Doctor(args) => doctor::run(&args, printer),
         Command::Check(args) => check::run(&args, printer),
         Command::Config(args) => config::run(&args, printer),
         Command::Migrate(args) => migrate::run(&args, printer),

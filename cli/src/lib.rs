@@ -5,6 +5,7 @@ pub mod client;
 pub mod commands;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 pub mod document;
 pub mod envoy;
 pub mod files;

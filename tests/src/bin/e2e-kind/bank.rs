@@ -96,7 +96,7 @@ impl<'c> Bank<'c> {
         Ok(pinned.with_context(|| format!("no digest in `{}`", said.text))?.1.to_owned())
     }
 
-    fn write(&self, document: &str) -> Result<()> {
+    pub fn write(&self, document: &str) -> Result<()> {
         let path = self.cluster.folder.path().join("bank.yaml");
         std::fs::write(&path, document).with_context(|| path.display().to_string())
     }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod change;
+mod doctor;
 mod edge;
 mod gateway;
 mod istio;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
     let one = |name, core, run| Scenario { name, core, run };
     vec![
         one("requests", true, Box::new(|bank| requests::run(bank).boxed_local())),
+        one("doctor", true, Box::new(|bank| doctor::run(bank).boxed_local())),
         one("edge", true, Box::new(|bank| edge::run(bank, &[]).boxed_local())),
         one("restore", true, Box::new(|bank| restore::run(bank).boxed_local())),
         one("mtls", true, Box::new(|bank| mtls::run(bank).boxed_local())),
