@@ -193,12 +193,12 @@ e2e-istio: programs envoy ## Rendered examples in a real Istio, without containe
 	@.ci/e2e-istio $(ONLY)
 
 docs: ## The generated part of docs/ [rustup]
-	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test guide --test render --test samples
+	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test guide --test render --test samples --test user
 
 lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licences [rustup, python3, shellcheck, Go]
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
-	@.ci/timed docs cargo test --quiet --package graylane --test docs --test guide --test render --test samples
+	@.ci/timed docs cargo test --quiet --package graylane --test docs --test guide --test render --test samples --test user
 	@.ci/timed shell $(MAKE) --no-print-directory shell
 	@.ci/timed workflows $(MAKE) --no-print-directory workflows
 	@.ci/timed release tests/release/try

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
 
-pub use client::{Client, Lang};
+pub use client::{Client, Lang, User};
 pub use doctor::Doctor;
 pub use image::{Inspect, Package, Push};
 pub use remote::{Asked, RegistryTimes};
@@ -48,6 +48,8 @@ pub enum Command {
     PluginConfig(PluginConfig),
     /// Show where one request goes, hop by hop, and why.
     Explain(Explain),
+    /// Show one user's side in each rollout, and when it changed, by the file's history in Git.
+    User(User),
     /// Show which users move when weights change.
     Simulate(Simulate),
     /// Take a rollout through its steps, in the file itself.

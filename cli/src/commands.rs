@@ -28,6 +28,7 @@ mod rivals;
 mod simulate;
 mod status;
 mod there;
+mod user;
 
 use std::path::PathBuf;
 
@@ -52,6 +53,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Config(args) => config::run(&args, printer),
         Command::Migrate(args) => migrate::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),
+        Command::User(args) => user::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Ramp(args) => ramp::run(&args, printer),
         Command::Status(args) => status::run(&args, printer),

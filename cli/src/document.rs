@@ -37,6 +37,12 @@ pub fn load_edited(paths: &[PathBuf], texts: &BTreeMap<PathBuf, String>) -> Resu
     Ok(of(read(paths, texts)?, &environment))
 }
 
+/// Reads texts as if they were the files of layers.
+#[must_use]
+pub fn of_texts(layers: Vec<Vec<Text>>) -> Loaded {
+    of(layers, &environment)
+}
+
 /// Reads files and folders and lays them over each other; nothing is said about what they mean.
 ///
 /// # Errors

@@ -21,6 +21,8 @@ pub mod report;
 pub mod resources;
 pub mod review;
 pub mod simulate;
+pub mod time;
+pub mod user;
 pub mod wasm;
 
 // What needs no I/O is a library of its own; see there.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Files;
+use super::{Files, Format};
 
 /// What a contract is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,4 +40,21 @@ pub struct Client {
     /// anything.
     #[arg(long, value_name = "OLD")]
     pub check: Option<PathBuf>,
+}
+
+/// Arguments of `user`.
+#[derive(Debug, Args)]
+pub struct User {
+    /// What identifies the user, as the sticky key of the file has it: the value of the header, cookie or claim.
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// As of this time: RFC 3339, or a date, which is its first moment in UTC. Default: as of the text on disk.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
 }

@@ -1,0 +1,91 @@
+//! `graylane user`: one user's side in each rollout, and when it changed.
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Serialize;
+
+use crate::args::{Format, User};
+use crate::mesh::Mesh;
+use crate::printer::{Outcome, Printer};
+use crate::time;
+use crate::user::{self, Change, Commit, History, Side, Sides, Since, Skipped};
+
+/// What machines get.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    unit: &'a str,
+    commit: Option<&'a Commit>,
+    sides: Vec<Row<'a>>,
+    changes: &'a [Change],
+    skipped: &'a [Skipped],
+    is_cut: bool,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    side: &'a Side,
+    since: &'a Option<Since>,
+}
+
+/// Runs it.
+pub fn run(args: &User, printer: Printer) -> Result<Outcome> {
+    ensure!(
+        !args.key.is_empty(),
+        "an empty key: expected what identifies the user, as the sticky key of the file has it"
+    );
+    let key = args.key.as_bytes();
+    let paths = &args.files.file;
+    let history = match &args.at {
+        Some(at) => History::of(paths, key, Ok(time::parse(at)?))
+            .context("--at needs the history of the file in Git")?,
+        None => {
+            let Some((_, mesh)) = super::mesh(paths, printer)? else { return Ok(Outcome::Failure) };
+            let sides = Sides::of(&mesh, key);
+            said(&mesh, &sides, printer);
+            History::of(paths, key, Err(sides.clone())).unwrap_or_else(|error| {
+                printer.say(&format!("note: when it changed is not known: {error:#}"));
+                History::none(sides)
+            })
+        }
+    };
+    match args.output {
+        Format::Json => printer.json(&Report {
+            unit: &history.sides.unit,
+            commit: history.commit.as_ref(),
+            sides: history
+                .sides
+                .all
+                .iter()
+                .zip(&history.since)
+                .map(|(side, since)| Row { side, since })
+                .collect(),
+            changes: &history.changes,
+            skipped: &history.skipped,
+            is_cut: history.is_cut,
+        })?,
+        Format::Text => printer.data(&user::text(&history))?,
+    }
+    for Skipped { commit, error } in &history.skipped {
+        let at = time::rfc3339(commit.time);
+        printer.say(&format!(
+            "note: commit {} of {at} is skipped, its file is not in order: {error}",
+            commit.id
+        ));
+    }
+    if history.is_cut && history.since.iter().flatten().any(|since| since.or_before) {
+        printer.say("note: the history is cut off, so what was before is not known: `git fetch --unshallow` gets more");
+    }
+    Ok(Outcome::Ok)
+}
+
+/// What makes an answer another one than a reader expects.
+fn said(mesh: &Mesh, sides: &Sides, printer: Printer) {
+    if mesh.document.sticky.keys.is_empty() {
+        printer.say("note: the file has no sticky key, so no key of a user counts: each request is placed by its own id");
+    }
+    for side in sides.all.iter().filter(|side| side.subset.is_none()) {
+        let name = &side.service;
+        printer.say(&format!("note: another controller sets the weights of `{name}`: `graylane explain --against` shows the side"));
+    }
+}

@@ -1,0 +1,18 @@
+//! One user: which side of each rollout they are on, and when that changed, from the file's history in Git.
+//!
+//! | part | its subject |
+//! |-|-|
+//! | `side` | unit, bucket and subset of a user by one text of the file |
+//! | `git` | the revisions of files, as the command `git` has them |
+//! | `history` | sides by revision, and what changed between two |
+//! | `text` | what is printed |
+
+mod git;
+mod history;
+mod side;
+mod text;
+
+pub use git::{Commit, Repository};
+pub use history::{Change, History, Since, Skipped};
+pub use side::{Side, Sides};
+pub use text::text;
