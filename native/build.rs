@@ -5,7 +5,7 @@
 //!
 //! Rust's standard library unwinds by `libgcc_s.so.1`, which an image has that was made for C++. Envoy brings its own, so images
 //! with a proxy and little else may lack it, and no module that asks for it is loaded there. Its static half does as well: under
-//! the name by which the standard library asks for it stands a script of the linker that leads there.
+//! the name that the standard library asks for, there is a linker script that points to the static half.
 
 use std::path::PathBuf;
 

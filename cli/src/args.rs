@@ -42,7 +42,7 @@ pub enum Command {
     Check(Check),
     /// Print all files as one, with the place that each value came from.
     Config(Config),
-    /// Bring a file to the newest version of its format; changes nothing if it is of that version.
+    /// Bring a file to the newest version of its format; does nothing if it already has that version.
     Migrate(Migrate),
     /// Print the configuration that the filter gets.
     PluginConfig(PluginConfig),
@@ -60,7 +60,7 @@ pub enum Command {
     Status(Status),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
     Render(Render),
-    /// Run as a KRM function: all objects on stdin, those of the file added or renewed on stdout.
+    /// Run as a KRM function: read all objects from stdin, add or replace those of the file, and write all to stdout.
     Krm,
     /// Print what switches the filter off, ready for `kubectl apply -f -`; the edge stays closed.
     Off(Off),
@@ -135,20 +135,20 @@ pub struct Check {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// Workloads that there are, to compare workers with: a file, a folder, or `-`, as in
+    /// Existing workloads, to compare workers with: a file, a folder, or `-`, as in
     /// `kubectl get deploy,sts -A -o yaml | graylane check --workloads -`.
     #[arg(long, value_name = "PATH")]
     pub workloads: Option<PathBuf>,
-    /// What is there, a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane check --against -`: what
-    /// others say of the same hosts is a warning. Where routes are external: each request that the filter would send
-    /// elsewhere is one too.
+    /// Existing resources: a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane check --against -`. What
+    /// others define for the same hosts is a warning. So is, where routes are external, each request that the filter would
+    /// send elsewhere.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
-    /// Say what a mesh risks in which some pods run the native module: docs/native.md. What is there of it is checked with
+    /// Report the risks of running the native module in some pods: docs/native.md. Existing resources are checked with
     /// `--against` (`kubectl get envoyfilter,wasmplugin,trafficextension …`) and `--workloads`.
     #[arg(long)]
     pub native: bool,
-    /// The file or folder as it was before: a user who leaves a canary whose weight does not fall is a finding. As in
+    /// The file or folder before a change. A finding if users leave a canary whose weight does not fall. As in
     /// `git show main:graylane.yaml | graylane check --was -`.
     #[arg(long, value_name = "PATH")]
     pub was: Option<PathBuf>,
@@ -174,7 +174,7 @@ pub struct PluginConfig {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// Where the plugin stands.
+    /// Where the plugin runs.
     #[arg(long, value_parser = role, default_value = "outbound")]
     pub role: Role,
 }
@@ -234,7 +234,7 @@ pub struct Demo {
     /// The services that a request passes, in order, and no others. Default: all, those that are exposed first.
     #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
     pub path: Vec<String>,
-    /// Leave the mesh up, and print its addresses.
+    /// Keep the mesh running, and print its addresses.
     #[arg(long)]
     pub keep: bool,
     /// Show no progress.

@@ -53,7 +53,7 @@ impl Limits {
     /// When it is too large, or does not come in time.
     pub async fn body(&self, mut response: Response) -> Result<Vec<u8>, String> {
         let too_large =
-            |size: u64| format!("answers {size} bytes or more, and {} are read at most", self.bytes);
+            |size: u64| format!("answers with {size} bytes or more, and at most {} are read", self.bytes);
         if let Some(size) = response.content_length().filter(|size| *size > self.bytes) {
             return Err(too_large(size));
         }

@@ -23,7 +23,7 @@ const LIMITS: Limits = Limits {
     whole: Duration::from_secs(60),
     bytes: 16 << 20,
 };
-/// So far may its clock be from ours: windows are counted in our seconds, and end in its now.
+/// How far its clock may be from ours: windows are counted in our seconds, and end in its now.
 const SKEW: u64 = 60;
 /// Where the password of `--prometheus-user` may be.
 const PASSWORD: &str = "GRAYLANE_PROMETHEUS_PASSWORD";
@@ -110,8 +110,8 @@ struct Answer {
 }
 
 impl Answer {
-    /// What speaks against believing it. Notes that Prometheus 2 has among its warnings, such as that a counter is not
-    /// called `_total`, do not.
+    /// Reasons not to trust the answer. Notes that Prometheus 2 lists among its warnings, such as that a counter is not
+    /// called `_total`, are no such reason.
     fn doubt(&self) -> Option<String> {
         let doubts: Vec<&str> = self
             .warnings

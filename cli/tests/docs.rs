@@ -225,8 +225,7 @@ fn drawing_of_the_lanes() {
     assert_eq!(map.breaks.len(), 1);
     assert_eq!(
         map.breaks[0].says,
-        "orders receives 120 gray-v1 requests a minute, none of its 95 gray-v1 calls to ledger carry the tenant; \
-         95 were restored from the request id or trace id."
+        "orders receives 120 gray-v1 requests a minute; none of its 95 gray-v1 calls to ledger carry the tenant: 95 were restored from the request id or trace id."
     );
     current("docs/lanes.svg", &drawing(&map));
 }

@@ -121,7 +121,7 @@ const CASES: &[(&str, Change, &str)] = &[
     (
         "an answer that is larger than is read",
         |_, body| body["much"] = json!(" ".repeat(2 << 20)),
-        "read at most",
+        "are read",
     ),
     ("a server that redirects elsewhere", |_, body| body["redirect"] = json!(true), "use that address"),
     ("a server in trouble", |_, body| body["trouble"] = json!(true), "503"),

@@ -100,5 +100,5 @@ fn what_is_there_by_that_name_is_not_replaced() {
     let theirs = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin", "metadata": {"name": "shop-inbound", "namespace": "shop"}, "spec": {"url": "oci://x"}});
     let (code, _, err) = run(&list(&ARGUMENTS, &[theirs]));
     assert_eq!(code, 2);
-    assert!(err.contains("\"shop-inbound\" is there already, and it is not graylane's"), "{err}");
+    assert!(err.contains("\"shop-inbound\" already exists, and graylane did not create it"), "{err}");
 }

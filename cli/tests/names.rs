@@ -104,7 +104,7 @@ fn what_one_resource_stands_for_keeps_its_name() {
     let said: Vec<&str> = imported.findings.iter().map(|finding| finding.message.as_str()).collect();
     let said = said.join("\n");
     for part in [
-        "VirtualService prod/both: its name is not kept: 4 of the file stand for it",
+        "VirtualService prod/both: its name is not kept: 4 rendered resources replace it",
         "VirtualService prod/hidden: its name is not kept: `exportTo` would be left in it",
         "DestinationRule prod/details-all: its name is not kept: subset all would be gone",
     ] {
@@ -130,7 +130,7 @@ fn names_are_checked() {
         ("{virtualService: A_B}", "invalid name `A_B` of a VirtualService"),
         ("{virtualService: taken}", "a second VirtualService `taken` in namespace `shop`"),
         ("{destinationRule: shop-other}", "`shop-other` is the name of another DestinationRule"),
-        ("{destinationRule: b}", "a second name of the DestinationRule of `api.shop.svc.cluster.local`"),
+        ("{destinationRule: b}", "the DestinationRule of `api.shop.svc.cluster.local` is given a second name"),
         ("{hosts: {www.example.com: www}}", "`api` is not exposed at `www.example.com`"),
     ] {
         assert!(findings(names).contains(said), "{names}: {}", findings(names));

@@ -160,7 +160,7 @@ async fn routes_that_fit_are_said_to() {
     let against = ["--against", "cli/tests/cmd/status/fits.yaml"];
     let (text, code) = of(EXTERNAL, FINE, &against).await;
     assert!(
-        text.contains("1 EnvoyFilter of external weights: each fits the routes that are there"),
+        text.contains("1 EnvoyFilter of external weights: each matches the existing routes"),
         "{text}"
     );
     assert_eq!(code, Some(0), "{text}");

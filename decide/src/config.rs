@@ -29,7 +29,7 @@ pub const VERSION: u32 = 2;
 /// The oldest version that this crate reads.
 pub const OLDEST_VERSION: u32 = 1;
 
-/// Where a plugin stands.
+/// Where a plugin runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// In a sidecar, requests to its pod.

@@ -5,7 +5,7 @@
 //!                                             ^ headers, and a World that answers what a plan may ask
 //! ```
 //!
-//! | room | its subject |
+//! | module | its subject |
 //! |-|-|
 //! | [`config`] | the document, as it is written |
 //! | [`plan`] | the document, compiled |

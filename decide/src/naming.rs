@@ -41,8 +41,8 @@ pub fn is_header_name(name: &str) -> bool {
         && !lower.starts_with(OWN_PREFIX)
 }
 
-/// Does Envoy, or a proxy before or behind it, write this header itself, so that it makes no tenant header? `check` refuses
-/// it; a filter that gets it nevertheless runs, and warns. Pseudo headers, hop-by-hop headers (RFC 9110, section
+/// Does Envoy, or a proxy before or behind it, write this header itself, so that it cannot be the tenant header? `check` refuses
+/// it; a filter that is given it anyway runs, and warns. Pseudo headers, hop-by-hop headers (RFC 9110, section
 /// 7.6.1), and those that Envoy's connection manager and router set
 /// (docs/root/configuration/http/http_conn_man/headers.rst).
 #[must_use]

@@ -32,7 +32,7 @@ pub struct Node {
 /// A compiled configuration.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where it stands.
+    /// Where the plugin runs.
     pub role: Role,
     /// Fingerprint of the file it came from, 48 bits; 0 if it says none.
     pub revision: u64,

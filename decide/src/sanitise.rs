@@ -1,7 +1,7 @@
 //! What is taken off a request where the mesh ends: everything of ours that outside callers send, and everything of ours that
 //! would leave.
 //!
-//! Made of names alone, so that it holds without a plan as well. Lists are judged in `lists`, names in [`crate::request::spelling`].
+//! It uses names alone, so it also works without a plan. Lists are judged in `lists`, names in [`crate::request::spelling`].
 
 mod lists;
 
@@ -22,7 +22,7 @@ pub struct Sanitiser {
     shapes: Vec<(Shape, bool)>,
     /// Further headers that outside callers must not send.
     refused: Vec<Refused>,
-    /// First letters of the shapes' names, in their order: a header is held against those that begin as it does.
+    /// First letters of the shapes' names, in their order: a header is compared with those that begin with the same letter.
     begins: Vec<u32>,
     /// First letters of all these names: most headers of a request begin with none of them.
     letters: u32,

@@ -121,7 +121,7 @@ fn instead<'s>(word: &str, candidates: impl IntoIterator<Item = &'s str>) -> Str
     let candidates: Vec<&str> = candidates.into_iter().collect();
     match crate::document::shape::nearest(word, &candidates) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if candidates.is_empty() => "there is none yet".to_owned(),
+        None if candidates.is_empty() => "none is declared yet".to_owned(),
         None => {
             let (some, more) = candidates.split_at(candidates.len().min(SHOWN));
             let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };

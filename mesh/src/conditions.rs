@@ -1,4 +1,4 @@
-//! What a rule of the edge asks of a request: each condition in a room of its own, with what is wrong with it and what the
+//! What a rule of the edge asks of a request: each condition in a file of its own, with its errors and what the
 //! filter reads for it. A new one is a file here, a field of [`Condition`] and a variant of [`Part`]; whatever goes through
 //! conditions goes through [`Condition::parts`], which does not compile if a field is left out.
 
@@ -39,7 +39,7 @@ pub struct Condition {
     pub path: Option<Text>,
     /// The method, in upper case.
     pub method: Option<Text>,
-    /// A claim of a token that Istio verified; of a list, one element that matches is enough.
+    /// A claim of a token that Istio verified; if it is a list, one matching element is enough.
     pub claim: Option<Claim>,
     /// The identity in a client certificate that the gateway verified: its first URI SAN (a SPIFFE id) or its first
     /// DNS SAN.

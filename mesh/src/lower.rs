@@ -178,8 +178,8 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
         .collect()
 }
 
-/// A route with a baseline of its own, said with the service's: the filter knows one baseline for each service. Whoever
-/// is not placed otherwise is pinned to the route's, and in a rollout it fills from the top what the canaries leave.
+/// A route with a baseline of its own, expressed with the service's: the filter knows one baseline for each service. A tenant
+/// that is not placed otherwise is pinned to the route's, which in a rollout fills from the top what the canaries leave.
 fn within(mesh: &Mesh, service: &mesh::Service, route: &mesh::Route) -> mesh::Route {
     let mut route = route.clone();
     if route.baseline == service.baseline {

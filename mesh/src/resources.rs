@@ -2,7 +2,7 @@
 //!
 //! Deterministic: the same file gives the same bytes. The order is that of safe application: DestinationRules (a
 //! route to a subset that is not there yet answers 503), sidecar plugins, VirtualServices, gateway plugin; removal goes
-//! the other way round. What is only seen of it comes last.
+//! the other way round. Telemetry, alerts and dashboards come last.
 
 mod alertmanager_config;
 mod checks;

@@ -156,7 +156,7 @@ macro_rules! calls {
                     return Err(lacking);
                 }
                 Ok(Self { $(
-                    // SAFETY: not null, and of this signature by the caller's word.
+                    // SAFETY: not null, and of this signature, as the caller guarantees.
                     $name: unsafe {
                         std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($argument),*) $(-> $result)?>($name)
                     },

@@ -2,7 +2,7 @@
 //!
 //! To count in Envoy at each request costs 1.3 µs, because it builds a series' name each time. A series is made when
 //! it is first needed, belongs to the process, and outlives the configurations that count in it, as in the filter's VM;
-//! of each role the oldest configuration that lives tells.
+//! for each role, the oldest live configuration reports to Envoy.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher as _};
@@ -162,7 +162,7 @@ impl Registry {
         self.tellers.iter().find(|teller| teller.role == role)
     }
 
-    /// Tells Envoy what it does not know yet of a role. `all`: of series without news too, so that they exist where
+    /// Reports a role's new counts to Envoy. `all`: series without new counts too, so that they exist where
     /// this teller's configuration is the only one left.
     fn tell(&self, role: Role, all: bool) {
         let Some(teller) = self.teller(role) else { return };

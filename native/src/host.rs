@@ -60,7 +60,7 @@ impl<'s> Envoy<'s> {
     }
 }
 
-/// Envoy keeps the route that it chose before us. Here, so that it is left behind by nothing, not even a panic.
+/// Envoy keeps the route that it chose before our edits; this has it choose again. In `drop`, so that not even a panic skips it.
 impl Drop for Envoy<'_> {
     fn drop(&mut self) {
         if self.changed {

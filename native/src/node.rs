@@ -32,8 +32,8 @@ fn lookup(node: &Value, path: &[u8]) -> Option<Vec<u8>> {
     at.as_str().map(|text| text.as_bytes().to_vec())
 }
 
-/// The node of the bootstrap that this command line names. Istio's agent writes JSON; of another the surroundings have
-/// to tell.
+/// The node of the bootstrap that this command line names. Istio's agent writes JSON; without that, the environment and
+/// the pod's files are read.
 fn of_bootstrap(mut arguments: impl Iterator<Item = String>) -> Option<Value> {
     let mut node = None;
     while let Some(argument) = arguments.next() {

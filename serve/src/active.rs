@@ -28,7 +28,7 @@ pub enum Active<C> {
 }
 
 impl<C> Active<C> {
-    /// What a gateway does with a request of which it does not know whose it is; no gateway: nothing.
+    /// What a gateway runs with for a request whose tenant it does not know; `None` for other roles.
     #[must_use]
     pub fn closed(&self) -> Option<Arc<Self>> {
         let sanitiser = match self {
@@ -43,11 +43,11 @@ impl<C> Active<C> {
 /// How much a line of the log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// For who wants to know.
+    /// Information.
     Info,
-    /// Somebody should look.
+    /// An operator should look at it.
     Warn,
-    /// Somebody has to.
+    /// An operator must act.
     Error,
 }
 

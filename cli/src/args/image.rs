@@ -9,14 +9,14 @@ use super::{Format, RegistryTimes};
 /// Arguments of `package`.
 #[derive(Debug, Args)]
 pub struct Package {
-    /// Another module than the one in this program.
+    /// A module to pack instead of the one in this program.
     #[arg(long, value_name = "FILE")]
     pub wasm: Option<PathBuf>,
     /// The native module instead (`make native`), once for each architecture: docs/native.md.
     #[arg(long, value_name = "FILE", conflicts_with = "wasm")]
     pub native: Vec<PathBuf>,
-    /// Instead of an image of the filter, what `docker build` and others make an image of Istio's proxy from that has the filter
-    /// in it: a gateway with it scales out without a registry. See `render --gateway-url`.
+    /// Instead of the filter's image, write a Dockerfile for an image of Istio's proxy (BASE) that contains the filter. A gateway
+    /// that runs this image scales out without a registry. See `render --gateway-url`.
     #[arg(long, value_name = "BASE", conflicts_with = "native")]
     pub gateway_image: Option<String>,
     /// The folder to write.

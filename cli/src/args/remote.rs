@@ -19,19 +19,19 @@ pub struct Asked {
     /// A file with the password of --prometheus-user.
     #[arg(long, value_name = "FILE", requires = "prometheus_user")]
     pub prometheus_password_file: Option<PathBuf>,
-    /// A file with headers to send, one a line, as in `Authorization: Bearer …` or `X-Scope-OrgID: shop`.
+    /// A file with headers to send, one per line, as in `Authorization: Bearer …` or `X-Scope-OrgID: shop`.
     #[arg(long, value_name = "FILE")]
     pub prometheus_header_file: Option<PathBuf>,
     /// How long a connection to Prometheus may take.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "5s")]
     pub prometheus_connect_timeout: Duration,
-    /// How long until the first byte of an answer of Prometheus.
+    /// How long Prometheus may take to send the first byte of its answer.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "30s")]
     pub prometheus_answer_timeout: Duration,
     /// How long one call to Prometheus may take in total.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "60s")]
     pub prometheus_timeout: Duration,
-    /// The largest answer of Prometheus that is read, in MiB.
+    /// The largest answer to accept from Prometheus, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub prometheus_max_answer: u64,
 }
@@ -42,7 +42,7 @@ pub struct RegistryTimes {
     /// How long a connection to the registry may take.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "10s")]
     pub registry_connect_timeout: Duration,
-    /// How long until the first byte of an answer of the registry, and between two parts of it.
+    /// How long the registry may take to send the first byte of its answer, and between two parts of it.
     #[arg(long, value_name = "DURATION", value_parser = span, default_value = "60s")]
     pub registry_answer_timeout: Duration,
     /// How long one call to the registry may take in total.

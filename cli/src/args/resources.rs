@@ -28,10 +28,10 @@ impl From<Extension> for crate::resources::Extension {
 /// As what resources are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// YAML, as it is applied; a folder of it is a kustomization too.
+    /// YAML, ready to apply; with --out, the folder is a kustomization too.
     #[default]
     Yaml,
-    /// A Helm chart; its values are what environments change.
+    /// A Helm chart; its values hold what differs between environments.
     Helm,
     /// YAML in sync waves of Argo CD: it applies them in the order that is safe, and prunes in the reverse order.
     Argocd,
@@ -75,7 +75,7 @@ pub struct Render {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// Write into this folder: one file a resource and a kustomization.yaml, or a chart.
+    /// Write into this folder: one file per resource and a kustomization.yaml, or a chart.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// What to write.
@@ -105,7 +105,7 @@ pub struct Render {
     /// Where the filter is, if not in a registry; written as it is.
     #[arg(long, value_name = "URL")]
     pub wasm_url: Option<String>,
-    /// Where a gateway's proxies get the filter, if elsewhere than sidecars: `file:///…` of an image that `graylane package
+    /// Where a gateway's proxies get the filter, if not from where sidecars do: `file:///…` in an image that `graylane package
     /// --gateway-image` prepares, so that a gateway scales out without a registry.
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
@@ -113,8 +113,8 @@ pub struct Render {
     /// has one of two sets, never both.
     #[arg(long, value_name = "REV", value_parser = revision)]
     pub istio_revision: Option<String>,
-    /// EnvoyFilters as well, by which pods with the label `graylane.dev/native: "true"` run the native module instead of the
-    /// filter: see docs/native.md. Where such pods have its file.
+    /// Write EnvoyFilters too, so that pods with the label `graylane.dev/native: "true"` run the native module instead of the
+    /// filter: see docs/native.md. The value is the path of the module's file in such pods.
     #[arg(
         long,
         value_name = "FILE",
@@ -141,7 +141,7 @@ pub struct Render {
     /// Only these kinds.
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Plain routing: no plugin, and no rule that only the filter makes sense of.
+    /// Plain routing: no plugin, and no rule that needs the filter.
     #[arg(long)]
     pub without_filter: bool,
     /// Existing resources: a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml`. What others define for
@@ -188,7 +188,7 @@ pub struct Off {
     /// Only the sidecars of this namespace, and the routes of its services.
     #[arg(long, value_name = "NAMESPACE", conflicts_with = "service")]
     pub namespace: Option<String>,
-    /// Only the routes of this service: tenants go by header, and weights are drawn for each request. Sidecars keep the filter.
+    /// Only the routes of this service: tenants are routed by header, weights are drawn for each request. Sidecars keep the filter.
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<String>,
     /// Through which API plugins are applied.
@@ -205,7 +205,7 @@ pub struct Init {
     /// Name of the tenant of live users.
     #[arg(long, value_name = "NAME", default_value = "green")]
     pub default: String,
-    /// Name of the mesh; default: as most Services' namespace.
+    /// Name of the mesh; default: the namespace of most Services.
     #[arg(long, value_name = "NAME")]
     pub mesh: Option<String>,
 }
@@ -213,23 +213,23 @@ pub struct Init {
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// YAML files or folders with VirtualServices and DestinationRules, or `-`; with their Gateways, if there are some.
+    /// YAML files or folders with VirtualServices and DestinationRules, or `-`; with their Gateways, if any.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Print how the file takes over, instead of the file: what is applied, deleted and kept, in which order.
+    /// Print the migration plan instead of the file: what is applied, deleted and kept, and in which order.
     #[arg(long)]
     pub plan: bool,
-    /// Keep the names of VirtualServices and DestinationRules where one of the file stands for one of these, so that it is
+    /// Keep the name of each VirtualService and DestinationRule that exactly one rendered resource replaces, so that it is
     /// replaced in place.
     #[arg(long)]
     pub keep_names: bool,
-    /// The tenant header; default: `tenant`, or the header that most rules match of those called after tenants or lanes.
+    /// The tenant header; default: `tenant`, or, of the headers named after tenants or lanes, the one that most rules match.
     #[arg(long, value_name = "NAME")]
     pub header: Option<String>,
-    /// Name of the tenant of live users, whom no rule names.
+    /// Name for the tenant of live users, which no existing rule names.
     #[arg(long, value_name = "NAME", default_value = "green")]
     pub default: String,
-    /// Name of the mesh; default: as most resources' namespace.
+    /// Name of the mesh; default: the namespace of most resources.
     #[arg(long, value_name = "NAME")]
     pub mesh: Option<String>,
 }

@@ -21,24 +21,24 @@ pub struct Explain {
     /// A header of the request, as for curl.
     #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = crate::explain::header)]
     pub header: Vec<(String, Vec<u8>)>,
-    /// A claim of a verified token; given several times, the claim is a list. Separate the steps into a claim by dots.
+    /// A claim of a verified token; given several times, the claim is a list. Separate the names of a nested claim by dots.
     #[arg(long, value_name = "NAME=VALUE")]
     pub claim: Vec<String>,
     /// A service whose application does not pass headers on: `tenant`, `baggage`, `all` (both; ids of
     /// requests and traces go on), or `everything`.
     #[arg(long, value_name = "SERVICE[=all]")]
     pub drops: Vec<String>,
-    /// The way starts with a message: this worker of the file consumes it, and makes the call.
+    /// Start with a message: this worker of the file consumes it and makes the first call.
     #[arg(long, value_name = "WORKER", requires = "tenant")]
     pub worker: Option<String>,
     /// The tenant of the message.
     #[arg(long, value_name = "TENANT", requires = "worker")]
     pub tenant: Option<String>,
-    /// Which of a service's own routes the request is of.
+    /// Which of a service's own `routes` the request matches.
     #[arg(long, value_name = "SERVICE=ROUTE")]
     pub route: Vec<String>,
-    /// The routes that are there, a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane explain … --against -`:
-    /// where a request goes to a service with `routing: external`.
+    /// Existing routes: a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane explain … --against -`:
+    /// they decide where a request to a service with `routing: external` goes.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
     /// How to print it.
@@ -54,19 +54,19 @@ pub struct Simulate {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// The weights after: a canary and percent, with `@top` or `@bottom` for an end of its own.
+    /// The new weights: a canary and percent; `@top` or `@bottom` chooses the end that it fills from.
     #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings, required = true)]
     pub to: Vec<Setting>,
-    /// The routes that are there, a file, a folder, or `-`: weights of a service with `weights: external`.
+    /// Existing routes: a file, a folder, or `-`. They have the weights of a service with `weights: external`.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
-    /// The weights before; default: the file's.
+    /// The old weights; default: the file's.
     #[arg(long, value_name = "CANARY=PERCENT,…", value_delimiter = ',', value_parser = crate::simulate::settings)]
     pub from: Vec<Setting>,
     /// Simulate this many synthetic users: `user-0`, `user-1` and so on.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub users: u64,
-    /// Real users: a file with a sticky key a line, or `-`.
+    /// Real users: a file with one sticky key per line, or `-`.
     #[arg(long, value_name = "FILE", conflicts_with = "users")]
     pub users_file: Option<PathBuf>,
     /// How to print it.
@@ -132,7 +132,7 @@ pub struct RampSet {
     /// The weights: percent, or a canary and percent.
     #[arg(value_name = "[CANARY=]PERCENT", value_parser = crate::simulate::settings, required = true)]
     pub weights: Vec<Setting>,
-    /// Leave out declared steps, and move users of other canaries.
+    /// Allow skipping declared steps and moving users of other canaries.
     #[arg(long)]
     pub force: bool,
     /// The files.
@@ -173,7 +173,7 @@ pub struct RampRun {
     /// Which canary, where there are several.
     #[arg(long, value_name = "SUBSET")]
     pub canary: Option<String>,
-    /// What is asked for figures. Away, or without data, the rollout holds.
+    /// The Prometheus to ask for figures. If it does not answer, or has no data, the rollout holds.
     #[command(flatten)]
     pub asked: Asked,
     /// A command of the shell that applies the YAML it is given, stage by stage; default: only the file is edited.
@@ -185,7 +185,7 @@ pub struct RampRun {
     /// How long each step is watched; default: as the file says, or 10m.
     #[arg(long, value_name = "DURATION", value_parser = super::span::span)]
     pub hold: Option<Duration>,
-    /// How long to wait between two looks.
+    /// How long to wait between two evaluations.
     #[arg(long, value_name = "DURATION", value_parser = super::span::span, default_value = "15s")]
     pub interval: Duration,
     /// How long to wait between two stages of resources.
@@ -194,17 +194,17 @@ pub struct RampRun {
     /// Requests that canary and baseline each need before a step is judged.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub min_requests: u32,
-    /// One look, and what follows from it: for a CronJob, or a step of a pipeline. Exit 0: the weight was raised, or it is
+    /// Evaluate once and act on the result: for a CronJob, or a step of a pipeline. Exit 0: the weight was raised, or it is
     /// finished; 1: aborted or stopped; 2: it could not run; 3: it holds.
     #[arg(long)]
     pub once: bool,
-    /// Go on from what the file says, after a person set, aborted or edited it.
+    /// Continue from the weight in the file, after a person set, aborted or edited it.
     #[arg(long)]
     pub resume: bool,
     /// Start again from 0 after an abort or a promotion; without this, only a person can, with `ramp next` or `ramp set`.
     #[arg(long)]
     pub anew: bool,
-    /// Where verdicts are written, a JSON object a line; default: `graylane-ramp-<service>.jsonl` beside the file.
+    /// Where verdicts are written, one JSON object per line; default: `graylane-ramp-<service>.jsonl` beside the file.
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
     /// How it is rendered.

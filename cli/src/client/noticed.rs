@@ -23,7 +23,7 @@ pub fn noticed(old: &Contract, new: &Contract) -> Noticed {
     }
     for tenant in gone(&old.tenants, &new.tenants) {
         said.breaks.push(format!(
-            "tenant `{tenant}` cannot be named any more: who names it is treated as a caller without a tenant"
+            "tenant `{tenant}` cannot be named any more: a caller who names it is treated as one without a tenant"
         ));
     }
     for host in gone(&old.hosts, &new.hosts) {

@@ -18,7 +18,7 @@ pub fn differences(current: &[Resource], mesh: &Mesh, findings: &mut Findings) -
     for difference in &report.differences {
         let at = difference.before.rule.or(difference.after.rule);
         let place = at.and_then(|at| there::rule(current, at));
-        let text = format!("once the filter is there: {}", difference.text());
+        let text = format!("with the filter: {}", difference.text());
         findings.warning(place, text).help(help(mesh, &difference.request));
     }
     Ok(())
@@ -44,7 +44,7 @@ pub fn refuse_unseen(mesh: &Mesh) -> Result<()> {
     ensure!(
         unseen.is_empty(),
         "{}: `weights: external` without `route` patches every rule of the host, and Envoy refuses a table in which one of them has a \
-         single destination: pass what is there, `kubectl get vs,dr -A -o yaml | graylane render --against -`, or name the rule, as in \
+         single destination: pass existing routes, `kubectl get vs,dr -A -o yaml | graylane render --against -`, or name the rule, as in \
          `rollout: {{weights: external, route: primary}}`",
         unseen.join(", ")
     );

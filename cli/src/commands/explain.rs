@@ -63,9 +63,7 @@ fn notes(mesh: &Mesh, request: &Request, hops: &[Hop]) -> Vec<&'static str> {
         );
     }
     if hops.iter().any(|hop| hop.unit_source == Some("request")) {
-        notes.push(
-            "a unit made of the request id is this request's own: the user's next one may go elsewhere",
-        );
+        notes.push("the unit is made from the request id, so the user's next request may go elsewhere");
     }
     let sent = |name: &str| request.headers.iter().any(|(is, _)| is == name);
     let removed = from_outside && hops.first().is_some_and(|hop| hop.source == Some("default"));
@@ -76,8 +74,9 @@ fn notes(mesh: &Mesh, request: &Request, hops: &[Hop]) -> Vec<&'static str> {
         notes.push("these routes are external; --against PATH shows where they lead");
     }
     if mesh.mode == graylane_decide::config::Mode::Observe {
-        notes
-            .push("mode is observe: this is what is counted, while Envoy routes by the headers as they came");
+        notes.push(
+            "mode is observe: these decisions are only counted; Envoy routes by the headers as they arrived",
+        );
     }
     notes
 }

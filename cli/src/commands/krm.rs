@@ -140,7 +140,7 @@ fn merged(items: Vec<Json>, mesh: &Mesh, rendered: &[Resource]) -> Result<Vec<Js
         };
         if let Some(there) = all.iter().find(same) {
             bail!(
-                "{} {} is there already, and it is not graylane's",
+                "{} {} already exists, and graylane did not create it",
                 there["kind"],
                 there["metadata"]["name"]
             );

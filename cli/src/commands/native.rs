@@ -23,7 +23,7 @@ pub fn risks(mesh: &Mesh, findings: &mut Findings) {
             if it crashes, Envoy crashes")
         .help("sign its image, name it by digest, mount it read-only, and let admission policies look at image volumes");
     findings
-        .warning(None, "the native module runs in proxies of Istio 1.31 alone; any other keeps the filter in WebAssembly")
+        .warning(None, "the native module runs only in proxies of Istio 1.31; others keep the filter in WebAssembly")
         .help("keep `--image` as it is for all pods, and render anew with a newer graylane before Istio is upgraded");
     if let Some(gateway) = &mesh.document.edge.gateway {
         let text = format!(
@@ -33,7 +33,7 @@ pub fn risks(mesh: &Mesh, findings: &mut Findings) {
         );
         findings
             .warning(None, text)
-            .help("mount the file from an image; take sidecars over first, the gateway last");
+            .help("mount the file from an image; switch sidecars first, the gateway last");
     }
 }
 
@@ -91,7 +91,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     if resource.spec["workloadSelector"]["labels"][NATIVE_LABEL] != "true" {
         warn(
             findings,
-            "puts the native module into pods that may not have its file: they do not get ready",
+            "puts the native module into pods that may not have its file: they do not become ready",
             &format!(
                 "select them by the label, as in `workloadSelector: {{labels: {{{NATIVE_LABEL}: \"true\"}}}}`"
             ),
@@ -111,7 +111,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     {
         warn(
             findings,
-            "has the module fetched (`remote`): Envoy serves without it until it has come, and a gateway lets a header from outside pass",
+            "has the module fetched (`remote`): Envoy serves without it until it arrives, and a gateway lets a header from outside pass",
             &format!("mount the file, and write `module: {{local: {{filename: {FILE}}}}}`"),
         );
     }
@@ -125,7 +125,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
             }
             _ => warn(
                 findings,
-                "adds the native module to a chain, in which a plugin of ours decides as well",
+                "adds the native module to a filter chain in which graylane's plugin decides too",
                 "replace the plugin's filter, as `graylane render --native` does",
             ),
         }
@@ -135,7 +135,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     else {
         if let Some(name) = replaced.first() {
             let text = format!(
-                "replaces the filter of the plugin `{name}`, which is not there: labelled pods decide nothing"
+                "replaces the filter of the plugin `{name}`, which does not exist: labelled pods run no filter at all"
             );
             warn(findings, &text, "apply the plugin as well; `graylane render --native` writes both");
         }
@@ -172,7 +172,7 @@ fn workload(resource: &Resource, findings: &mut Findings) {
     let has_file = has_mount || templates.contains(',') || annotations[MOUNTS].is_string() && !is_gateway;
     if !has_file && is_gateway {
         let text = format!(
-            "{} has the label `{NATIVE_LABEL}` and its proxy mounts no file: its pods do not get ready",
+            "{} has the label `{NATIVE_LABEL}` and its proxy mounts no file: its pods do not become ready",
             resource.title()
         );
         findings.warning(Some(resource.name_place()), text).help(
@@ -181,7 +181,7 @@ fn workload(resource: &Resource, findings: &mut Findings) {
         );
     } else if !has_file {
         let text = format!(
-            "{} has the label `{NATIVE_LABEL}` and mounts no file: its pods do not get ready",
+            "{} has the label `{NATIVE_LABEL}` and mounts no file: its pods do not become ready",
             resource.title()
         );
         findings.warning(Some(resource.name_place()), text).help(format!(

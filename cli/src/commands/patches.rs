@@ -93,7 +93,7 @@ pub async fn find(
     let is_fine = rows.is_empty() && missing.is_empty();
     printer.findings(&findings, &there.sources);
     if is_fine && !filters.is_empty() {
-        printer.say(&format!("{}: each fits the routes that are there", counted(filters.len())));
+        printer.say(&format!("{}: each matches the existing routes", counted(filters.len())));
     }
     Ok(Found { rows, is_fine })
 }
@@ -115,7 +115,7 @@ fn text(mismatch: &Mismatch<'_>, row: &Row) -> String {
     let names = row.envoy_filters.join(", ");
     if !row.rejected {
         return format!(
-            "EnvoyFilter {names} misses the routes: {}; users of `{}` are drawn at random for each request",
+            "EnvoyFilter {names} does not match the routes: {}; users of `{}` get a version at random for each request",
             row.problem, row.service
         );
     }

@@ -120,7 +120,7 @@ fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
     note(&log, &args.service, record, printer);
     aborted.write(lock)?;
     printer
-        .say("the files have errors, listed above; the rollout's own lines are, and the canary is aborted");
+        .say("the files have errors, listed above; they do not affect the rollout's own lines, and the canary is aborted");
     let (service, canary, from) = (&args.service, &aborted.canary, aborted.from);
     match args.output {
         Format::Json => {
@@ -161,7 +161,7 @@ fn promote(args: &RampPromote, lock: &Lock, desk: &Desk, printer: Printer) -> Re
     match &args.salt {
         Some(salt) => printer.say(&format!("the next rollout has the salt {salt}")),
         None => printer.say(&format!(
-            "before the next rollout write `salt: {}`, here and where it is shared, so that other users are first",
+            "before the next rollout write `salt: {}`, here and in every service that shares it, so that other users move first",
             promotion.salt
         )),
     }
@@ -219,7 +219,7 @@ fn write(
         }
         printer.say(&format!("warning: {message}"));
     }
-    // The word first, then the deed: a run that sees the deed must know whose it is.
+    // The log first, then the edit: a run that sees the edit must know who made it.
     for setting in settings {
         let canary = desk.canary(service, setting.subset.as_deref());
         let (name, from) = match (canary, &setting.subset) {

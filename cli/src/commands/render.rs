@@ -64,7 +64,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     Ok(Outcome::Ok)
 }
 
-/// The resources of a file, for who has a use of their own for them. None: it has errors, and they were said.
+/// The resources of a file, for callers that process them further. None: it has errors, which were printed.
 pub fn rendered(args: &Render, printer: Printer) -> Result<Option<(Mesh, Vec<Resource>)>> {
     let options = options(args, printer)?;
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(None) };
@@ -153,7 +153,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
     );
     ensure!(
         args.native_pods.is_none(),
-        "--native-pods prints one thing and nothing else: only `render` takes it"
+        "--native-pods prints only that and cannot be used here: run `graylane render`"
     );
     check_native(args)?;
     let mut reads = None;
@@ -237,7 +237,7 @@ fn native_pods(args: &Render, way: args::NativePods, image: &str, printer: Print
     let name = Path::new(file).file_name().and_then(|name| name.to_str());
     ensure!(
         name == Some(image::native::NAME),
-        "--native: the image has the file `{}`, and `{file}` is called otherwise",
+        "--native: the image contains the file `{}`, but `{file}` ends in another name",
         image::native::NAME
     );
     let way = match way {

@@ -57,12 +57,15 @@ pub fn say_for_whom(current: &[Resource], stays: &[bool], rendered: &[Json], hea
     let worlds = [traffic::World::of(&before, header), traffic::World::of(&after, header)];
     let report = traffic::compare(&worlds[0], &worlds[1]);
     for difference in &report.differences {
-        printer.say(&format!("for whom: {}", difference.text()));
+        printer.say(&format!("who is affected: {}", difference.text()));
     }
     for (_, what) in &report.undecided {
-        printer.say(&format!("for whom: not known, {what}"));
+        printer.say(&format!("who is affected: unknown, {what}"));
     }
     if report.differences.is_empty() && report.undecided.is_empty() {
-        printer.say(&format!("for whom: {} requests were tried, and all are routed as before", report.tried));
+        printer.say(&format!(
+            "who is affected: nobody; {} requests were tried, and all are routed as before",
+            report.tried
+        ));
     }
 }

@@ -62,7 +62,7 @@ fn standing(args: &Simulate, mesh: &Mesh, service: &Service, printer: Printer) -
     let route = weights::services(mesh).find(|(own, _)| own.name == *name).and_then(|(_, route)| route);
     weights::standing(&there.world, service, route).with_context(|| {
         format!(
-            "`{}` has no single rule that weighs `{name}`: `graylane check --against` says more",
+            "`{}` has no single rule with weights for `{name}`: see `graylane check --against`",
             path.display()
         )
     })

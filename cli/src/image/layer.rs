@@ -51,7 +51,7 @@ pub fn unpack(layer: &[u8]) -> Result<Vec<u8>> {
         if entry.header().entry_type().is_file() && entry.path()?.file_name().is_some_and(|name| name == NAME)
         {
             let size = entry.size();
-            ensure!(size <= MAX, "{NAME} has {size} bytes, and {} MiB are unpacked at most", MAX >> 20);
+            ensure!(size <= MAX, "{NAME} has {size} bytes, and at most {} MiB are unpacked", MAX >> 20);
             let mut module = Vec::new();
             entry.take(MAX).read_to_end(&mut module)?;
             ensure!(

@@ -131,7 +131,7 @@ impl Pull {
     pub async fn blob(&self, wanted: &str, size: u64) -> Result<Vec<u8>, Failure> {
         if size > LAYER {
             let most = LAYER >> 20;
-            return Err(Failure::Bad(format!("the layer has {size} bytes, and {most} MiB are read at most")));
+            return Err(Failure::Bad(format!("the layer has {size} bytes, and at most {most} MiB are read")));
         }
         let response = self.get(&format!("blobs/{wanted}"), None).await?;
         let bytes = self.body(response, size).await?;

@@ -75,7 +75,7 @@ impl Found {
         } else {
             said.hint(
                 None,
-                "the gateway's pods are taken to be in istio-system",
+                "the gateway's pods are assumed to be in istio-system",
                 "if they are elsewhere, add `edge.gateway.namespace`",
             );
         }

@@ -31,7 +31,7 @@ pub fn keep(made: &mut Made, found: &Found, world: &World, drafts: &Drafts, rend
     for (place, own) in &pairs {
         let resource = &found.istio[*place];
         let problem = match own[..] {
-            [] => Some("the file has no counterpart of it".to_owned()),
+            [] => Some("nothing that the file renders corresponds to it".to_owned()),
             [index] if counts.get(&index) == Some(&1) => {
                 let problem = differs(resource, &rendered[index]);
                 if problem.is_none() {
@@ -39,8 +39,8 @@ pub fn keep(made: &mut Made, found: &Found, world: &World, drafts: &Drafts, rend
                 }
                 problem
             }
-            [_] => Some("one of the file stands for it and others".to_owned()),
-            _ => Some(format!("{} of the file stand for it", own.len())),
+            [_] => Some("one rendered resource replaces it and others".to_owned()),
+            _ => Some(format!("{} rendered resources replace it", own.len())),
         };
         let text = |problem| format!("{}: its name is not kept: {problem}", resource.title());
         why.extend(problem.map(|problem| (Some(resource.name_place()), text(problem))));
@@ -86,7 +86,7 @@ fn differs(resource: &Resource, json: &Json) -> Option<String> {
         return None;
     }
     if old.get("trafficPolicy") != new.get("trafficPolicy") {
-        return Some("its trafficPolicy is written otherwise".to_owned());
+        return Some("its trafficPolicy is written differently".to_owned());
     }
     let subsets = |spec: &Json| spec["subsets"].as_array().cloned().unwrap_or_default();
     let missing = subsets(old).into_iter().find(|subset| !subsets(new).contains(subset))?;

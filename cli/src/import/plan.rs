@@ -68,7 +68,7 @@ impl Plan {
         let mut text = String::from(
             "# 1. Apply what the file makes. Of two VirtualServices of a host inside the mesh Istio uses the older one, at a\n",
         );
-        text.push_str("#    gateway it heeds both, the older first; DestinationRules are merged. So nothing changes yet.\n");
+        text.push_str("#    gateway it uses both, the older first; DestinationRules are merged. So nothing changes yet.\n");
         text.push_str(&list(Step::Apply));
         let replaced = list(Step::Replace);
         if !replaced.is_empty() {

@@ -115,7 +115,7 @@ fn next_step(title: &str, own: &[&Workload<'_>], selector: &Labels) -> String {
     let selector = selector.join(", ");
     if let [_, _, ..] = own {
         return format!(
-            "{title}: no label on the pods of {} tells versions apart and stays; label them, as in `version: v1` and `version: v2`, and write a subset for each",
+            "{title}: no label on the pods of {} distinguishes versions and outlives a release; label them, as in `version: v1` and `version: v2`, and write a subset for each",
             names.join(", ")
         );
     }

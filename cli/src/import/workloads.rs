@@ -73,7 +73,7 @@ impl Init<'_> {
     fn service(&mut self, service: &Resource, selector: &Labels, own: &[&Workload<'_>], namespace: &str) {
         let title = service.title();
         if own.is_empty() {
-            self.notes.push(format!("{title}: nothing that makes pods is selected by it, left out"));
+            self.notes.push(format!("{title}: it selects no workload; left out"));
             return;
         }
         if own.iter().all(|workload| is_gateway(workload)) {
@@ -84,7 +84,7 @@ impl Init<'_> {
         if !ports.is_empty() && ports.iter().all(|port| ports::speaks(port) == Speaks::Other) {
             let list: Vec<String> = ports.iter().map(|port| ports::title(port)).collect();
             self.notes.push(format!(
-                "{title}: port {} speaks no HTTP, so no route has an effect on it; left out",
+                "{title}: port {} is not HTTP, so routes have no effect on it; left out",
                 list.join(", ")
             ));
             return;
@@ -109,7 +109,7 @@ impl Init<'_> {
         let tenants = tenants.into_iter().map(|name| (name, TenantOut::default()));
         if let Some(gateway) = &gateway {
             notes.push(format!(
-                "{}: its pods are taken to be in istio-system (else add `edge.gateway.namespace`); add `expose: {{hosts: […]}}` to what it shows",
+                "{}: its pods are assumed to be in istio-system (if not, add `edge.gateway.namespace`); add `expose: {{hosts: […]}}` to what it exposes",
                 gateway.resource.title()
             ));
         }

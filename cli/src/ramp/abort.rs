@@ -1,4 +1,4 @@
-//! Off with the canary, whatever else is wrong with the files: all that counts is that the rollout's own lines can be read
+//! Aborts a canary, whatever else is wrong with the files: all that matters is that the rollout's own lines can be read
 //! and changed.
 
 use std::collections::BTreeMap;
@@ -35,11 +35,11 @@ pub struct Aborted {
 /// When the rollout's own lines cannot be read or changed.
 pub fn abort(paths: &[PathBuf], service: &str, canary: Option<&str>) -> Result<Aborted> {
     let (sources, tree) = document::as_far_as_possible(paths, &BTreeMap::new());
-    let Some(tree) = tree else { bail!("nothing can be read of the files") };
+    let Some(tree) = tree else { bail!("the files cannot be read at all") };
     let at = ["services", service, "rollout", "weights"];
-    let weights = tree
-        .at(&at)
-        .with_context(|| format!("there is no `{}` in what can be read of the files", at.join(".")))?;
+    let weights = tree.at(&at).with_context(|| {
+        format!("there is no `{}` in the part of the files that can be read", at.join("."))
+    })?;
     let names = || weights.entries().iter().map(|entry| &*entry.key).collect::<Vec<_>>().join(", ");
     let entry = match (canary, weights.entries()) {
         (Some(name), _) => weights.entry(name).with_context(|| {
@@ -79,7 +79,7 @@ impl Aborted {
         let (_, after) = document::as_far_as_possible(&self.paths, &texts);
         ensure!(
             after.is_some_and(|after| same(&after.json(), &self.expected)),
-            "the weight is not written so that it can be edited: edit the file by hand"
+            "the weight is written in a form that graylane cannot edit: edit the file by hand"
         );
         write::write(lock, &self.sources, &texts)
     }

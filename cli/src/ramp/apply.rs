@@ -122,7 +122,7 @@ pub async fn lagging(prometheus: &Prometheus, mesh: &Mesh) -> Option<String> {
             let others: Vec<&Plugin> = plugins.iter().filter(|plugin| !plugin.current).collect();
             others.first().map(|other| {
                 format!(
-                    "{} of {} plugins run another configuration, as the one for {} of {}/{}",
+                    "{} of {} plugins run another configuration, for example the {} plugin of {}/{}",
                     others.len(),
                     plugins.len(),
                     other.direction,
@@ -172,7 +172,7 @@ impl Apply {
                 let _ = input.write_all(yaml.as_bytes()).await;
             }
         };
-        // What it says is talk; stdout is for verdicts.
+        // Its output goes to stderr; stdout is for verdicts.
         let talk = async { tokio::join!(write, self.show(out), self.show(err)) };
         let work = async {
             let status = child.wait().await;

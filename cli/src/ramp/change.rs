@@ -112,7 +112,7 @@ impl Desk {
         let after = change.mesh.service(name).and_then(|service| service.rest().rollout.as_ref());
         ensure!(
             after.is_some_and(|after| after.weights == weights),
-            "the weights of `{name}` are not written so that they can be edited: edit the file"
+            "the weights of `{name}` are written in a form that graylane cannot edit: edit the file by hand"
         );
         let before = Layout::of(&service.baseline, &rollout.weights);
         let moves = simulate::moves(&before, &Layout::of(&service.baseline, &weights), &EVERYBODY);
@@ -166,7 +166,8 @@ impl Desk {
             bail!("the file would no longer be valid: {}", error.message);
         }
         let project = opened.file.filter(|project| same(&project.tree.json(), expected));
-        let project = project.context("the file is not written so that it can be edited: edit it by hand")?;
+        let project =
+            project.context("the file is written in a form that graylane cannot edit: edit it by hand")?;
         let moves = simulate::moves(&Layout::of("", &[]), &Layout::of("", &[]), &[]);
         Ok(Change { texts, mesh: Mesh::of(&project), moves })
     }

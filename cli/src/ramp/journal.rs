@@ -155,7 +155,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Adds a line, and sees to it that it stays.
+    /// Adds a line, and makes sure that it is on disk.
     ///
     /// # Errors
     /// When it cannot be written.

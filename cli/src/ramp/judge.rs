@@ -138,7 +138,12 @@ pub fn judge(canary: &Sample, baseline: &Sample, limits: &Limits) -> Vec<Judgeme
     let worse = is.ratio() >= times * was.ratio() && is.ratio() >= least && is.bad > 0.0;
     let verdict = is_bad(worse, evidence(is, was));
     let percent = |count: Count| count.ratio() * 100.0;
-    let why = format!("{:.2} % against {:.2} % of the baseline{}", percent(is), percent(was), sure(verdict));
+    let why = format!(
+        "{:.2} % of its requests failed, {:.2} % of the baseline's{}",
+        percent(is),
+        percent(was),
+        sure(verdict)
+    );
     let errors = finding("errors", verdict, why);
 
     let (times, least) = limits.latency;
@@ -148,7 +153,7 @@ pub fn judge(canary: &Sample, baseline: &Sample, limits: &Limits) -> Vec<Judgeme
             let bound =
                 baseline.latencies.iter().map(|(end, _)| *end).find(|end| *end >= limit).unwrap_or(limit);
             let verdict = is_bad(is >= limit, evidence(canary.slower(bound), baseline.slower(bound)));
-            let why = format!("p99 {is:.0} ms against {was:.0} ms of the baseline{}", sure(verdict));
+            let why = format!("p99 is {is:.0} ms, the baseline's {was:.0} ms{}", sure(verdict));
             finding(LATENCY, verdict, why)
         }
         _ => finding(LATENCY, Verdict::Hold, "no latency histogram yet".to_owned()),

@@ -63,7 +63,7 @@ impl Lock {
                     Ok(()) => break,
                     Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOOK),
                     Err(TryLockError::WouldBlock) => bail!(
-                        "`{}` is being edited by another `graylane` for {} s: nothing is written, try again",
+                        "`{}` has been locked by another `graylane` for {} s: nothing is written, try again",
                         folder.display(),
                         LIMIT.as_secs()
                     ),

@@ -38,7 +38,7 @@ fn problem(was: (&Service, &Route), is: (&Service, &Route)) -> Option<String> {
         let mixed =
             |layout: &Layout| layout.subsets.iter().filter(|subset| layout.share(subset) > 0).count() > 1;
         return (mixed(&old) && mixed(&new)).then(|| {
-            format!("a new salt in the middle of a rollout: users of `{}` are drawn anew", is.0.name)
+            format!("a new salt in the middle of a rollout: users of `{}` are assigned again", is.0.name)
         });
     }
     let back = moves(&old, &new, &EVERYBODY).moved_back;

@@ -1,4 +1,4 @@
-//! May a run go on? A person's word stands: what somebody set, aborted or edited while a run was under way is never undone.
+//! Whether a run may continue. A person has the last word: what somebody set, aborted or edited while a run was under way is never undone.
 
 use super::change::Desk;
 use super::journal::{Event, Journal, Record};

@@ -185,7 +185,7 @@ impl Run {
         let pin = gate.as_ref().and_then(|gate| service?.pins.get(gate));
         ensure!(
             gate.is_none() || pin.is_some_and(|subset| subset == canary),
-            "`gate: {}` tries `{canary}` before live users do, and is not pinned to it: change its pin, or leave `gate` out",
+            "`gate: {}` must try `{canary}` before live users do, but is not pinned to it: change its pin, or leave `gate` out",
             gate.as_deref().unwrap_or_default()
         );
         Ok(gate)
@@ -220,7 +220,7 @@ impl Run {
         }
         drop(lock);
         self.apply.run(&desk.mesh).await.context(
-            "the canary is aborted in the file, and not in the mesh: run this again, or apply the file",
+            "the canary is aborted in the file, but not yet in the mesh: run this again, or apply the file",
         )?;
         match self.note(desk, self.record(desk, &canary, Event::Aborted), String::new())? {
             Progress::On(said) if said.is_empty() => {

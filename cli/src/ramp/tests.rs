@@ -109,7 +109,7 @@ fn what_is_not_written_out_is_not_edited() {
         [" {canary: \"${CANARY:-5}\"}\n", " {canary: &w 5, other: *w}\n", " {other: &w 5, canary: *w}\n"]
     {
         let error = refused(weights, "canary=25");
-        assert!(error.contains("edited"), "{error}");
+        assert!(error.contains("edit"), "{error}");
     }
     assert!(refused(" {canary: 5}\n", "canary=5@top").contains("set it to 0 first"));
     assert!(refused(" {canary: 5}\n", "other=96").contains("add up to 101 %"));

@@ -27,7 +27,7 @@ impl Run {
         let Some(watched) = now.checked_sub(since) else {
             let ahead = since.saturating_sub(now);
             return Ok(Progress::Wait(format!(
-                "hold: the step begins {ahead} s from now, says the log: clocks differ"
+                "hold: according to the log the step begins {ahead} s from now: clocks differ"
             )));
         };
         // A window has to have a length.

@@ -74,7 +74,7 @@ fn restored(map: &LaneMap, call: &Call) -> Option<Break> {
         to: Some(to.clone()),
         restored: true,
         per_minute: lost,
-        says: format!("{}, {carries}; {places}.", receives(map, at, tenant)),
+        says: format!("{}; {carries}: {places}.", receives(map, at, tenant)),
     })
 }
 
@@ -101,7 +101,7 @@ fn left(map: &LaneMap, mesh: &Mesh, from: &str, to: &str, calls: &[&Call]) -> Op
         restored: false,
         per_minute: bare,
         says: format!(
-            "{names}, and {} to {to} carry no tenant and nothing to restore it from: they go on as {}.",
+            "{names}, and {} to {to} carry no tenant and nothing to restore it from: they are treated as {}.",
             counted(bare, "call"),
             mesh.default
         ),

@@ -51,7 +51,7 @@ pub async fn of_prometheus(prometheus: &Prometheus, mesh: &Mesh, window: &str) -
             "Prometheus knows no `{REQUESTS}` of the mesh's namespaces: {}",
             match (mangled.is_empty(), any.is_empty()) {
                 (false, _) =>
-                    "its tags are stuck in its name. Add what `graylane render --mesh-config` prints to Istio's mesh configuration, and start the pods anew",
+                    "its tags are still part of its name. Add what `graylane render --mesh-config` prints to Istio's mesh configuration, and restart the pods",
                 (_, false) =>
                     "there are others, so scraping works. Do its series have a label `namespace`, and are the file's namespaces right?",
                 _ =>

@@ -74,7 +74,7 @@ fn a_service_that_drops_the_header_is_named() {
     assert_eq!(
         says(&map),
         [
-            "orders receives 120 gray requests a minute, none of its 95 gray calls to ledger carry the tenant; 90 were \
+            "orders receives 120 gray requests a minute; none of its 95 gray calls to ledger carry the tenant: 90 were \
          restored from the request id or trace id, 5 were restored from baggage."
         ]
     );
@@ -84,7 +84,7 @@ fn a_service_that_drops_the_header_is_named() {
     assert_eq!(
         says(&map),
         [
-            "orders receives 120 gray requests a minute, 30 of its 35 gray calls to ledger carry no tenant; 30 were \
+            "orders receives 120 gray requests a minute; 30 of its 35 gray calls to ledger carry no tenant: 30 were \
          restored from the request id or trace id."
         ]
     );
@@ -104,7 +104,7 @@ fn what_nothing_restores_comes_first() {
     assert_eq!(
         map.breaks[0].says,
         "orders receives 120 gray requests a minute, and 115 calls to ledger carry no tenant and nothing to restore \
-         it from: they go on as green."
+         it from: they are treated as green."
     );
     let live_only = map_of_live(
         "orders-v1 outbound green stable default ledger 230\nledger inbound green stable header - 230",

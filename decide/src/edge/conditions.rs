@@ -1,4 +1,4 @@
-//! What has to hold of a request for a rule of the edge: each condition in a room of its own, with how it is read,
+//! What has to hold of a request for a rule of the edge: each condition in a file of its own, with how it is read,
 //! compiled and tested. A new one is a file here and a variant in both enums below; none is ever left to a default arm.
 
 mod certificate;

@@ -3,7 +3,7 @@
 //! The command line compiles a pattern to a deterministic automaton (`graylane::regex`) and writes it down as text. The
 //! states stand one after the other with `;` between them, the first one is where a match starts; each is `+` (the
 //! text may end here) or `-`, then its ranges: from byte, to byte (two hex digits each), next state (three). A byte
-//! in no range ends the match in vain. `a+b`: `-6161001;-61610016262002;+`.
+//! in no range ends the match: the text does not match. `a+b`: `-6161001;-61610016262002;+`.
 
 /// Most states of a table: what three hex digits can name.
 pub const MAX_STATES: usize = 0x1000;

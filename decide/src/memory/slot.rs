@@ -22,7 +22,7 @@ pub type Bytes = [u8; SIZE];
 /// A slot without entries; its magic is written with the first one.
 pub const EMPTY: Bytes = [0; SIZE];
 
-/// What a host stored, as a slot: whatever is none is an empty one.
+/// What a host stored, as a slot: anything that is not a slot reads as an empty one.
 #[must_use]
 pub fn of(value: &[u8]) -> Bytes {
     <Bytes>::try_from(value).unwrap_or(EMPTY)

@@ -9,7 +9,7 @@ const MAX_HOST: usize = 253;
 /// Room for a host and a namespace behind it.
 const SPACE: usize = MAX_HOST + 1 + 63 + 1;
 
-/// Splits an authority into host and port. IPv6 literals keep their brackets; no port is none, and so is one that
+/// Splits an authority into host and port. IPv6 literals keep their brackets; `None` without a port, or with one that
 /// is not a number.
 #[must_use]
 pub fn split(authority: &[u8]) -> (&[u8], Option<u16>) {

@@ -14,7 +14,7 @@ pub struct Cluster<'a> {
 
 impl<'a> Cluster<'a> {
     /// Reads `outbound|…`, and a waypoint's `inbound-vip|…`; every other name (`PassthroughCluster`,
-    /// `BlackHoleCluster`, `inbound|8080||`, a name of plain Envoy) is none of a service.
+    /// `BlackHoleCluster`, `inbound|8080||`, a name of plain Envoy) belongs to no service.
     #[must_use]
     pub fn parse(name: &'a [u8]) -> Option<Self> {
         let mut parts = name.split(|byte| *byte == b'|');

@@ -3,7 +3,7 @@
 //! Envoy draws a number for each request and takes the destination in whose share it lies, in the order of the list; with
 //! `weighted_clusters.header_name` it reads the number from a header (`WeightedClusterSpecifierPlugin` in
 //! source/common/router/weighted_cluster_specifier.cc). A route with a single destination has no such list, and one that is
-//! patched nevertheless is invalid: Envoy then rejects the whole table.
+//! patched anyway becomes invalid: Envoy then rejects the whole table.
 
 use crate::document::shape::nearest;
 use crate::mesh::{Mesh, Service};
@@ -40,7 +40,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// What is wrong, for who has not applied the patch yet.
+    /// What is wrong, for users who have not applied the patch yet.
     #[must_use]
     pub fn foretold(&self) -> String {
         let leads_to = match self.what {

@@ -18,7 +18,7 @@ pub fn check(checker: &mut Checker<'_>) {
         if times < 1.0 {
             checker
                 .error(&["alerts", name, "canaryOverBaseline"], format!("expected 1 or more, got {times}"))
-                .help("write 1 or more, as in 2: twice the baseline's");
+                .help("write 1 or more; 2 means twice the baseline's");
         }
         if !(0.0..=most).contains(&min) {
             let range = if most > 1.0 { "milliseconds, 0 or more" } else { "a share from 0 to 1" };
@@ -55,7 +55,7 @@ pub fn check(checker: &mut Checker<'_>) {
         checker
             .warning(
                 &["alerts"],
-                "without the filter's metrics, lost headers, rejections and stale pods stay unseen",
+                "without the filter's metrics, lost headers, rejections and stale pods go unnoticed",
             )
             .help("`telemetry.metrics: true` counts them");
     }

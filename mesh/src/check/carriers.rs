@@ -30,7 +30,9 @@ fn carriers(checker: &mut Checker<'_>) {
             header(checker, &path, &name, "carry the tenant");
         }
         if !seen.insert(name.clone()) {
-            checker.error(&path, format!("duplicate `{name}` in `policy.carriers`")).help("name it once");
+            checker
+                .error(&path, format!("duplicate `{name}` in `policy.carriers`"))
+                .help("list it only once");
         }
     }
     if !document.policy.carriers.is_empty() && !document.policy.restore.contains(&Restore::Baggage) {
@@ -39,7 +41,7 @@ fn carriers(checker: &mut Checker<'_>) {
                 &["policy", "carriers"],
                 "`policy.restore` has no `baggage`: nothing is read from carriers",
             )
-            .help("add `baggage` to `policy.restore`, which stands for all of them, or remove `carriers`");
+            .help("add `baggage` to `policy.restore` (it covers all carriers), or remove `carriers`");
     }
 }
 
@@ -63,7 +65,7 @@ fn ids(checker: &mut Checker<'_>) {
             header(checker, &path, name, "be an id");
         }
         if !seen.insert(name) {
-            checker.error(&path, format!("duplicate `{name}` in `policy.ids`")).help("name it once");
+            checker.error(&path, format!("duplicate `{name}` in `policy.ids`")).help("list it only once");
         }
         if id.keep && id.kind.is_default() {
             checker

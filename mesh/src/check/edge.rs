@@ -66,13 +66,15 @@ fn url(checker: &mut Checker<'_>, path: &[&str], url: &str) {
         checker
             .warning(
                 path,
-                format!("`{url}`: anyone on the way can replace the keys, and then choose any tenant"),
+                format!(
+                    "`{url}`: anyone on the network path can replace the keys, and then choose any tenant"
+                ),
             )
             .help("write `https://`, unless the connection is protected otherwise");
     } else {
         checker
             .error(path, format!("invalid URL `{url}`"))
-            .help("write it whole, as in `https://id.example/keys`");
+            .help("write the full URL, as in `https://id.example/keys`");
     }
 }
 

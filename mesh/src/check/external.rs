@@ -136,7 +136,7 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
             .note(
                 &["services", name, "rollout"],
                 format!(
-                    "requests of {} are drawn at random where no rule of the route matches them",
+                    "requests of {} get a version at random where no rule of the route matches them",
                     super::listed(others)
                 ),
             )

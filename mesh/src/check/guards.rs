@@ -15,7 +15,10 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
                 .help(instead(gate, document.tenants.keys().map(String::as_str)));
         } else if !pins.get(gate).is_some_and(|subset| rollout.weights.contains_key(subset)) {
             checker
-                .warning(&at, format!("`{gate}` is not pinned to a canary of this rollout, so it tests none"))
+                .warning(
+                    &at,
+                    format!("`{gate}` is not pinned to a canary of this rollout, so it tests no canary"),
+                )
                 .help(format!(
                     "before the next rollout pin it, as in `pins: {{{gate}: canary}}`, or leave `gate` out"
                 ));
@@ -27,7 +30,7 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
         let at = |key| [path, &["guards", &number, key]].concat();
         if guard.name.trim().is_empty() || !names.insert(&guard.name) {
             checker
-                .error(&at("name"), format!("missing or repeated guard name `{}`", guard.name))
+                .error(&at("name"), format!("missing or duplicate guard name `{}`", guard.name))
                 .help("give every guard a name, as in `payments`; verdicts name it");
         }
         if guard.query.trim().is_empty() {

@@ -53,7 +53,7 @@ fn http(checker: &mut Checker<'_>, path: &[&str], may_answer: bool) {
                 checker.project.key(&at),
                 "mirrored requests have real side effects: what they write is written twice",
             );
-            finding.help("mirror reads only, or to a service that writes elsewhere; mirrored requests have `-shadow` behind their host and are not counted");
+            finding.help("mirror reads only, or to a service that writes elsewhere; mirrored requests have `-shadow` appended to their host and are not counted");
         }
     }
 }
@@ -147,7 +147,7 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
                 )
                 .help(format!(
                     "at a gateway the filter knows a service by the host that the weights chose, which for \
-                     `{subset}` is another one than `{name}`'s; inside the mesh users stay on one version. At a \
+                     `{subset}` is not `{name}`'s host; inside the mesh users stay on one version. At a \
                      gateway, distinguish the versions by labels of one Kubernetes service"
                 ));
         }
@@ -216,7 +216,7 @@ fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
         let at = ["services", name, "trafficPolicy", key];
         let finding = checker.findings.note(
             checker.project.key(&at),
-            format!("`{key}` does not apply to the fallback's subset, which needs its own"),
+            format!("`{key}` does not apply to the fallback's subset, which needs its own settings"),
         );
         finding.help("it applies to all other subsets");
     }
@@ -260,7 +260,7 @@ fn shared_hosts(checker: &mut Checker<'_>) {
                         &["services", name, "trafficPolicy"],
                         format!("`{other}` is the same host and has another trafficPolicy"),
                     )
-                    .help("write it once, with `portLevelSettings` for what differs")
+                    .help("write it at one of them, with `portLevelSettings` for what differs")
                     .related(first, "the other one");
             }
         }
@@ -278,7 +278,7 @@ fn same_name(checker: &mut Checker<'_>) {
             checker
                 .error_at_key(
                     &["services", name],
-                    format!("{} would make resources of the same name", listed([other.as_str(), name])),
+                    format!("{} would produce resources with the same name", listed([other.as_str(), name])),
                 )
                 .help("give one of them another name")
                 .related(place, "the other one");

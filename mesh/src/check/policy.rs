@@ -25,7 +25,7 @@ pub fn check(checker: &mut Checker<'_>) {
         checker
             .error(
                 &["policy", "remember"],
-                format!("`{}` is not a valid duration of the memory", policy.remember),
+                format!("invalid duration `{}` of `policy.remember`", policy.remember),
             )
             .help("write whole seconds from `1s` to `1h`, as in `30s`");
     }
@@ -35,7 +35,7 @@ pub fn check(checker: &mut Checker<'_>) {
             let path = ["policy", "restore", &index.to_string()];
             checker
                 .error(&path, format!("duplicate `{}` in `policy.restore`", place.word()))
-                .help("name each place once");
+                .help("list each place only once");
         }
     }
     for (index, path) in policy.exempt.paths.iter().enumerate() {

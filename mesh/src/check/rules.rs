@@ -127,10 +127,10 @@ fn trust(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
         checker
             .error(
                 &at(path, &[]),
-                "any caller can send a header, a cookie or a query: this rule admits everyone who knows the value",
+                "any caller can send a header, cookie or query parameter: this rule admits everyone who knows the value",
             )
             .help(
-                "add `trusted: true` if that is meant, or a `claim:`, `certificate:` or `source:` beside it",
+                "add `trusted: true` if that is intended, or a `claim:`, `certificate:` or `source:` beside it",
             );
     }
     if disproves(&rule.when, false) {

@@ -58,7 +58,7 @@ fn names(checker: &mut Checker<'_>, name: &str, service: &Service) {
             checker
                 .error_at_key(
                     &["services", name],
-                    format!("`{name}` has no `host`, and cannot be one itself"),
+                    format!("`{name}` has no `host`, and its name cannot be used as one"),
                 )
                 .help("add `host:` with the name of its Kubernetes service");
         }
@@ -91,7 +91,7 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
         checker.check_name("subset", subset, &path);
         let written = checker.project.tree.at(&path).map_or(0, |node| node.entries().len());
         if written == 0 && service.subsets.len() > 1 && !may_be_every_pod(service, subset) {
-            let message = format!("subset `{subset}` has no label, so it is every pod of `{name}`");
+            let message = format!("subset `{subset}` has no label, so it selects every pod of `{name}`");
             // A pin to every pod makes no sense; a share of the users does.
             let finding = if is_pinned(service, subset) {
                 checker.error_at_key(&path, message)
@@ -126,7 +126,9 @@ fn subsets(checker: &mut Checker<'_>, name: &str, service: &Service) {
             checker
                 .error_at_key(
                     &["services", name, "subsets", subset],
-                    format!("subsets `{other}` and `{subset}` have the same labels, so the same pods"),
+                    format!(
+                        "subsets `{other}` and `{subset}` have the same labels, so they select the same pods"
+                    ),
                 )
                 .help("give each the label that tells its pods apart")
                 .related(first, "the other one");
@@ -308,7 +310,7 @@ fn participants(
     }
     if rollout.tenants.as_ref().is_some_and(Vec::is_empty) {
         checker
-            .error(&[path, &["tenants"]].concat(), "a rollout without a tenant that takes part")
+            .error(&[path, &["tenants"]].concat(), "no tenant takes part in this rollout")
             .help("name its tenants, or leave `tenants` out: then the default tenant takes part");
     }
 }
@@ -325,7 +327,7 @@ fn steps(checker: &mut Checker<'_>, path: &[&str], rollout: &Rollout) {
         } else if *step <= last {
             checker
                 .error(&at, format!("step {step} comes after {last}"))
-                .help("let every step be larger than the one before");
+                .help("make every step larger than the one before");
         }
         last = *step;
     }

@@ -56,7 +56,7 @@ pub fn check(checker: &mut Checker<'_>) {
         checker
             .warning(
                 &["sticky"],
-                "there are rollouts but no sticky key: only one causal chain is sticky, not a user",
+                "rollouts without a sticky key: the requests of one causal chain stay together, but users may change versions",
             )
             .help("add a key that identifies a user, as in `sticky: {keys: [{header: x-user-id}]}`");
     }
@@ -122,7 +122,7 @@ fn mint(checker: &mut Checker<'_>, key: &Key, mint: &Mint, path: &[&str]) {
     match mint.max_age.as_deref().map(|age| (age, duration::parse(age))) {
         None => {
             checker
-                .warning(&at("maxAge"), "a cookie without `maxAge` goes with the browser's session: the user moves when it is closed")
+                .warning(&at("maxAge"), "a cookie without `maxAge` ends with the browser session: the user may move when it is closed")
                 .help("write how long a user stays on one version, as in `maxAge: 30d`");
         }
         Some((age, None)) => {

@@ -152,7 +152,7 @@ fn mesh_and_policy() {
     one(
         "version: 1",
         "version: 1\npolicy: {remember: 2h}",
-        &["`2h` is not a valid duration", "from `1s` to `1h`"],
+        &["invalid duration `2h`", "from `1s` to `1h`"],
     );
     one("version: 1", "version: 1\npolicy: {restore: [memory, memory]}", &["duplicate `memory`"]);
     one("version: 1", "version: 1\npolicy: {exempt: {paths: [healthz]}}", &["invalid path `healthz`"]);
@@ -207,7 +207,7 @@ fn rollouts() {
     rollout("weights: {canari: 1}", &["`api` has no subset `canari` / did you mean `canary`?"]);
     rollout("weights: {stable: 1}", &["`stable` is the baseline: it gets the rest"]);
     rollout("weights: {canary: 1}, tenants: [blue]", &["unknown tenant `blue`"]);
-    rollout("weights: {canary: 1}, tenants: []", &["without a tenant that takes part"]);
+    rollout("weights: {canary: 1}, tenants: []", &["no tenant takes part"]);
     rollout("weights: {canary: 1}, salt: a b", &["`a b` cannot be a salt"]);
     rollout("weights: {canary: 1}, steps: [5, 1]", &["step 1 comes after 5"]);
     rollout("weights: {canary: 1}, steps: [0]", &["invalid step 0"]);
@@ -274,7 +274,7 @@ fn what_is_said_in_istios_words() {
     one(
         "services:",
         "services:\n  API: {host: other, subsets: {stable: {version: v1}}}",
-        &["would make resources of the same name"],
+        &["would produce resources with the same name"],
     );
     let shared = "services:\n  grpc: {host: api, port: 9090, subsets: {stable: {version: v9}}}";
     let shared = GOOD
@@ -305,7 +305,7 @@ fn sticky_and_edge() {
     );
     let without =
         GOOD.replace("sticky: {keys: [{header: x-user-id}]}\n", "") + "    rollout: {weights: {canary: 1}}\n";
-    assert!(findings(&without)[0].contains("Warning: there are rollouts but no sticky key"));
+    assert!(findings(&without)[0].contains("Warning: rollouts without"));
     let edge = |text: &str, says: &[&str]| one("version: 1", &format!("version: 1\nedge: {text}"), says);
     edge("{accept: always}", &["Warning: `always`: any caller outside can choose a tenant"]);
     edge("{gateway: {}}", &["`edge.gateway` has no `selector`", "root namespace"]);
@@ -334,8 +334,8 @@ fn workers_and_their_topics() {
     one("  mailer: {tenants: [green], topics: [a]}\n", &["Warning: `green` is the default tenant"]);
     one("  mailer: {topics: ['a b']}\n", &["`a b` cannot be the name of a topic"]);
     one("  mailer: {topics: [a, a]}\n", &["`mailer` consumes `a` twice"]);
-    one("  mailer: {topics: [a.b, a-b]}\n", &["`a.b` and `a-b` are the same variable, TOPIC_A_B"]);
-    one("  Mailer: {topics: [a]}\n", &["`Mailer` has no `deployment`, and cannot be one itself"]);
+    one("  mailer: {topics: [a.b, a-b]}\n", &["`a.b` and `a-b` would use the same environment variable, TOPIC_A_B"]);
+    one("  Mailer: {topics: [a]}\n", &["`Mailer` has no `deployment`, and its name cannot be used as one"]);
     one(
         "  a: {topics: [{name: orders, partitions: 3}]}\n  b: {topics: [{name: orders, partitions: 6}]}\n",
         &["8: Error: `orders` has 6 partitions here and 3 in `a`", "one number of partitions"],
@@ -343,9 +343,9 @@ fn workers_and_their_topics() {
     one("  a: {topics: [{name: orders, partitions: 0}]}\n", &["cannot be 0 / write at least 1"]);
     one(
         "  a: {tenants: [gray-v1], topics: [orders]}\n  b: {topics: [orders]}\n",
-        &["8: Warning: `b` never sees what `gray-v1` writes to `orders`"],
+        &["8: Warning: `b` never gets messages of `gray-v1` in `orders`"],
     );
-    one("  a: {topics: [x.y]}\n  b: {topics: [x_y]}\n", &["topics `x.y` and `x_y` are one for Kafka"]);
+    one("  a: {topics: [x.y]}\n  b: {topics: [x_y]}\n", &["topics `x.y` and `x_y` are the same topic for Kafka"]);
     let two = |tenants: &str, workers: &str| {
         findings(
             &GOOD
@@ -354,11 +354,11 @@ fn workers_and_their_topics() {
         )
     };
     let found = two("gray.v1: {}, gray_v1: {}", "  a: {tenants: [gray.v1, gray_v1], topics: [orders]}\n");
-    let says = "7: Error: topics `orders.gray.v1` and `orders.gray_v1` are one for Kafka / rename one of the tenants";
+    let says = "7: Error: topics `orders.gray.v1` and `orders.gray_v1` are the same topic for Kafka / rename one of the tenants";
     assert!(found.len() == 1 && found[0].starts_with(says), "{found:#?}");
     let found = two("gray: {}, Gray: {}", "  a: {tenants: [gray, Gray], topics: [orders]}\n");
     assert!(
-        found.len() == 1 && found[0].contains("`orders.gray` and `orders.Gray` are one for Kubernetes"),
+        found.len() == 1 && found[0].contains("`orders.gray` and `orders.Gray` are the same topic for Kubernetes"),
         "{found:#?}"
     );
     super::tests::one(

@@ -21,7 +21,10 @@ pub fn check(checker: &mut Checker<'_>) {
         }
         if worker.deployment.is_none() && !super::names::is_dns_label(name) {
             checker
-                .error_at_key(&path, format!("`{name}` has no `deployment`, and cannot be one itself"))
+                .error_at_key(
+                    &path,
+                    format!("`{name}` has no `deployment`, and its name cannot be used as one"),
+                )
                 .help("add `deployment:` with the name of its Deployment");
         }
         for (index, tenant) in worker.tenants.iter().enumerate() {
@@ -97,7 +100,10 @@ fn topics(checker: &mut Checker<'_>, worker: &str, topics: &[Topic]) {
             let message = if other == name {
                 format!("`{worker}` consumes `{name}` twice")
             } else {
-                format!("`{other}` and `{name}` are the same variable, {}", variable_of(name))
+                format!(
+                    "topics `{other}` and `{name}` would use the same environment variable, {}",
+                    variable_of(name)
+                )
             };
             checker.error(&at, message).help("keep one of them");
         }
@@ -107,7 +113,7 @@ fn topics(checker: &mut Checker<'_>, worker: &str, topics: &[Topic]) {
 /// What is known of a topic, and where it was said.
 type Known = BTreeMap<String, (FullTopic, [String; 2])>;
 
-/// A topic is one topic, whoever consumes it.
+/// Settings of a topic must be the same at all workers that consume it.
 fn same_topic(checker: &mut Checker<'_>) {
     let document = checker.document();
     let mut known: Known = BTreeMap::new();
@@ -132,7 +138,9 @@ fn same_topic(checker: &mut Checker<'_>) {
                             &["workers", &here[0], "topics", &here[1], key],
                             format!("`{name}` has {now} {key} here and {before} in `{}`", place[0]),
                         )
-                        .help(format!("write it once, or the same in both: a topic has one number of {key}"))
+                        .help(format!(
+                            "write it in one place, or the same in both: a topic has only one number of {key}"
+                        ))
                         .related(other, "the other one");
                 }
             }
@@ -143,7 +151,7 @@ fn same_topic(checker: &mut Checker<'_>) {
                         &["workers", &here[0], "topics", &here[1], "config"],
                         format!("`{}` has another config in `{}`", topic.name, place[0]),
                     )
-                    .help("write it once, or the same in both")
+                    .help("write it in one place, or the same in both")
                     .related(other, "the other one");
             }
             first.partitions = first.partitions.or(topic.partitions);
@@ -189,7 +197,7 @@ fn collisions(checker: &mut Checker<'_>) {
                     let (here, there) = (path(&at), path(place));
                     let there: Vec<&str> = there.split('\n').collect();
                     let related = checker.project.span(&there);
-                    let message = format!("topics `{other}` and `{name}` are one for {whose}");
+                    let message = format!("topics `{other}` and `{name}` are the same topic for {whose}");
                     checker
                         .error(&here.split('\n').collect::<Vec<_>>(), message)
                         .help("rename one of the tenants or topics, or set another `kafka.topic` pattern")
@@ -230,9 +238,9 @@ fn nobody_consumes(checker: &mut Checker<'_>) {
                 checker
                     .warning(
                         &["workers", worker, "topics", &index.to_string()],
-                        format!("`{worker}` never sees what {tenants} writes to `{name}`: that has a topic of its own"),
+                        format!("`{worker}` never gets messages of {tenants} in `{name}`: these go to a topic of their own"),
                     )
-                    .help(format!("add {tenants} to its `tenants`, or remove it of the other workers of this topic"));
+                    .help(format!("add {tenants} to its `tenants`, or remove it from the other workers of this topic"));
             }
         }
     }

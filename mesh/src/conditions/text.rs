@@ -20,7 +20,7 @@ pub struct Text {
     pub prefix: Option<String>,
     /// Ends with this.
     pub suffix: Option<String>,
-    /// A regular expression that matches the whole value, as in Istio; classes and case are ASCII.
+    /// A regular expression that matches the whole value, as in Istio; character classes and ignoring case cover ASCII only.
     pub regex: Option<String>,
     /// `true`: present.
     pub present: Option<bool>,

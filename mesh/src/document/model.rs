@@ -119,7 +119,7 @@ pub struct Policy {
     /// `pass` leaves the header and treats the request as the default tenant's, `reject` answers 400. Default: `default`,
     /// or `pass` where routes are not rendered by graylane.
     pub unknown: Option<Unknown>,
-    /// The tenant header and the memory disagree: `header` trusts the header (and does not look up the memory), `memory`
+    /// If the tenant header and the memory disagree: `header` trusts the header (and does not look up the memory), `memory`
     /// trusts the memory, `reject` answers 403.
     pub conflict: Conflict,
     /// Where a lost tenant is restored from, in this order.
@@ -180,11 +180,11 @@ pub struct Egress {
 pub struct Telemetry {
     /// Count requests by tenant, subset and source.
     pub metrics: bool,
-    /// Tag metrics, spans and access logs of Istio.
+    /// Add tags to Istio's metrics, spans and access logs.
     pub tracing: bool,
-    /// Add the header `x-graylane-debug` to responses: how the request was decided.
+    /// Add the header `x-graylane-debug` to responses; it says how the request was decided.
     pub debug_header: bool,
-    /// Whose metrics dashboards, alerts and guards read: `istio` (istio_requests_total and friends) or `envoy` (the
+    /// The metrics that dashboards, alerts and guards read: `istio` (istio_requests_total and friends) or `envoy` (the
     /// proxies' own cluster statistics).
     pub source: MetricSource,
 }

@@ -12,7 +12,7 @@ use super::{Kind, Resource, Stage};
 use crate::adopt::weights;
 use crate::mesh::{Fields, Mesh, Service};
 
-/// Label with the service that an EnvoyFilter is about: who is in trouble deletes by it.
+/// Label with the service that an EnvoyFilter is about: in an emergency, EnvoyFilters are deleted by it.
 pub const SERVICE: &str = "graylane.dev/service";
 
 /// The proxies that it was tried with: of Istio 1.28 (Envoy 1.36) and later.

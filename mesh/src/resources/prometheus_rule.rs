@@ -152,7 +152,7 @@ fn canaries(mesh: &Mesh, alerts: &Alerts, queries: &Queries<'_>) -> Vec<Rule> {
                 let expr = queries.worse_errors(service, canary, worse, WINDOW);
                 of(alert(mesh, "GraylaneCanaryErrors", "critical", "2m", expr, [
                     &format!("{} {canary} answers with more errors than {base}", service.name),
-                    &format!("{{{{ $value | humanizePercentage }}}} of its requests fail, more than {} times as many as of {base}.", worse.canary_over_baseline),
+                    &format!("{{{{ $value | humanizePercentage }}}} of its requests fail, more than {} times the share of {base}.", worse.canary_over_baseline),
                 ]))
             }));
             rules.extend(alerts.latency_p99.as_ref().map(|worse| {
@@ -225,11 +225,11 @@ fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
         rules.extend([
             alert(mesh, "GraylaneFilterBypassed", "critical", "10m", placed(&queries.bypassing(WINDOW)), [
                 &format!("Requests to {on} bypass the graylane filter"),
-                "It gets requests, and the filter counts none: a port or protocol that the plugin is not on, or `policy.exempt` names all of them.",
+                "It gets requests, but the filter counts none: the plugin misses the port or protocol, or `policy.exempt` names all of them.",
             ]),
             alert(mesh, "GraylaneHeaderLost", "info", "10m", placed(&format!("{} > 0", queries.restored(WINDOW))), [
                 "{{ $labels.workload_namespace }}/{{ $labels.workload }} loses the tenant header",
-                "{{ $value | humanize }} of its calls to {{ $labels.service }} a second come without it, and get it back from {{ $labels.source }}.",
+                "{{ $value | humanize }} calls a second to {{ $labels.service }} arrive without it; it is restored from {{ $labels.source }}.",
             ]),
             alert(mesh, "GraylaneRejections", "warning", "5m", format!("{} > 0.05", queries.rejected_ratio(WINDOW)), [
                 "Many requests are rejected for their tenant",

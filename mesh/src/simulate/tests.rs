@@ -55,7 +55,7 @@ const USERS: u64 = 100_000;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Shares are within 4 standard deviations of the weight, for any salt.
+    /// Shares are within 6 standard deviations of the weight, for any salt: chance goes beyond it once in 500 million shares.
     #[test]
     fn shares_are_as_the_weights_say(salt in "[a-z]{1,8}-[0-9]{1,3}", bottom in 0u16..=5000, top in 0u16..=5000) {
         let weights = [weight("a", bottom, End::Bottom), weight("b", top, End::Top)];
@@ -65,7 +65,7 @@ proptest! {
         for (subset, buckets) in [("a", bottom), ("b", top), ("stable", 10_000 - bottom - top)] {
             let p = f64::from(buckets) / 10_000.0;
             let is = moves.after[subset] as f64 / USERS as f64;
-            prop_assert!((is - p).abs() <= 4.0 * (p * (1.0 - p) / USERS as f64).sqrt(), "{}: {} for {}", subset, is, p);
+            prop_assert!((is - p).abs() <= 6.0 * (p * (1.0 - p) / USERS as f64).sqrt(), "{}: {} for {}", subset, is, p);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Resources of others that are about the same hosts, and which of them Istio heeds.
+//! Resources of others that are about the same hosts, and which of them Istio uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 

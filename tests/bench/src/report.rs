@@ -75,13 +75,13 @@ fn targets(measured: &Measured) -> Vec<Target> {
     targets.extend(native_targets(measured));
     let of = |title| cell(&measured.rounds, title, Variant::Graylane, minimum).unwrap_or(f64::NAN);
     let more = (of(MANY) / of(FEW) - 1.0) * 100.0;
-    let what = "a request with 5,000 services more than with 10".to_owned();
+    let what = "a request: extra cost of 5,000 services over 10".to_owned();
     targets.push(Target { what, limit: 5.0, is: more, unit: " %" });
     if let Some(load) = measured.loads.last() {
         let what = "5,000 services loaded by a worker".to_owned();
         targets.push(Target { what, limit: 150.0, is: load.cpu, unit: " ms" });
     }
-    let what = format!("memory after {} million unique ids, growth", measured.effort.ids);
+    let what = format!("memory after {} million unique ids: growth", measured.effort.ids);
     targets.push(Target { what, limit: 8.0, is: measured.ids.growth(), unit: " MiB" });
     targets
 }
@@ -116,7 +116,7 @@ fn native_targets(measured: &Measured) -> Vec<Target> {
     }
     let loads = measured.loads.iter().filter(|load| load.variant == Variant::Native);
     if let Some(load) = loads.max_by_key(|load| load.services) {
-        let what = "5,000 services loaded natively, of a worker's time".to_owned();
+        let what = "5,000 services loaded natively: CPU time of a worker".to_owned();
         targets.push(Target { what, limit: 0.5, is: load.cpu, unit: " ms" });
     }
     targets
@@ -183,10 +183,10 @@ pub fn tables(measured: &Measured) -> String {
     let requests = effort.requests;
     let _ = write!(
         text,
-        "\n## Targets\n\nRatios are of overheads above no filter, minima of {bursts} bursts of {requests} requests in {} Envoys.\n\n",
+        "\n## Targets\n\nRatios compare overheads above no filter: minima of {bursts} bursts of {requests} requests in {} Envoys.\n\n",
         effort.sittings
     );
-    head(&mut text, ["", "at most", "is", ""].map(str::to_owned));
+    head(&mut text, ["", "limit", "measured", ""].map(str::to_owned));
     for target in targets(measured) {
         let met = if target.is <= target.limit { "met" } else { "**missed**" };
         let value = |value: f64| format!("{value:.2}{}", target.unit);
@@ -196,7 +196,7 @@ pub fn tables(measured: &Measured) -> String {
         write!(text, "\n## Paths: CPU time, minimum of the bursts\n\n{}", paths(&measured.rounds, minimum));
     let _ = write!(
         text,
-        "\n## Paths: CPU time, tenth quantile of the bursts\n\n{}",
+        "\n## Paths: CPU time, 10th percentile of the bursts\n\n{}",
         paths(&measured.rounds, tenth)
     );
     latencies(&mut text, measured);
@@ -215,8 +215,8 @@ pub fn tables(measured: &Measured) -> String {
 fn latencies(text: &mut String, measured: &Measured) {
     let _ = write!(
         text,
-        "\n## Latency at {RATE} requests a second\n\nOutbound, right already; a direct response; from the time that a request was due. \
-         Quantiles of a turn, and of the turns the middle one; beside them how long the worker waited for its core in a turn.\n\n"
+        "\n## Latency at {RATE} requests a second\n\nOutbound, right already; a direct response; timed from when a request was due. \
+         Quantiles of each turn, and the median over all turns; beside them, how long the worker waited for its core in a turn.\n\n"
     );
     head(text, ["µs", "p50", "p99", "p99.9", "waited, ms"].map(str::to_owned));
     for (variant, latency) in &measured.latencies {
@@ -248,14 +248,14 @@ fn life(text: &mut String, measured: &Measured) {
     let few = measured.effort.starts;
     let _ = write!(
         text,
-        "\n## Start and memory\n\nA sidecar's two listeners; memory after 4,000 requests; the lowest of {few} starts, of those that need \
-         little of {}.\n\n{}",
+        "\n## Start and memory\n\nA sidecar's two listeners; memory after 4,000 requests; the lowest of {few} starts; for those that need \
+         little memory, of {}.\n\n{}",
         few * crate::life::MORE,
         starts(&measured.starts)
     );
     let _ = write!(
         text,
-        "\n## Large configurations\n\nMore than with one service; the main thread reads each configuration as well.\n\n"
+        "\n## Large configurations\n\nCompared with one service; the main thread reads each configuration too.\n\n"
     );
     head(
         text,

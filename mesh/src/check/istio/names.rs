@@ -77,8 +77,8 @@ fn unique<'a>(
     if let Some(other) = of_host.get(&(kind, host.clone())).filter(|other| other.name != name) {
         let first = checker.project.key(&other.path);
         checker
-            .error(&path, format!("a second name of the {kind} of `{host}`"))
-            .help(format!("write `{}`, or write it once", other.name))
+            .error(&path, format!("the {kind} of `{host}` is given a second name"))
+            .help(format!("write `{}`, or name it in one place only", other.name))
             .related(first, "the first one");
     }
     let key = (kind, namespace.to_owned(), name.to_owned());

@@ -1,4 +1,4 @@
-//! To whom a service is shown outside.
+//! Where a service is exposed outside the mesh.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ fn gateways(checker: &mut Checker<'_>, path: &[&str], gateways: &[String]) {
 fn routes(checker: &mut Checker<'_>, name: &str, service: &Service, expose: &Expose) {
     if !expose.routes.is_empty() && !expose.paths.is_empty() {
         checker
-            .error_at_key(&["services", name, "expose", "paths"], "`paths` beside `routes`")
+            .error_at_key(&["services", name, "expose", "paths"], "`paths` and `routes` cannot be combined")
             .help("write each path as a route, as in `match: [{uri: {prefix: /v1}}]`");
     }
     let inner = service.routes.iter().enumerate().map(|(index, route)| mesh::route_name(index, route));
@@ -97,7 +97,10 @@ fn routes(checker: &mut Checker<'_>, name: &str, service: &Service, expose: &Exp
         http(checker, &[&path[..], &["http"]].concat(), true);
         if is_answer(&route) && (route.pins.is_some() || route.rollout.is_some()) {
             checker
-                .error(&path, "a route that answers by itself has no subset to choose")
+                .error(
+                    &path,
+                    "a route that Envoy answers itself (redirect, directResponse) has no subset to choose",
+                )
                 .help("remove `pins` and `rollout`");
         }
     }

@@ -71,7 +71,7 @@ fn a_rule_needs_a_tenant_and_a_condition() {
 
 #[test]
 fn what_anybody_can_type_is_trusted_on_purpose() {
-    let typed = "any caller can send a header, a cookie or a query";
+    let typed = "any caller can send a header, cookie or query parameter";
     for condition in [
         "header: {name: x, exact: a}",
         "cookie: {name: x, exact: a}",
@@ -145,7 +145,7 @@ fn tokens() {
     jwt("issuer: x, jwksUri: id.example/keys", &["invalid URL `id.example/keys`"]);
     jwt(
         "issuer: x, jwksUri: 'http://id.example/keys'",
-        &["Warning: `http://id.example/keys`: anyone on the way"],
+        &["Warning: `http://id.example/keys`: anyone on the network path"],
     );
     jwt("issuer: x, render: true", &["Warning: every other bearer token on that gateway will get 401"]);
     let nowhere = findings(&GATE.replace(

@@ -27,9 +27,9 @@ pub struct Alerts {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WorseErrors {
-    /// The alert fires at this many times the baseline's error ratio,
+    /// The alert fires at this many times the baseline's error ratio, if `min` is reached too.
     pub canary_over_baseline: f64,
-    /// and only if at least this share of the canary's requests fail, 0 to 1.
+    /// The alert fires only if at least this share of the canary's requests fail, 0 to 1.
     #[serde(default = "default_min_ratio")]
     pub min: f64,
 }
@@ -42,9 +42,9 @@ fn default_min_ratio() -> f64 {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct WorseLatency {
-    /// The alert fires at this many times the baseline's latency,
+    /// The alert fires at this many times the baseline's latency, if `min` is reached too.
     pub canary_over_baseline: f64,
-    /// and only if the canary's latency is at least this many milliseconds.
+    /// The alert fires only if the canary's latency is at least this many milliseconds.
     #[serde(default)]
     pub min: f64,
 }

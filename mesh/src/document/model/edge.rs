@@ -17,7 +17,7 @@ pub struct Edge {
     pub none: bool,
     /// The ingress gateway.
     pub gateway: Option<Gateway>,
-    /// May callers outside the mesh send the tenant header? `never` removes it, `always` accepts it.
+    /// Whether callers outside the mesh can send the tenant header: `never` removes it, `always` accepts it.
     pub accept: Accept,
     /// Rules that give callers a tenant; the first that matches applies.
     pub rules: Vec<Rule>,

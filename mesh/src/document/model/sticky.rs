@@ -36,7 +36,7 @@ pub struct Key {
     pub header: Option<String>,
     /// In a cookie of this name.
     pub cookie: Option<String>,
-    /// In a parameter of the query of this name.
+    /// In a query parameter of this name.
     pub query: Option<String>,
     /// In a claim of a token that Istio verified; at the gateway only.
     pub claim: Option<ClaimName>,

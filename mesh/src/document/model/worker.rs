@@ -77,9 +77,9 @@ pub struct Kafka {
     pub cluster: Option<String>,
     /// Namespace of the Strimzi cluster. Default: `mesh.namespace`.
     pub namespace: Option<String>,
-    /// Name of a tenant's topic, made of `{topic}` and `{tenant}`.
+    /// Pattern for the names of tenants' topics, with `{topic}` and `{tenant}`.
     pub topic: String,
-    /// Name of a tenant's consumer group, made of `{group}` and `{tenant}`.
+    /// Pattern for the names of tenants' consumer groups, with `{group}` and `{tenant}`.
     pub group: String,
 }
 
