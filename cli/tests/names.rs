@@ -130,7 +130,10 @@ fn names_are_checked() {
         ("{virtualService: A_B}", "invalid name `A_B` of a VirtualService"),
         ("{virtualService: taken}", "a second VirtualService `taken` in namespace `shop`"),
         ("{destinationRule: shop-other}", "`shop-other` is the name of another DestinationRule"),
-        ("{destinationRule: b}", "the DestinationRule of `api.shop.svc.cluster.local` is given a second name"),
+        (
+            "{destinationRule: b}",
+            "the DestinationRule of `api.shop.svc.cluster.local` is given a second name",
+        ),
         ("{hosts: {www.example.com: www}}", "`api` is not exposed at `www.example.com`"),
     ] {
         assert!(findings(names).contains(said), "{names}: {}", findings(names));

@@ -159,9 +159,6 @@ async fn proxies_that_rejected_a_patched_route_are_named() {
 async fn routes_that_fit_are_said_to() {
     let against = ["--against", "cli/tests/cmd/status/fits.yaml"];
     let (text, code) = of(EXTERNAL, FINE, &against).await;
-    assert!(
-        text.contains("1 EnvoyFilter of external weights: each matches the existing routes"),
-        "{text}"
-    );
+    assert!(text.contains("1 EnvoyFilter of external weights: each matches the existing routes"), "{text}");
     assert_eq!(code, Some(0), "{text}");
 }

@@ -79,7 +79,9 @@ async fn what_is_too_much_or_too_slow_is_refused() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let limits = Limits { first_byte: Duration::from_millis(50), bytes: 1 << 20, ..LIMITS };
-    for (path, want) in [("much", "3145728 bytes or more, and at most 1048576 are read"), ("slow", "within 50 ms")] {
+    for (path, want) in
+        [("much", "3145728 bytes or more, and at most 1048576 are read"), ("slow", "within 50 ms")]
+    {
         let url = format!("http://{address}/{path}");
         let prometheus = Prometheus::with(&url, None, HeaderMap::new(), limits).unwrap();
         let problem = prometheus.query("up").await.unwrap_err().to_string();

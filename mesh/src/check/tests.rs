@@ -149,11 +149,7 @@ fn tenants() {
 fn mesh_and_policy() {
     one("name: shop", "name: Shop", &["`Shop` cannot be the name of a mesh"]);
     one("namespace: shop", "namespace: sh_op", &["`sh_op` cannot be a namespace"]);
-    one(
-        "version: 1",
-        "version: 1\npolicy: {remember: 2h}",
-        &["invalid duration `2h`", "from `1s` to `1h`"],
-    );
+    one("version: 1", "version: 1\npolicy: {remember: 2h}", &["invalid duration `2h`", "from `1s` to `1h`"]);
     one("version: 1", "version: 1\npolicy: {restore: [memory, memory]}", &["duplicate `memory`"]);
     one("version: 1", "version: 1\npolicy: {exempt: {paths: [healthz]}}", &["invalid path `healthz`"]);
     one(
@@ -334,7 +330,10 @@ fn workers_and_their_topics() {
     one("  mailer: {tenants: [green], topics: [a]}\n", &["Warning: `green` is the default tenant"]);
     one("  mailer: {topics: ['a b']}\n", &["`a b` cannot be the name of a topic"]);
     one("  mailer: {topics: [a, a]}\n", &["`mailer` consumes `a` twice"]);
-    one("  mailer: {topics: [a.b, a-b]}\n", &["`a.b` and `a-b` would use the same environment variable, TOPIC_A_B"]);
+    one(
+        "  mailer: {topics: [a.b, a-b]}\n",
+        &["`a.b` and `a-b` would use the same environment variable, TOPIC_A_B"],
+    );
     one("  Mailer: {topics: [a]}\n", &["`Mailer` has no `deployment`, and its name cannot be used as one"]);
     one(
         "  a: {topics: [{name: orders, partitions: 3}]}\n  b: {topics: [{name: orders, partitions: 6}]}\n",
@@ -345,7 +344,10 @@ fn workers_and_their_topics() {
         "  a: {tenants: [gray-v1], topics: [orders]}\n  b: {topics: [orders]}\n",
         &["8: Warning: `b` never gets messages of `gray-v1` in `orders`"],
     );
-    one("  a: {topics: [x.y]}\n  b: {topics: [x_y]}\n", &["topics `x.y` and `x_y` are the same topic for Kafka"]);
+    one(
+        "  a: {topics: [x.y]}\n  b: {topics: [x_y]}\n",
+        &["topics `x.y` and `x_y` are the same topic for Kafka"],
+    );
     let two = |tenants: &str, workers: &str| {
         findings(
             &GOOD
@@ -358,7 +360,8 @@ fn workers_and_their_topics() {
     assert!(found.len() == 1 && found[0].starts_with(says), "{found:#?}");
     let found = two("gray: {}, Gray: {}", "  a: {tenants: [gray, Gray], topics: [orders]}\n");
     assert!(
-        found.len() == 1 && found[0].contains("`orders.gray` and `orders.Gray` are the same topic for Kubernetes"),
+        found.len() == 1
+            && found[0].contains("`orders.gray` and `orders.Gray` are the same topic for Kubernetes"),
         "{found:#?}"
     );
     super::tests::one(
