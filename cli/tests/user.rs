@@ -24,7 +24,8 @@ fn git(folder: &Path, day: u32, arguments: &[&str]) {
         ])
         .args(arguments)
         .current_dir(folder)
-        .envs([("GIT_AUTHOR_DATE", &time), ("GIT_COMMITTER_DATE", &time)])
+        .envs([("GIT_AUTHOR_DATE", &*time), ("GIT_COMMITTER_DATE", &*time)])
+        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
         .output()
         .unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -44,8 +45,16 @@ fn weight(percent: &str) -> String {
 
 fn user(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_graylane"));
-    // Nothing above the temporary folder counts.
+    // Nothing above the temporary folder counts, and a user's own settings change nothing.
     command.env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap());
+    let settings = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        settings.path(),
+        "[log]\ndiffMerges = off\nshowSignature = true\nabbrevCommit = true\n[color]\nui = always\n[diff]\nrenames = false\n\
+         [core]\npager = false\nquotePath = true\n[format]\npretty = fuller\n",
+    )
+    .unwrap();
+    command.env("GIT_CONFIG_GLOBAL", settings.path());
     command.arg("user").args(arguments).current_dir(folder).output().unwrap()
 }
 

@@ -217,7 +217,16 @@ fn blob(rest: &mut &[u8]) -> Result<Option<Vec<u8>>> {
 /// What `git` prints.
 fn git(folder: &Path, arguments: &[impl AsRef<OsStr>], input: Option<File>) -> Result<Vec<u8>> {
     let output = Command::new("git")
-        .args(["--no-pager", "--literal-pathspecs", "-C"])
+        // Settings of the user's own that would change what is printed.
+        .args([
+            "--no-pager",
+            "--literal-pathspecs",
+            "-c",
+            "log.diffMerges=separate",
+            "-c",
+            "color.ui=false",
+            "-C",
+        ])
         .arg(folder)
         .args(arguments)
         .envs([("LC_ALL", "C"), ("GIT_OPTIONAL_LOCKS", "0")])
