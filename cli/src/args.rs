@@ -9,6 +9,7 @@ mod rollout;
 mod span;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
@@ -196,6 +197,9 @@ pub struct Report {
     /// How far to look back.
     #[arg(long, value_name = "TIME", default_value = "5m")]
     pub window: String,
+    /// Ask again and again, this long after each answer (5s if no time is given), until Ctrl-C; a terminal shows the last answer only.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "5s", value_parser = span::span)]
+    pub watch: Option<Duration>,
     /// Write the report as a page, too: one file, with a drawing.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

@@ -55,6 +55,20 @@ impl Printer {
         }
     }
 
+    /// Writes data in place of what was written so before, where stdout is a terminal; behind it elsewhere.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn screen(&self, text: &str) -> Result<()> {
+        if !io::stdout().is_terminal() {
+            return self.data(&format!("{text}\n"));
+        }
+        // Home, each line to its end, and what is left below: nothing flickers as it would if all were cleared first.
+        let lines: String = plain::lines(text).lines().map(|line| format!("{line}\x1b[K\n")).collect();
+        let mut out = io::stdout().lock();
+        Ok(out.write_all(format!("\x1b[H{lines}\x1b[J").as_bytes()).and_then(|()| out.flush())?)
+    }
+
     /// Writes what programs read, YAML or a script, byte for byte; on a terminal as [`Self::data`].
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::args::{Format, Report};
 use crate::document::duration;
+use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
 use crate::prometheus::Prometheus;
 use crate::report::{self, LaneMap};
@@ -16,21 +17,76 @@ pub fn run(args: &Report, printer: Printer) -> Result<Outcome> {
     let window = duration::parse(&args.window).filter(|window| *window >= Duration::from_secs(1));
     let window =
         window.with_context(|| format!("--window: invalid duration `{}`; write it as in 5m", args.window))?;
-    let prometheus = Prometheus::open(&args.asked)?;
-    let decisions = printer.runtime()?.block_on(report::of_prometheus(
-        &prometheus,
-        &mesh,
-        &format!("{}s", window.as_secs()),
-    ))?;
-    let map = LaneMap::of(&mesh, &decisions, window.as_secs_f64() / 60.0);
-    if let Some(path) = &args.html {
-        std::fs::write(path, report::page(&map))
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-        printer.say(&format!("the page is in {}", path.display()));
+    let watch = Watch { args, mesh, window, prometheus: Prometheus::open(&args.asked)?, printer };
+    let runtime = printer.runtime()?;
+    match args.watch {
+        Some(every) => runtime.block_on(watch.follow(every)),
+        None => {
+            let map = runtime.block_on(watch.look())?;
+            match args.output {
+                Format::Json => printer.json(&map)?,
+                Format::Text => printer.data(&report::text(&map))?,
+            }
+            Ok(outcome(&map))
+        }
     }
-    match args.output {
-        Format::Json => printer.json(&map)?,
-        Format::Text => printer.data(&report::text(&map))?,
+}
+
+/// Does a lane break?
+fn outcome(map: &LaneMap) -> Outcome {
+    if map.breaks.is_empty() { Outcome::Ok } else { Outcome::Findings }
+}
+
+/// What is asked, and of whom.
+struct Watch<'a> {
+    args: &'a Report,
+    mesh: Mesh,
+    window: Duration,
+    prometheus: Prometheus,
+    printer: Printer,
+}
+
+impl Watch<'_> {
+    /// Asks once; writes the page.
+    async fn look(&self) -> Result<LaneMap> {
+        let seconds = format!("{}s", self.window.as_secs());
+        let decisions = report::of_prometheus(&self.prometheus, &self.mesh, &seconds).await?;
+        let map = LaneMap::of(&self.mesh, &decisions, self.window.as_secs_f64() / 60.0);
+        if let Some(path) = &self.args.html {
+            std::fs::write(path, report::page(&map))
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
+            if self.args.watch.is_none() {
+                self.printer.say(&format!("the page is in {}", path.display()));
+            }
+        }
+        Ok(map)
     }
-    Ok(if map.breaks.is_empty() { Outcome::Ok } else { Outcome::Findings })
+
+    /// Asks until it is interrupted. A Prometheus that does not answer is reported, and asked again: it may come back.
+    async fn follow(&self, every: Duration) -> Result<Outcome> {
+        let mut last = Outcome::Ok;
+        loop {
+            let look = async {
+                match (self.look().await, self.args.output) {
+                    (Ok(map), Format::Json) => self.printer.json_line(&map).map(|()| outcome(&map)),
+                    (Ok(map), Format::Text) => {
+                        self.printer.screen(&report::text(&map)).map(|()| outcome(&map))
+                    }
+                    (Err(problem), _) => {
+                        self.printer.say(&format!("{problem:#}"));
+                        Ok(Outcome::Failure)
+                    }
+                }
+            };
+            // In the middle of a question, too: a server that hangs must not keep anybody here.
+            tokio::select! {
+                end = tokio::signal::ctrl_c() => return Ok(end.map(|()| last)?),
+                outcome = look => last = outcome?,
+            }
+            tokio::select! {
+                end = tokio::signal::ctrl_c() => return Ok(end.map(|()| last)?),
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
 }
