@@ -96,6 +96,7 @@ kind-down: ## Removes what `make kind` made
 e2e-kind: programs app envoy ## The bank in a kind cluster of its own, under load; some: make e2e-kind ONLY=restart [as kind]
 	@tests/kind/bad-input
 	old=$$(tests/kind/old-filter)
+	for program in $$(target/debug/e2e-kind --programs $(ONLY)); do .ci/skippable .ci/go-program "$$program" >/dev/null; done
 	GRAYLANE_OLD_FILTER=$$old .ci/skippable $(call KIND,target/debug/graylane) with target/debug/e2e-kind $(ONLY)
 
 e2e-kind-all: ## All scenarios in a kind cluster [as kind]

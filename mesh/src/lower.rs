@@ -11,6 +11,7 @@ use graylane_decide::config::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::adopt::weights;
 use crate::document::model::Document;
 use crate::mesh::{self, Mesh};
 
@@ -81,7 +82,11 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
         cluster_domain: mesh.document.mesh.cluster_domain.clone(),
         egress: if knows_destinations { mesh.document.egress.gateways.clone() } else { Vec::new() },
         sticky: sticky(mesh, role),
-        services: if knows_destinations { services(mesh) } else { Vec::new() },
+        services: match role {
+            Role::Inbound => Vec::new(),
+            Role::Outbound | Role::Waypoint => services(mesh),
+            Role::Gateway => services(mesh).into_iter().chain(public(mesh)).collect(),
+        },
         workloads: if knows_destinations { Vec::new() } else { workloads(mesh) },
         telemetry: Telemetry {
             metrics: mesh.document.telemetry.metrics,
@@ -142,26 +147,16 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
             .map(|(tenant, subset)| Pin { tenant: tenant.clone(), subset: subset.clone() })
             .collect()
     };
-    let rollout = |route: &mesh::Route| route.rollout.as_ref().map(rollout);
+    let rollout = rollout_of;
     let named = |service: &mesh::Service, route: &mesh::Route| {
         let route = within(mesh, service, route);
         Some(Route { name: route.name.clone()?, pins: pins(&route), rollout: rollout(&route) })
-    };
-    let external = |service: &mesh::Service| Service {
-        name: service.name.clone(),
-        host: service.host.clone(),
-        port: service.port,
-        subsets: Vec::new(),
-        baseline: String::new(),
-        pins: Vec::new(),
-        rollout: rollout(service.rest()),
-        routes: Vec::new(),
     };
     mesh.services
         .iter()
         .map(|service| {
             if service.external {
-                external(service)
+                external(service, service.host.clone(), service.port)
             } else {
                 Service {
                     name: service.name.clone(),
@@ -176,6 +171,34 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
             }
         })
         .collect()
+}
+
+/// Services whose weights are external, under their public hosts. The owner of the weights may route to services of its own,
+/// as Flagger does, and then no cluster's name says which service of the file is meant. A `*` stands for no host that a request
+/// could be compared with.
+fn public(mesh: &Mesh) -> impl Iterator<Item = Service> {
+    weights::services(mesh).flat_map(|(service, _)| {
+        let hosts = service.expose.hosts.iter().filter(|host| !host.contains('*'));
+        hosts.map(|host| external(service, host.clone(), None))
+    })
+}
+
+/// A service with routes that are somebody else's, under one of its hosts.
+fn external(service: &mesh::Service, host: String, port: Option<u16>) -> Service {
+    Service {
+        name: service.name.clone(),
+        host,
+        port,
+        subsets: Vec::new(),
+        baseline: String::new(),
+        pins: Vec::new(),
+        rollout: rollout_of(service.rest()),
+        routes: Vec::new(),
+    }
+}
+
+fn rollout_of(route: &mesh::Route) -> Option<Rollout> {
+    route.rollout.as_ref().map(rollout)
 }
 
 /// A route with a baseline of its own, expressed with the service's: the filter knows one baseline for each service. A tenant

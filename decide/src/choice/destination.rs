@@ -145,6 +145,12 @@ impl Destination {
         Some(unit?.point(rollout.seed))
     }
 
+    /// Does another controller set the weights?
+    #[must_use]
+    pub const fn is_weighed_by_another(&self) -> bool {
+        self.baseline.is_none() && self.rest.rollout.is_some()
+    }
+
     fn choices(&self, route: Option<&[u8]>) -> &Choices {
         let named = route.and_then(route_in);
         let named = named.and_then(|route| self.routes.iter().find(|(known, _)| **known == *route));

@@ -35,9 +35,14 @@ pub fn decide<'p, 'h, W: World>(
         decision.edits = plan.sanitiser.take_off(Scope::Entering, headers.clone());
         return observed(plan, decision, headers);
     }
-    if let Addressee::Listed(destination) = place {
-        decision.service = Some(destination);
-    }
+    decision.service = match place {
+        Addressee::Listed(destination) => Some(destination),
+        // The owner of the weights may route to services of its own: the public host says whose they are.
+        _ => plan
+            .destinations
+            .by_authority(request.seen.authority)
+            .filter(|found| found.is_weighed_by_another()),
+    };
     if plan.tenants.carries_unit(decision.tenant) {
         unit(plan, request, &mut decision);
     }

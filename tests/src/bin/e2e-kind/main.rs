@@ -1,12 +1,16 @@
-//! `e2e-kind [--all] [--list] [NAME…]`: scenarios in a real cluster, one for all. Run by `make e2e-kind` and `make
-//! e2e-kind-all`, inside `tests/kind/cluster with`; see `tests/kind/README.md`.
+//! `e2e-kind [--all] [--list] [--programs] [NAME…]`: scenarios in a real cluster, one for all. Run by `make e2e-kind` and `make
+//! e2e-kind-all`, inside `tests/kind/cluster with`; see `tests/kind/README.md`. `--programs` prints which programs of Go modules
+//! they run.
 
 mod ask;
 mod bank;
 mod cluster;
+mod controllers;
 mod core;
 mod counts;
+mod crowd;
 mod drain;
+mod gate;
 mod load;
 mod native;
 mod scenarios;
@@ -33,7 +37,16 @@ struct Scenario {
     name: &'static str,
     /// Whether it is one of `make e2e-kind`, or of `make e2e-kind-all` alone.
     core: bool,
+    /// A program of `.ci/go-program` that it runs.
+    program: Option<&'static str>,
     run: Run,
+}
+
+impl Scenario {
+    /// The same with a program.
+    fn with(self, program: &'static str) -> Self {
+        Self { program: Some(program), ..self }
+    }
 }
 
 type Run = Box<dyn for<'p> Fn(&'p Bank<'p>) -> LocalBoxFuture<'p, Result<()>>>;
@@ -49,6 +62,10 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let all = options.iter().any(|option| *option == "--all");
+    if options.iter().any(|option| *option == "--programs") {
+        chosen(all, &names).iter().filter_map(|one| one.program).for_each(|program| println!("{program}"));
+        return ExitCode::SUCCESS;
+    }
     let result = tokio::select! {
         result = run(all, &names) => result,
         stopped = stopped() => stopped,
@@ -69,13 +86,18 @@ async fn stopped() -> Result<usize> {
     bail!("stopped by a signal")
 }
 
-/// Runs those with one of these texts in their names, or all that are asked for; how many failed.
-async fn run(all: bool, names: &[&String]) -> Result<usize> {
+/// Those with one of these texts in their names, or all that are asked for.
+fn chosen(all: bool, names: &[&String]) -> Vec<Scenario> {
     let wanted = |one: &Scenario| match names {
         [] => all || one.core,
         names => names.iter().any(|name| one.name.contains(name.as_str())),
     };
-    let chosen: Vec<Scenario> = scenarios::all().into_iter().filter(wanted).collect();
+    scenarios::all().into_iter().filter(wanted).collect()
+}
+
+/// Runs them; how many failed.
+async fn run(all: bool, names: &[&String]) -> Result<usize> {
+    let chosen = chosen(all, names);
     if chosen.is_empty() {
         bail!("no scenario has {names:?} in its name; --list names them");
     }

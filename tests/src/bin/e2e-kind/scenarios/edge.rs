@@ -43,7 +43,12 @@ pub async fn run(bank: &Bank<'_>, more: &[&str]) -> Result<()> {
     let result = result.await;
     bank.cluster.delete(&shop_objects).await?;
     bank.cluster.delete(&around).await?;
-    // The Gateway as it was.
+    gateway_as_it_was(bank).await?;
+    result
+}
+
+/// The Gateway of the bank's hosts again, after another file was in its place.
+pub async fn gateway_as_it_was(bank: &Bank<'_>) -> Result<()> {
     let apps = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/bank/workloads/apps.yaml");
     let apps = std::fs::read_to_string(apps)?;
     let gateway: Vec<&str> = apps.split("---\n").filter(|one| one.contains("istio-ingress")).collect();
@@ -53,8 +58,7 @@ pub async fn run(bank: &Bank<'_>, more: &[&str]) -> Result<()> {
     bank.cluster
         .kubectl(&["-n", "istio-system", "rollout", "restart", "deployment/istio-ingressgateway"])
         .await?;
-    bank.cluster.rolled_out("istio-system").await?;
-    result
+    bank.cluster.rolled_out("istio-system").await
 }
 
 /// The shop's pods, the Gateway for its hosts, and the keys that its tokens are verified by.

@@ -1,9 +1,11 @@
 //! The scenarios.
 
+mod argo_rollouts;
 mod broken;
 mod change;
 mod doctor;
 mod edge;
+mod flagger;
 mod gateway;
 mod istio;
 mod istiod;
@@ -25,7 +27,7 @@ use super::Scenario;
 
 /// All of them, in the order in which they run.
 pub fn all() -> Vec<Scenario> {
-    let one = |name, core, run| Scenario { name, core, run };
+    let one = |name, core, run| Scenario { name, core, program: None, run };
     vec![
         one("requests", true, Box::new(|bank| requests::run(bank).boxed_local())),
         one("doctor", true, Box::new(|bank| doctor::run(bank).boxed_local())),
@@ -39,6 +41,9 @@ pub fn all() -> Vec<Scenario> {
         one("broken image", true, Box::new(|bank| broken::image(bank).boxed_local())),
         one("istiod gone", true, Box::new(|bank| istiod::run(bank).boxed_local())),
         one("registry gone", true, Box::new(|bank| registry::run(bank).boxed_local())),
+        one("argo rollouts", true, Box::new(|bank| argo_rollouts::run(bank).boxed_local()))
+            .with("rollouts-controller"),
+        one("flagger", true, Box::new(|bank| flagger::run(bank).boxed_local())).with("flagger"),
         one("gateway scaled out", false, Box::new(|bank| gateway::run(bank).boxed_local())),
         one("istio upgraded", false, Box::new(|bank| istio::run(bank).boxed_local())),
         one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
