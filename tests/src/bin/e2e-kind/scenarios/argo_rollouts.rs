@@ -125,7 +125,8 @@ async fn at(bank: &Bank<'_>, phase: &str, weight: u64) -> Result<()> {
         let rollout = bank.cluster.get("rollouts.argoproj.io api -n shop").await?.remove(0);
         let (status, metadata) = (&rollout["status"], &rollout["metadata"]);
         let observed = status["observedGeneration"].as_str().unwrap_or_default();
-        let now = observed == metadata["generation"].to_string();
+        let generation = metadata["generation"].to_string();
+        let now = observed == generation;
         let canary = status.pointer("/canary/weights/canary/weight").and_then(Json::as_u64).unwrap_or(0);
         let there = now && status["phase"] == phase && canary == weight;
         Ok(Look::whether(there, || format!("{phase} at {weight} %: {status}")))
