@@ -23,7 +23,7 @@ const MARGIN: f64 = 26.0;
 /// Room beside the outer boxes for what stands beside a line.
 const LABEL: f64 = 62.0;
 /// So many tenants have a colour of their own; the others share the last.
-const COLOURS: usize = 6;
+pub const COLOURS: usize = 6;
 
 /// Where a box is.
 #[derive(Clone, Copy)]
@@ -193,7 +193,7 @@ fn edge(map: &LaneMap, places: (Coordinates, Coordinates), calls: &[&Call], besi
                     marker-end={ "url(#tip-" (colour) ")" } {}
             }
             text class={ "count " (colour) } x=(at(x)) y=(at(y)) {
-                (number(call.per_minute)) tspan class="note" { (note(call)) }
+                (number(call.per_minute)) " " tspan class="who" { (call.tenant) } tspan class="note" { (note(call)) }
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::draw::{colour, sources, svg, tips};
+use super::draw::{COLOURS, colour, sources, svg, tips};
 use super::map::LaneMap;
 use super::number;
 
@@ -54,6 +54,7 @@ fn document(map: &LaneMap, script: &'static str) -> String {
             "\n"
             body {
                 svg class="defs" aria-hidden="true" { defs { (tips()) } }
+                (single(map))
                 main { (body(map)) }
                 @if !script.is_empty() { script { (PreEscaped(script)) } }
             }
@@ -61,6 +62,25 @@ fn document(map: &LaneMap, script: &'static str) -> String {
         "\n"
     };
     page.into_string()
+}
+
+/// One tenant singled out, the others pale: by the style alone, with a pointer or the arrow keys. It stands outside of what a live page
+/// replaces, so that a choice stays.
+fn single(map: &LaneMap) -> Markup {
+    // Beyond the colours that there are, tenants share the last.
+    let tenants: Vec<&String> = map.tenants.iter().take(COLOURS).collect();
+    html! {
+        @if tenants.len() > 1 {
+            fieldset class="single" {
+                legend { "Show" }
+                label { input type="radio" name="show" id="show-all" checked; "all tenants" }
+                @for tenant in tenants {
+                    @let class = colour(map, tenant);
+                    label { input type="radio" name="show" id={ "show-" (class) }; (tenant) }
+                }
+            }
+        }
+    }
 }
 
 /// What of the page changes.
