@@ -43,7 +43,7 @@ pub fn all() -> Vec<Scenario> {
         one("registry gone", true, Box::new(|bank| registry::run(bank).boxed_local())),
         one("argo rollouts", true, Box::new(|bank| argo_rollouts::run(bank).boxed_local()))
             .with("rollouts-controller"),
-        one("flagger", true, Box::new(|bank| flagger::run(bank).boxed_local())).with("flagger"),
+        one("flagger", false, Box::new(|bank| flagger::run(bank).boxed_local())).with("flagger"),
         one("gateway scaled out", false, Box::new(|bank| gateway::run(bank).boxed_local())),
         one("istio upgraded", false, Box::new(|bank| istio::run(bank).boxed_local())),
         one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
