@@ -117,9 +117,12 @@ pub fn examine(resources: &[Resource], mesh: Option<&Mesh>, lanes: Option<&LaneM
 fn lost(lanes: Option<&LaneMap>) -> Row {
     const SUBJECT: &str = "applications";
     let Some(lanes) = lanes else {
-        let row =
-            Row::new(State::Unknown, SUBJECT, "which ones lose the tenant header is in the filter's metrics");
-        return row.next("once the filter runs: --prometheus URL");
+        let row = Row::new(
+            State::Unknown,
+            SUBJECT,
+            "only the filter's metrics show which ones lose the tenant header",
+        );
+        return row.next("once the filter runs, pass --prometheus URL");
     };
     match &lanes.breaks[..] {
         [] => Row::new(State::Ok, SUBJECT, "no call loses its tenant"),

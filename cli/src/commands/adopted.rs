@@ -43,7 +43,7 @@ pub fn refuse_unseen(mesh: &Mesh) -> Result<()> {
         .collect();
     ensure!(
         unseen.is_empty(),
-        "{}: `weights: external` without `route` patches every rule of the host, and Envoy refuses a table in which one of them has a \
+        "{}: `weights: external` without `route` patches every rule of the host, and Envoy rejects a route table in which one of them has a \
          single destination: pass existing routes, `kubectl get vs,dr -A -o yaml | graylane render --against -`, or name the rule, as in \
          `rollout: {{weights: external, route: primary}}`",
         unseen.join(", ")

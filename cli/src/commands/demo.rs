@@ -72,7 +72,7 @@ fn narrowed(mut mesh: Mesh, names: &[String]) -> Result<Mesh> {
         let known: Vec<&str> = mesh.services.iter().map(|service| service.name.as_str()).collect();
         ensure!(
             known.contains(&name.as_str()),
-            "--path: unknown service `{name}`; there are {}",
+            "--path: unknown service `{name}`; the file has {}",
             known.join(", ")
         );
     }
@@ -126,7 +126,7 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     let pods: usize = mesh.services.iter().map(|service| service.subsets.len()).sum();
     ensure!(
         pods <= MAX_PODS,
-        "this file has {pods} subsets; a demo starts an Envoy for each, and {MAX_PODS} at most"
+        "this file has {pods} subsets; a demo starts an Envoy for each, for at most {MAX_PODS}"
     );
     let client = crate::http::direct().build()?;
     let path = if args.path.is_empty() { path(&mesh) } else { args.path.clone() };

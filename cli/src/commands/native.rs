@@ -27,7 +27,7 @@ pub fn risks(mesh: &Mesh, findings: &mut Findings) {
         .help("keep `--image` as it is for all pods, and render anew with a newer graylane before Istio is upgraded");
     if let Some(gateway) = &mesh.document.edge.gateway {
         let text = format!(
-            "the gateway in `{}` with the native module: without its file the gateway does not get ready, and with a module that is fetched \
+            "the gateway in `{}` runs the native module: without its file the gateway does not become ready, and with a module that is fetched \
              (`remote`) it would serve without one, and a stranger's `{}` would pass",
             gateway.namespace, mesh.header
         );
@@ -91,7 +91,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     if resource.spec["workloadSelector"]["labels"][NATIVE_LABEL] != "true" {
         warn(
             findings,
-            "puts the native module into pods that may not have its file: they do not become ready",
+            "puts the native module into pods that may not have its file: those without it do not become ready",
             &format!(
                 "select them by the label, as in `workloadSelector: {{labels: {{{NATIVE_LABEL}: \"true\"}}}}`"
             ),
@@ -101,8 +101,8 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     if native.iter().any(|patch| patch["match"]["proxy"]["proxyVersion"] != NATIVE_PROXIES) {
         warn(
             findings,
-            "names other proxies than those that this native module was tested with",
-            "name them as `graylane render --native` does: Istio 1.31",
+            "selects proxies other than those that this native module was tested with",
+            "select them as `graylane render --native` does: Istio 1.31",
         );
     }
     if native
@@ -111,7 +111,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
     {
         warn(
             findings,
-            "has the module fetched (`remote`): Envoy serves without it until it arrives, and a gateway lets a header from outside pass",
+            "fetches the module (`remote`): Envoy serves without it until it arrives, and a gateway lets a header from outside pass",
             &format!("mount the file, and write `module: {{local: {{filename: {FILE}}}}}`"),
         );
     }
@@ -152,7 +152,7 @@ fn envoy_filter(resource: &Resource, patches: &[Json], plugins: &[Plugin<'_>], f
         );
         findings
             .warning(Some(plugin.resource.name_place()), format!("{} {text}", plugin.resource.title()))
-            .help("keep one of the two plugins: the one that the native module replaces");
+            .help("delete this plugin: the native module already replaces another one of the same role");
     }
 }
 
@@ -176,7 +176,7 @@ fn workload(resource: &Resource, findings: &mut Findings) {
             resource.title()
         );
         findings.warning(Some(resource.name_place()), text).help(
-            "Istio's template for gateways reads no annotation for volumes: patch it with `graylane render --native-pods gateway --native-image \
+            "Istio's template for gateways reads no annotation for volumes: patch the gateway with `graylane render --native-pods gateway --native-image \
              REF@sha256:…`",
         );
     } else if !has_file {

@@ -153,7 +153,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
     );
     ensure!(
         args.native_pods.is_none(),
-        "--native-pods prints only that and cannot be used here: run `graylane render`"
+        "--native-pods prints only patches for pods and cannot be used here: run `graylane render`"
     );
     check_native(args)?;
     let mut reads = None;
@@ -209,7 +209,7 @@ fn check_native(args: &Render) -> Result<()> {
     let Some(file) = &args.native else { return Ok(()) };
     ensure!(
         args.istio >= NATIVE_SINCE,
-        "Istio's proxy has native modules from 1.{NATIVE_SINCE} on, and --istio says 1.{}: leave out --native",
+        "Istio's proxy has native modules since 1.{NATIVE_SINCE}, and --istio says 1.{}: leave out --native",
         args.istio
     );
     ensure!(

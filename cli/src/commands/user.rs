@@ -32,7 +32,7 @@ struct Row<'a> {
 pub fn run(args: &User, printer: Printer) -> Result<Outcome> {
     ensure!(
         !args.key.is_empty(),
-        "an empty key: expected what identifies the user, as the sticky key of the file has it"
+        "the key is empty: expected the user's value of the file's sticky key, such as a user id"
     );
     let key = args.key.as_bytes();
     let paths = &args.files.file;

@@ -56,7 +56,7 @@ fn routes(cluster: &Cluster<'_>, mesh: &Mesh) -> Row {
     }
     let rivals: Vec<String> = rivals.into_iter().collect();
     Row::new(State::Warning, SUBJECT, format!("of the same hosts: {}", some(&rivals)))
-        .next("graylane check --against: what each one means; `routing: external` keeps them, `graylane import` replaces them")
+        .next("`graylane check --against` says what each one means; `routing: external` keeps them, `graylane import` replaces them")
 }
 
 /// Plugins that are there, and of which version.
@@ -79,6 +79,6 @@ fn installed(cluster: &Cluster<'_>) -> Row {
         [] => Row::new(State::Ok, SUBJECT, "not installed yet"),
         [one] => Row::new(State::Ok, SUBJECT, format!("{} plugins of version {one}", plugins.len())),
         many => Row::new(State::Warning, SUBJECT, format!("plugins of several versions: {}", some(many)))
-            .next("graylane render --image REF | kubectl apply -f - for all of them"),
+            .next("update all of them: graylane render --image REF | kubectl apply -f -"),
     }
 }

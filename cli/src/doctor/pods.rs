@@ -51,7 +51,7 @@ pub(super) fn row(cluster: &Cluster<'_>) -> Row {
     if !without.is_empty() {
         let text = format!("{} of {count} pods have none: {}", without.len(), some(&without));
         return Row::new(State::Warning, SUBJECT, text)
-            .next("label their namespace istio-injection=enabled and restart them; a lost header is not restored there");
+            .next("label their namespace istio-injection=enabled and restart the pods; until then no lost header is restored there");
     }
     if !ambient.is_empty() {
         return Row::new(

@@ -65,8 +65,8 @@ fn proxies(cluster: &Cluster<'_>, istiod: Option<(u32, u32)>) -> Row {
         );
     }
     let list = found.iter().map(|(version, count)| match version {
-        Some((major, minor)) => format!("{count} of {major}.{minor}"),
-        None => format!("{count} of an unknown version"),
+        Some((major, minor)) => format!("{count} with {major}.{minor}"),
+        None => format!("{count} with an unknown version"),
     });
     let text = list.collect::<Vec<_>>().join(", ");
     let known = || found.keys().flatten();
@@ -97,7 +97,7 @@ fn apis(cluster: &Cluster<'_>, istiod: Option<(u32, u32)>) -> Row {
     let missing: Vec<&str> = NEEDED.into_iter().filter(|name| !names.contains(name)).collect();
     if !missing.is_empty() {
         return Row::new(State::Error, SUBJECT, format!("missing: {}", missing.join(", ")))
-            .next("install Istio's base chart of the version of istiod");
+            .next("install Istio's base chart in istiod's version");
     }
     let old: Vec<&str> = cluster
         .of_kind("CustomResourceDefinition")

@@ -102,7 +102,7 @@ pub(super) fn of_place(subject: &Subject<'_>, found: &[&VirtualService], all: &m
     if found.is_empty() {
         let text =
             format!("no VirtualService has the host `{host}` {where_}, so its versions have no weights");
-        add(None, What::Unrouted, text, "pass all of them: kubectl get vs,dr -A -o yaml", true);
+        add(None, What::Unrouted, text, "pass all VirtualServices: kubectl get vs,dr -A -o yaml", true);
         return;
     }
     let rules: Vec<&Rule> = found.iter().flat_map(|own| &own.rules).collect();

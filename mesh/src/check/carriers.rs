@@ -49,7 +49,7 @@ fn header(checker: &mut Checker<'_>, path: &[&str], name: &str, what: &str) {
     let tenant = checker.document().header.to_ascii_lowercase();
     if !is_header_name(name) || name == tenant {
         let message = format!("`{name}` cannot {what}");
-        let help = "write another header: letters, digits and `-`, up to 63 of them";
+        let help = "write a header other than the tenant header: letters, digits and `-`, up to 63 of them";
         checker.error(path, message).help(help);
     }
 }
@@ -127,12 +127,12 @@ fn edge(checker: &mut Checker<'_>) {
             .note(
                 &["mode"],
                 format!(
-                    "`observe`: the gateway removes `x-graylane-*` and units of callers outside{removed}; `{stays}` \
-                     and its members of baggage stay as they come, so any caller outside can choose a tenant"
+                    "`observe`: the gateway removes `x-graylane-*` and units that callers outside send{removed}; `{stays}` \
+                     and its baggage members pass unchanged, so any caller outside can choose a tenant"
                 ),
             )
             .help(format!(
-                "`enforce` will take `{stays}` off as well, in any spelling, and its members of every carrier; \
+                "`enforce` will also remove `{stays}`, in any spelling, and its members from every carrier; \
                  `graylane_would_remove_total` counts the requests that come with one"
             ));
     }

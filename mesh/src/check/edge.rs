@@ -49,7 +49,7 @@ pub fn check(checker: &mut Checker<'_>) {
         let why = if shared {
             "sidecars of this namespace would take the gateway's plugin too"
         } else {
-            "a plugin without selector in the root namespace goes to every proxy of the mesh"
+            "a plugin without a selector in the root namespace goes to every proxy of the mesh"
         };
         checker
             .error_at_key(&["edge", "gateway"], format!("`edge.gateway` has no `selector`: {why}"))
@@ -83,7 +83,7 @@ fn jwt(checker: &mut Checker<'_>) {
     let Some(jwt) = &edge.jwt else { return };
     if jwt.issuer.trim().is_empty() {
         checker
-            .error(&["edge", "jwt", "issuer"], "missing name of the issuer")
+            .error(&["edge", "jwt", "issuer"], "the issuer is empty")
             .help("write the tokens' claim `iss`, as in `https://id.example`");
     }
     if let Some(keys) = &jwt.jwks_uri {

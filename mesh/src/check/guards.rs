@@ -31,7 +31,7 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
         if guard.name.trim().is_empty() || !names.insert(&guard.name) {
             checker
                 .error(&at("name"), format!("missing or duplicate guard name `{}`", guard.name))
-                .help("give every guard a name, as in `payments`; verdicts name it");
+                .help("give every guard a unique name, as in `payments`; `ramp run` prints it");
         }
         if guard.query.trim().is_empty() {
             checker.error(&at("query"), "empty query").help("write PromQL that returns one series");

@@ -79,7 +79,7 @@ fn routes(checker: &mut Checker<'_>, name: &str, service: &Service) {
         }
         if route.matches.is_empty() {
             checker
-                .error_at_key(&at("match"), "a route that matches nothing")
+                .error_at_key(&at("match"), "a route without a `match`")
                 .help("write Istio's HTTPMatchRequests, as in `match: [{uri: {prefix: /checkout}}]`");
         }
         matches(checker, &path, route);
@@ -190,7 +190,7 @@ fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
     if pinned.is_empty() {
         checker
             .warning(&path, "`fallback` has no effect: no tenant is pinned to a canary")
-            .help("it applies to pins only: in a rollout a dead canary stays visible");
+            .help("it applies to pins only: in a rollout a dead canary has to show up as errors");
     }
     for subset in pinned.into_iter().filter(|subset| service.subsets.contains_key(*subset)) {
         if common_labels(&service.subsets, subset, baseline).is_none() {
@@ -205,7 +205,7 @@ fn fallback(checker: &mut Checker<'_>, name: &str, service: &Service) {
             checker
                 .error_at_key(
                     &["services", name, "subsets", &own],
-                    format!("subset `{own}` is the name of the fallback"),
+                    format!("the subset name `{own}` is reserved for the fallback"),
                 )
                 .help("give it another name");
         }
@@ -242,7 +242,7 @@ fn shared_hosts(checker: &mut Checker<'_>) {
                         .error_at_key(
                             &["services", name, "subsets", subset],
                             format!(
-                                "subset `{subset}` has other labels in `{other}`, which is the same host"
+                                "subset `{subset}` has other labels in `{other}`, which has the same host"
                             ),
                         )
                         .help("give one of them another name")
@@ -258,7 +258,7 @@ fn shared_hosts(checker: &mut Checker<'_>) {
                 checker
                     .error_at_key(
                         &["services", name, "trafficPolicy"],
-                        format!("`{other}` is the same host and has another trafficPolicy"),
+                        format!("`{other}` has the same host and another trafficPolicy"),
                     )
                     .help("write it at one of them, with `portLevelSettings` for what differs")
                     .related(first, "the other one");

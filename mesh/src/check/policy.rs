@@ -9,7 +9,11 @@ use crate::document::duration;
 
 pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
-    checker.check_dns_label("the name of a mesh: it names resources", &document.mesh.name, &["mesh", "name"]);
+    checker.check_dns_label(
+        "the name of a mesh, which becomes part of resource names",
+        &document.mesh.name,
+        &["mesh", "name"],
+    );
     checker.check_dns_label("a namespace", &document.mesh.namespace, &["mesh", "namespace"]);
     if !is_dns_name(&document.mesh.cluster_domain) {
         let message = format!("invalid domain `{}`", document.mesh.cluster_domain);

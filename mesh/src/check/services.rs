@@ -177,7 +177,7 @@ fn baseline(checker: &mut Checker<'_>, name: &str, service: &Service) {
                     format!("`{name}` has several subsets, and none is the baseline"),
                 )
                 .help(format!(
-                    "add `baseline:` with the subset for all other requests: {}",
+                    "add `baseline:` with the subset for requests that no pin or weight sends elsewhere: {}",
                     listed(subsets())
                 ));
         }
@@ -257,7 +257,7 @@ fn weights(
             None => {
                 checker
                     .error(&at, format!("invalid weight {}", share.percent()))
-                    .help("write percent from 0 to 100 with up to two decimals, as in `25` or `0.5`");
+                    .help("write a percentage from 0 to 100 with up to two decimals, as in `25` or `0.5`");
             }
         }
         if !service.subsets.contains_key(subset) {
@@ -279,10 +279,11 @@ fn weights(
     }
     for (end, canaries) in ends.iter().filter(|(_, canaries)| canaries.len() > 1) {
         let canaries = listed(canaries.iter().copied());
-        let message = format!("{canaries} fill from the {end}: changing one weight moves users of another");
+        let message =
+            format!("{canaries} all take users from the {end}: changing one weight moves users of another");
         checker
             .warning(&all, message)
-            .help("let one fill from each end, as in `{percent: 5, from: top}`; `graylane simulate` shows who moves");
+            .help("let one take users from each end, as in `{percent: 5, from: top}`; `graylane simulate` shows who moves");
     }
 }
 
@@ -323,7 +324,7 @@ fn steps(checker: &mut Checker<'_>, path: &[&str], rollout: &Rollout) {
         if Share::Percent(*step).buckets().is_none_or(|buckets| buckets == 0) {
             checker
                 .error(&at, format!("invalid step {step}"))
-                .help("write percent above 0 and up to 100, with up to two decimals");
+                .help("write a percentage above 0 and up to 100, with up to two decimals");
         } else if *step <= last {
             checker
                 .error(&at, format!("step {step} comes after {last}"))
@@ -351,8 +352,8 @@ fn same_host(checker: &mut Checker<'_>) {
         {
             let first = checker.project.key(&["services", other]);
             checker
-                .error_at_key(&["services", name], format!("`{other}` and `{name}` are the same host"))
-                .help("make them one service, or give each the `port` that is meant")
+                .error_at_key(&["services", name], format!("`{other}` and `{name}` have the same host"))
+                .help("make them one service, or give each a `port` of its own")
                 .related(first, "the other one");
         }
         others.push((name, service.port));

@@ -116,7 +116,7 @@ fn mint(checker: &mut Checker<'_>, key: &Key, mint: &Mint, path: &[&str]) {
     let at = |key: &'static str| [path, &["mint", key]].concat();
     if !is_token(cookie) && is_cookie_name(cookie) {
         checker
-            .error(path, format!("a cookie `{cookie}` cannot be made"))
+            .error(path, format!("a cookie named `{cookie}` cannot be minted"))
             .help("use letters, digits and `-`");
     }
     match mint.max_age.as_deref().map(|age| (age, duration::parse(age))) {

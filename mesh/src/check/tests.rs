@@ -188,7 +188,7 @@ fn services() {
     one(
         "services:",
         "services:\n  again: {host: api, subsets: {stable: {version: v1}}}",
-        &["`again` and `api` are the same host", "`port`"],
+        &["`again` and `api` have the same host", "`port`"],
     );
 }
 
@@ -213,7 +213,7 @@ fn rollouts() {
     assert!(found.iter().any(|finding| finding.contains("Error: the weights add up to 120 %")), "{found:?}");
     let found = findings(&(three.clone() + "    rollout: {weights: {canary: 5, other: 5}}\n"));
     assert!(
-        matches!(&found[..], [only] if only.contains("Warning: `canary`, `other` fill from the bottom")),
+        matches!(&found[..], [only] if only.contains("Warning: `canary`, `other` all take users from the bottom")),
         "{found:?}"
     );
     let ends = "    rollout: {weights: {canary: 5, other: {percent: 5, from: top}}}\n";
@@ -241,7 +241,7 @@ fn what_is_said_in_istios_words() {
         "trafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}",
         &["exclude each other", "keep one of simple, consistentHash"],
     );
-    service("routes: [{match: []}]", &["a route that matches nothing"]);
+    service("routes: [{match: []}]", &["a route without a `match`"]);
     service(
         "routes: [{match: [{url: {prefix: /x}}]}]",
         &["`url` is not a key of `services.api.routes.0.match.0` / did you mean `uri`?"],

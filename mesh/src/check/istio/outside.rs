@@ -46,7 +46,7 @@ fn hosts(checker: &mut Checker<'_>, path: &[&str], hosts: &[String]) {
         if super::super::names::is_dns_label(host) {
             checker
                 .warning(&[path, &[&index.to_string()]].concat(), format!("`{host}` is a short name"))
-                .help("clients outside use full names, as in `api.example.com`; Istio completes it with the namespace of the mesh");
+                .help("clients outside use full names, as in `api.example.com`; Istio completes a short name with the namespace of the mesh");
             continue;
         }
         if host != "*" && (!super::super::names::is_dns_name(bare) || !bare.contains('.')) {

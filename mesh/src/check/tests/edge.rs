@@ -141,7 +141,7 @@ fn tokens() {
     let unnamed = "rules:\n- {tenant: gray-v1, claim: {name: [], exact: x}}\njwt: {issuer: x}";
     one(unnamed, &["a claim without a name", "[realm_access, roles]"]);
     let jwt = |fields: &str, says: &[&str]| one(&format!("jwt: {{{fields}}}"), says);
-    jwt("issuer: ' '", &["missing name of the issuer"]);
+    jwt("issuer: ' '", &["the issuer is empty"]);
     jwt("issuer: x, jwksUri: id.example/keys", &["invalid URL `id.example/keys`"]);
     jwt(
         "issuer: x, jwksUri: 'http://id.example/keys'",
