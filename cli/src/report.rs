@@ -7,6 +7,7 @@
 //! | `read` | decisions, out of Prometheus or Envoy |
 //! | `map` | services and workloads, and the calls between them |
 //! | `breaks` | where a lane breaks, in plain words |
+//! | `would` | what enforcing would change |
 //! | `text` | the report for a terminal |
 //! | `draw` | the drawing |
 //! | `page` | the page around it |
@@ -17,11 +18,13 @@ mod map;
 mod page;
 mod read;
 mod text;
+mod would;
 
 pub use map::{Break, Call, Delivery, Flow, LaneMap, Node};
 pub use page::{content, drawing, live_page, page};
 pub use read::{Decision, Decisions, of_envoy, of_prometheus};
 pub use text::text;
+pub use would::Would;
 
 use crate::mesh::Mesh;
 
@@ -30,7 +33,7 @@ impl LaneMap {
     #[must_use]
     pub fn of(mesh: &Mesh, decisions: &Decisions, minutes: f64) -> Self {
         let map = Self::without_breaks(mesh, decisions, minutes);
-        Self { breaks: breaks::find(&map, mesh), ..map }
+        Self { breaks: breaks::find(&map, mesh), would: would::find(&map, mesh, decisions), ..map }
     }
 }
 

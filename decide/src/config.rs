@@ -22,9 +22,9 @@ pub use id::{Id, IdKind};
 pub use policy::{Carrier, Conflict, Missing, Policy, Restore, Unknown};
 pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubset};
 
-/// The newest version of the document that this crate reads. 2 has `policy.carriers`, `policy.ids`, `policy.missing: pass`
-/// and services whose routes are not ours; a document without them is written as version 1, which filters of graylane 0.1
-/// read too.
+/// The newest version of the document that this crate reads. 2 has `policy.carriers`, `policy.ids`, `policy.missing: pass`,
+/// services whose routes are not ours, `modes` and the mode `off`; a document without them is written as version 1, which
+/// filters of graylane 0.1 read too.
 pub const VERSION: u32 = 2;
 /// The oldest version that this crate reads.
 pub const OLDEST_VERSION: u32 = 1;
@@ -71,8 +71,12 @@ pub struct Config {
     /// shows it, so that one can ask which pods run which file.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub revision: String,
-    /// Enforce, or only decide and count.
+    /// Enforce, only decide and count, or neither: where nothing of `modes` and no label of the pod says otherwise.
     pub mode: Mode,
+    /// The modes of some pods, the first that fits counts: those of services before those of namespaces. Ignored in the
+    /// gateway, which has one mode.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub modes: Vec<PodMode>,
     /// Name of the tenant header, and of the baggage member that carries it.
     pub header: String,
     /// All declared tenants, the default one included.
@@ -107,7 +111,19 @@ pub struct Config {
     pub edge: Option<Edge>,
 }
 
-/// Whether requests are changed, or only observed.
+/// The mode of some pods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PodMode {
+    /// Their namespace.
+    pub namespace: String,
+    /// The service that their canonical label names; empty: all pods of the namespace.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// Their mode.
+    pub mode: Mode,
+}
+
+/// Whether requests are changed, only observed, or left alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "document",
@@ -120,6 +136,16 @@ pub enum Mode {
     Enforce,
     /// Everything is decided, remembered and counted, nothing changed.
     Observe,
+    /// Requests pass untouched and uncounted. A gateway observes instead.
+    Off,
+}
+
+impl Mode {
+    /// The mode that a word names, if it names one.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Enforce, Self::Observe, Self::Off].into_iter().find(|mode| mode.word() == name)
+    }
 }
 
 /// Requests that graylane leaves alone.
@@ -208,13 +234,14 @@ impl Default for Telemetry {
 }
 
 words!(Role { Inbound: "inbound", Outbound: "outbound", Gateway: "gateway", Waypoint: "waypoint" });
-words!(Mode { Enforce: "enforce", Observe: "observe" });
+words!(Mode { Enforce: "enforce", Observe: "observe", Off: "off" });
 
 fields!(Config {
     version: "version",
     role: "role",
     revision: "revision" = String::new,
     mode: "mode" = Mode::default,
+    modes: "modes" = Vec::new,
     header: "header",
     tenants: "tenants",
     default: "default",
@@ -229,6 +256,7 @@ fields!(Config {
     telemetry: "telemetry" = Telemetry::default,
     edge: "edge" = || None,
 });
+fields!(PodMode { namespace: "namespace", service: "service" = String::new, mode: "mode" });
 fields!(Exempt { paths: "paths" = Vec::new, ports: "ports" = Vec::new });
 fields!(Memory { seconds: "seconds" = || Memory::default().seconds });
 fields!(Sticky { salt: "salt", tenants: "tenants", keys: "keys" = Vec::new });

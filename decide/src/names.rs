@@ -22,6 +22,9 @@ pub const UNIT_MEMBER: &str = "graylane-unit";
 /// Pod label that names the tenant of a worker.
 pub const TENANT_LABEL: &str = "graylane.dev/tenant";
 
+/// Pod label that names the mode of its sidecar.
+pub const MODE_LABEL: &str = "graylane.dev/mode";
+
 /// Environment variable of the VM with the name of the tenant header: a gateway that never had a readable
 /// configuration still removes it.
 pub const HEADER_ENV: &str = "GRAYLANE_HEADER";

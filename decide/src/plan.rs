@@ -10,7 +10,7 @@ use crate::edge::Rules;
 use crate::edge::facts::Properties;
 use crate::exempt::Exempt;
 use crate::ids::Kinds;
-use crate::names::{POINT_HEADER, TENANT_LABEL};
+use crate::names::{MODE_LABEL, POINT_HEADER, TENANT_LABEL};
 use crate::request::headers::{Asked, Interest};
 use crate::sanitise::Sanitiser;
 use crate::tenants::{TenantId, Tenants};
@@ -64,7 +64,7 @@ pub struct Plan {
     pub(crate) exempt: Exempt,
     /// Where the point header is found; asked for where any destination needs one.
     pub(crate) point: Option<Asked>,
-    /// A plugin for outbound at a gateway, where it does nothing.
+    /// It does nothing: a pod whose mode is off, or a plugin for outbound at a gateway.
     pub(crate) inert: bool,
     mode: Mode,
 }
@@ -111,6 +111,7 @@ impl Plan {
         let points =
             config.services.iter().any(|service| service.baseline.is_empty() && service.rollout.is_some());
         let point = points.then(|| interest.ask(POINT_HEADER));
+        let mode = mode(config, node);
         let mut policy = config.policy.clone();
         let remembers = policy.restore.contains(&Restore::Memory);
         if config.role != Role::Outbound {
@@ -137,8 +138,9 @@ impl Plan {
             keys,
             exempt: Exempt::new(&config.exempt),
             point,
-            mode: config.mode,
-            inert: config.role == Role::Outbound && node.is_router,
+            mode,
+            inert: (config.role == Role::Outbound && node.is_router)
+                || (config.role != Role::Gateway && mode == Mode::Off),
         })
     }
 
@@ -148,11 +150,32 @@ impl Plan {
         &self.interest.tenant
     }
 
+    /// Does it leave all requests alone, without a look at them?
+    #[must_use]
+    pub fn is_inert(&self) -> bool {
+        self.inert
+    }
+
     /// Does it change requests, or only look on?
     #[must_use]
     pub fn enforces(&self) -> bool {
         self.mode == Mode::Enforce
     }
+}
+
+/// The mode of a pod: its label's, else its service's, else its namespace's, else the file's. A gateway has none but its own:
+/// no label opens the edge.
+#[inline(never)] // Large functions cost V8 the most: decision 15.
+fn mode(config: &Config, node: &Node) -> Mode {
+    if config.role == Role::Gateway {
+        return config.mode;
+    }
+    let (namespace, service) = (node.namespace.as_deref(), node.labels.service());
+    let fits = |one: &&config::PodMode| {
+        namespace == Some(&*one.namespace) && (one.service.is_empty() || service == Some(&*one.service))
+    };
+    let said = node.labels.get(MODE_LABEL).and_then(Mode::named);
+    said.or_else(|| config.modes.iter().find(fits).map(|one| one.mode)).unwrap_or(config.mode)
 }
 
 /// What outside callers must not send, by the configuration: headers that the file lists, and ids that the file names, since

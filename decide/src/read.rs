@@ -78,6 +78,11 @@ impl Reader {
         length
     }
 
+    #[inline(never)]
+    fn enter_element(&mut self, index: usize) -> usize {
+        self.enter(&["[", &index.to_string(), "]"].concat())
+    }
+
     fn leave(&mut self, length: usize) {
         self.path.truncate(length);
     }
@@ -178,7 +183,7 @@ impl<T: Read> Read for Vec<T> {
         let Value::Array(list) = value else { return reader.expected("a list", value) };
         let mut all = Some(Self::with_capacity(list.len()));
         for (index, value) in list.iter().enumerate() {
-            let back = reader.enter(&["[", &index.to_string(), "]"].concat());
+            let back = reader.enter_element(index);
             let element = T::read(value, reader);
             reader.leave(back);
             match (&mut all, element) {

@@ -1,7 +1,7 @@
 //! What a pod's own labels say: which subset it is, and whose worker.
 
 use crate::config::WorkloadSubset;
-use crate::names::{SERVICE_LABELS, TENANT_LABEL};
+use crate::names::{MODE_LABEL, SERVICE_LABELS, TENANT_LABEL};
 use crate::sorted;
 
 /// Labels of a pod.
@@ -14,6 +14,13 @@ impl Labels {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(is, _)| is == name).map(|(_, value)| value.as_str())
     }
+
+    /// The service that they name.
+    #[must_use]
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
+    pub fn service(&self) -> Option<&str> {
+        SERVICE_LABELS.iter().find_map(|label| self.get(label))
+    }
 }
 
 impl FromIterator<(String, String)> for Labels {
@@ -22,12 +29,15 @@ impl FromIterator<(String, String)> for Labels {
     }
 }
 
-/// The labels that have to be read before [`subset`] and the tenant of a worker are known.
+/// The labels that have to be read before [`subset`], the tenant of a worker and the mode are known.
 #[must_use]
 pub fn labels(workloads: &[WorkloadSubset]) -> Vec<&str> {
     let mut labels = Vec::new();
     let named = workloads.iter().flat_map(|workload| &workload.labels).map(|label| label.name.as_str());
-    named.chain(SERVICE_LABELS).chain([TENANT_LABEL]).for_each(|label| sorted::insert(&mut labels, label));
+    named
+        .chain(SERVICE_LABELS)
+        .chain([TENANT_LABEL, MODE_LABEL])
+        .for_each(|label| sorted::insert(&mut labels, label));
     labels
 }
 
@@ -35,7 +45,7 @@ pub fn labels(workloads: &[WorkloadSubset]) -> Vec<&str> {
 #[must_use]
 #[inline(never)] // Large functions cost V8 the most: decision 15.
 pub fn subset<'a>(workloads: &'a [WorkloadSubset], pod: &Labels) -> Option<&'a str> {
-    let service = SERVICE_LABELS.iter().find_map(|label| pod.get(label));
+    let service = pod.service();
     let fits = |workload: &&WorkloadSubset| {
         !workload.labels.is_empty()
             && workload.labels.iter().all(|label| pod.get(&label.name) == Some(&label.value))

@@ -6,6 +6,7 @@ mod edge;
 mod external;
 mod guards;
 mod istio;
+mod modes;
 mod names;
 mod policy;
 mod rules;
@@ -67,6 +68,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
     sticky::check(&mut checker);
     edge::check(&mut checker);
     external::check(&mut checker);
+    modes::check(&mut checker);
     rules::check(&mut checker);
     istio::check(&mut checker);
     workers::check(&mut checker);

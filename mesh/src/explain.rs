@@ -5,10 +5,12 @@
 //! |-|-|
 //! | `request` | what is asked: the way, the headers, what applications drop |
 //! | `proxy` | one proxy: its plans and its memory |
+//! | `mode` | whether it does what it decides, and what says so |
 //! | `place` | which line of the file decided |
 //! | `table` | what is printed |
 //! | `theirs` | where external routes lead |
 
+mod mode;
 mod place;
 mod proxy;
 mod request;
@@ -26,6 +28,7 @@ use crate::document::source::{SourceFiles, Span};
 use crate::mesh::{Mesh, Service};
 use crate::workers::{in_kubernetes, topic_of};
 
+pub use mode::ModeOf;
 use proxy::Outcome;
 pub use proxy::{Proxy, Target};
 pub use request::{Drops, GATEWAY, Headers, Request, header, unknown};
@@ -42,6 +45,9 @@ pub struct Hop {
     pub by: String,
     /// Whose request it is. None: the filter leaves the request alone.
     pub tenant: Option<String>,
+    /// The mode of who decided, where the file has more than one or it is not `enforce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<ModeOf>,
     /// Where the tenant came from.
     pub source: Option<&'static str>,
     /// The user's sticky value, as on the wire.
@@ -101,6 +107,7 @@ pub fn explain(
     let (from_outside, services) = request.check(mesh)?;
     let mut headers = request.headers.clone();
     let mut hops: Vec<Hop> = Vec::new();
+    let mut from: Option<&Service> = None;
     let (mut caller, mut by) = match &request.worker {
         Some((worker, tenant)) => {
             let (proxy, pod) = message(project, sources, mesh, (worker, tenant), &mut hops)?;
@@ -124,12 +131,13 @@ pub fn explain(
         let rule = outcome.as_ref().and_then(|outcome| place::rule(project, outcome.rule?));
         let rule = rule.map(|span| Line { file: sources.name(span.file).to_owned(), line: span.line });
         let is_external = service.is_some_and(|service| service.external);
-        hops.push(Hop { rule, is_external, ..hop(to, &by, outcome, place, sources) });
+        let mode = ModeOf::of(project, sources, mesh, from, from_outside && hops.is_empty());
+        hops.push(Hop { rule, is_external, mode, ..hop(to, &by, outcome, place, sources) });
         let (Some(service), None) = (service, rejection) else { break };
         if let (true, Some(against), Some(last)) = (service.external, against, hops.last_mut()) {
             against.fill(mesh, service, &headers, last);
         }
-        let mut pod = Proxy::sidecar(mesh, Some(&service.namespace), hops.len())?;
+        let mut pod = Proxy::sidecar(mesh, Some(service), hops.len())?;
         if let Some(rejection) = pod.receive(&mut headers)
             && let Some(last) = hops.last_mut()
         {
@@ -139,7 +147,7 @@ pub fn explain(
         if let Some(drops) = request.drops.get(to) {
             drops.forget(&mut headers, &mesh.header);
         }
-        (caller, by) = (pod, to.clone());
+        (caller, by, from) = (pod, to.clone(), Some(service));
     }
     Ok(hops)
 }
@@ -215,6 +223,7 @@ fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, source
             unit_source: outcome.unit.map(|_| outcome.unit_source.name()),
             bucket: outcome.bucket,
             subset: outcome.subset,
+            mode: None,
             reason: outcome.reason.map(Reason::name),
             rejected: outcome.rejection.map(rejected),
             file,

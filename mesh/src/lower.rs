@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use graylane_decide::choice::sticky::BUCKETS;
 use graylane_decide::config::{
-    Carrier, Config, End, Exempt, Label, Memory, OLDEST_VERSION, Pin, Policy, Role, Rollout, Route, Service,
-    Sticky, Telemetry, VERSION, Weight, WorkloadSubset,
+    Carrier, Config, End, Exempt, Label, Memory, Mode, OLDEST_VERSION, Pin, Policy, Role, Rollout, Route,
+    Service, Sticky, Telemetry, VERSION, Weight, WorkloadSubset,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -45,7 +45,9 @@ pub fn without_choices(mesh: &Mesh, role: Role) -> Config {
 /// The version of the configuration that can express all that a mesh needs: the oldest filters that read it know it.
 #[must_use]
 pub fn version(mesh: &Mesh) -> u32 {
-    let newer = policy(mesh).needs_version_2() || services(mesh).iter().any(Service::needs_version_2);
+    let has_modes = mesh.mode == Mode::Off || !mesh.modes.is_empty();
+    let newer =
+        has_modes || policy(mesh).needs_version_2() || services(mesh).iter().any(Service::needs_version_2);
     if newer { VERSION } else { OLDEST_VERSION }
 }
 
@@ -69,7 +71,8 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
         version: version(mesh),
         role,
         revision: String::new(),
-        mode: mesh.mode,
+        mode: if role == Role::Gateway { mesh.gateway_mode } else { mesh.mode },
+        modes: if role == Role::Gateway { Vec::new() } else { mesh.modes.clone() },
         header: mesh.header.clone(),
         tenants: mesh.tenants.clone(),
         default: mesh.default.clone(),

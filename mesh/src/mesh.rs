@@ -1,11 +1,12 @@
 //! A checked document with every default filled in: what all commands work on.
 
 mod hosts;
+mod modes;
 mod owner;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graylane_decide::config::{Missing, Mode, Unknown, Weight};
+use graylane_decide::config::{Missing, Mode, PodMode, Unknown, Weight};
 
 use crate::document::model::{self, At, Document};
 use crate::document::{Checked, duration};
@@ -23,6 +24,7 @@ pub fn or_baseline(subset: &str) -> String {
 }
 
 pub use hosts::{full_host, namespace};
+pub use modes::{Because, canonical, gateway_mode};
 pub use owner::{adopts, is_external, namespaces};
 
 /// The mesh. Only [`Mesh::of`] makes one.
@@ -31,8 +33,12 @@ pub use owner::{adopts, is_external, namespaces};
 pub struct Mesh {
     /// The document it came from, for what has no defaults to fill in.
     pub document: Document,
-    /// Enforce or observe.
+    /// Of pods that nothing else is said of.
     pub mode: Mode,
+    /// Of the gateway.
+    pub gateway_mode: Mode,
+    /// Of some pods.
+    pub modes: Vec<PodMode>,
     /// Name of the tenant header, lower case.
     pub header: String,
     /// All tenants, in byte order.
@@ -240,6 +246,8 @@ impl Mesh {
         };
         Self {
             mode: document.mode,
+            gateway_mode: gateway_mode(&document),
+            modes: modes::modes(&document),
             header: document.header.to_ascii_lowercase(),
             missing: document.policy.missing.unwrap_or(missing),
             unknown: document.policy.unknown.unwrap_or(unknown),

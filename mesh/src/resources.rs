@@ -13,11 +13,13 @@ pub(crate) mod hosts;
 mod mesh_config;
 mod native;
 mod native_pods;
+mod next;
 mod off;
 mod overlay;
 mod plugin;
 mod point;
 mod prometheus_rule;
+mod replace;
 mod request_authentication;
 mod telemetry;
 mod topic;
@@ -40,6 +42,7 @@ pub use files::{Written, files};
 pub use mesh_config::mesh_config;
 pub use native::{LABEL as NATIVE_LABEL, PROXIES as NATIVE_PROXIES};
 pub use native_pods::{NativePods, native_pods};
+pub use next::{LABEL as NEXT_LABEL, Next, VALUE as NEXT_VALUE, check as check_next};
 pub use off::{Scope, off};
 pub use overlay::files as overlays;
 pub use point::SERVICE as SERVICE_LABEL;
@@ -156,6 +159,8 @@ pub struct Options {
     pub url: Option<String>,
     /// Where a gateway's proxies get it, if elsewhere: a file in their image needs no registry when they start.
     pub gateway_url: Option<String>,
+    /// Another image of the filter, for some pods.
+    pub next: Option<Next>,
     /// The only revision of Istio whose istiod reads the plugins.
     pub istio_revision: Option<String>,
     /// The newest version of its configuration that the filter reads, where that is known.
@@ -339,6 +344,7 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     if let (Some(url), false) = (&options.url, options.without_filter) {
         all.extend(plugin::all(mesh, options, url));
         all.extend(options.native.iter().flat_map(|file| native::all(mesh, file)));
+        all.extend(next::all(mesh, options));
     }
     all.extend(virtual_service::all(mesh, options.without_filter));
     if !options.without_filter {

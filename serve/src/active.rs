@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use graylane_decide::config::{self, Carrier, Mistake};
+use graylane_decide::config::{self, Carrier, Mistake, Mode};
 use graylane_decide::plan::Node;
 use graylane_decide::{Config, Plan, Role, Sanitiser, names, naming, workload};
 use serde_json::Value;
@@ -216,6 +216,12 @@ fn node(config: &Config, setup: &mut impl Setup) -> Node {
     if let Some(tenant) = tenant.filter(|tenant| !config.tenants.iter().any(|one| one == tenant)) {
         let label = names::TENANT_LABEL;
         let text = format!("graylane: pod label {label} names `{tenant}`, which is not a declared tenant");
+        setup.log(Level::Warn, &text);
+    }
+    let mode = node.labels.get(names::MODE_LABEL);
+    if let Some(mode) = mode.filter(|mode| Mode::named(mode).is_none()) {
+        let label = names::MODE_LABEL;
+        let text = format!("graylane: pod label {label} names `{mode}`, which is not a mode");
         setup.log(Level::Warn, &text);
     }
     node

@@ -39,6 +39,9 @@ pub fn run<'p, H: Host>(
     counters: &H::Counters,
     host: &mut H,
 ) -> (Option<Decision<'p>>, Fate) {
+    if plan.is_inert() {
+        return (None, Fate::Passed);
+    }
     let Some(headers) = host.headers() else { return (None, Fate::Passed) };
     let decision = plan.decide(headers.pairs(), &mut Surroundings(host));
     drop(headers);

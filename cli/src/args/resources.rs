@@ -109,6 +109,13 @@ pub struct Render {
     /// --gateway-image` prepares, so that a gateway scales out without a registry.
     #[arg(long, value_name = "URL")]
     pub gateway_url: Option<String>,
+    /// The next image of the filter, beside that of --image: for pods with the label `graylane.dev/image: next`, and for those
+    /// of --next-in. See docs/operate.md.
+    #[arg(long, value_name = "REF[@sha256:…]", requires = "image")]
+    pub next: Option<String>,
+    /// Where all pods get the next image: a namespace (that of the gateway, too), or `namespace/service`.
+    #[arg(long, value_name = "NAMESPACE[/SERVICE],…", value_delimiter = ',', requires = "next")]
+    pub next_in: Vec<String>,
     /// Label the plugins `istio.io/rev: REV`, so that only istiod of this revision reads them: while Istio is upgraded, each pod
     /// has one of two sets, never both.
     #[arg(long, value_name = "REV", value_parser = revision)]

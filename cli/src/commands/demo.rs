@@ -116,10 +116,15 @@ fn left_out(mesh: &Mesh) -> Vec<String> {
 async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     let mut mesh = narrowed(mesh, &args.path)?;
     mesh.document.telemetry.debug_header = true;
-    if mesh.mode == Mode::Observe {
+    if mesh.mode == Mode::Observe && mesh.modes.is_empty() {
         printer.say("the file says `mode: observe`; the demo enforces, and observes at its end");
-        mesh.mode = Mode::Enforce;
+    } else if mesh.mode == Mode::Off || mesh.gateway_mode != Mode::Enforce || !mesh.modes.is_empty() {
+        printer.say(
+            "the file says which pods observe or are off; the demo enforces at all, and observes at its end",
+        );
     }
+    (mesh.mode, mesh.gateway_mode) = (Mode::Enforce, Mode::Enforce);
+    mesh.modes.clear();
     for part in left_out(&mesh) {
         printer.say(&format!("not part of the demo: {part}"));
     }

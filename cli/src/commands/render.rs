@@ -16,7 +16,7 @@ use crate::import;
 use crate::lower;
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
-use crate::resources::{self, DataPlane, Extension, Kind, Options, Resource};
+use crate::resources::{self, DataPlane, Extension, Kind, Next, Options, Resource};
 
 /// The first minor version of Istio 1 that has TrafficExtension.
 const TRAFFIC_EXTENSION_SINCE: u32 = 30;
@@ -86,6 +86,7 @@ fn check(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Res
     resources::check_merge(mesh, options)?;
     resources::check_filter(mesh, options)?;
     resources::check_data_plane(mesh, options)?;
+    resources::check_next(mesh, options)?;
     let needs = lower::version(mesh);
     if needs > OLDEST_VERSION {
         printer.say(&format!(
@@ -168,6 +169,19 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         (None, url) => url.clone(),
         (Some(_), Some(_)) => bail!("pass --image or --wasm-url, not both"),
     };
+    let next = match &args.next {
+        Some(image) => {
+            let image = image.strip_prefix(OCI).unwrap_or(image);
+            let (image, speaks) = pinned(args, image, printer)?;
+            reads = reads.into_iter().chain(speaks).min();
+            Some(Next { url: format!("{OCI}{image}"), places: args.next_in.clone() })
+        }
+        None => None,
+    };
+    ensure!(
+        next.is_none() || args.format != args::Output::Helm,
+        "--next: a chart has one image; write the manifests, without `--format helm`"
+    );
     let kind = |name: &String| {
         let found = Kind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| {
@@ -188,6 +202,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         data_plane,
         url,
         gateway_url: args.gateway_url.clone(),
+        next,
         istio_revision: args.istio_revision.clone(),
         reads,
         without_filter: args.without_filter,

@@ -315,7 +315,7 @@ fn judge(testbed: &Testbed, core: &Core, scenario: &Scenario, hops: &[Arrival]) 
 async fn observe(testbed: &mut Testbed, cast: &Cast<'_>) -> Result<Row> {
     let enforced = testbed.mesh.clone();
     let mut observing = enforced.clone();
-    observing.mode = Mode::Observe;
+    (observing.mode, observing.gateway_mode) = (Mode::Observe, Mode::Observe);
     testbed.change(observing).await?;
     const COUNTER: &str = "graylane_requests_total";
     let before =

@@ -49,10 +49,14 @@ fn restored(map: &LaneMap, call: &Call) -> Option<Break> {
         return None;
     }
     let from = |source: &str| call.sources.get(source).copied().unwrap_or(0.0);
+    let observes = map.observing.contains(&call.from);
     let places = [("memory", "the request id or trace id"), ("baggage", "baggage")]
         .into_iter()
         .filter(|(source, _)| from(source) > 0.0)
-        .map(|(source, place)| format!("{} restored from {place}", was(from(source))))
+        .map(|(source, place)| match observes {
+            true => format!("{} would be restored from {place}", number(from(source))),
+            false => format!("{} restored from {place}", was(from(source))),
+        })
         .collect::<Vec<_>>()
         .join(", ");
     let (at, to, tenant) = (&call.from, &call.to, &call.tenant);
@@ -72,7 +76,7 @@ fn restored(map: &LaneMap, call: &Call) -> Option<Break> {
     Some(Break {
         at: at.clone(),
         to: Some(to.clone()),
-        restored: true,
+        restored: !observes,
         per_minute: lost,
         says: format!("{}; {carries}: {places}.", receives(map, at, tenant)),
     })

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use graylane_decide::config::Mode;
 use graylane_decide::metrics::OTHER;
 use serde::Serialize;
 
 use super::read::Decisions;
-use crate::mesh::Mesh;
+use super::would::Would;
+use crate::mesh::{Mesh, Service};
 use crate::workers::topic_of;
 
 /// Who went where. All numbers are requests a minute.
@@ -28,6 +30,12 @@ pub struct LaneMap {
     pub deliveries: Vec<Delivery>,
     /// Where a lane breaks.
     pub breaks: Vec<Break>,
+    /// What pods that observe would change if they enforced.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would: Vec<Would>,
+    /// Nodes whose pods observe, as the file says; a pod's label may say otherwise.
+    #[serde(skip)]
+    pub observing: BTreeSet<String>,
 }
 
 /// A service with all its workloads, a workload of none, or a topic.
@@ -122,9 +130,17 @@ impl LaneMap {
     pub(super) fn without_breaks(mesh: &Mesh, decisions: &Decisions, minutes: f64) -> Self {
         let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
         let mut calls: BTreeMap<(String, String, String), Call> = BTreeMap::new();
+        let mut observing = BTreeSet::new();
         for (decision, count) in decisions {
             let per_minute = count / minutes;
             let name = node_of(mesh, &decision.namespace, &decision.workload);
+            let mode = match decision.direction.as_str() {
+                "gateway" => mesh.gateway_mode,
+                _ => mesh.pod_mode(&decision.namespace, mesh.service(&name).map(Service::short_host)).0,
+            };
+            if mode == Mode::Observe && decision.direction != "inbound" {
+                observing.insert(name.clone());
+            }
             let flow = Flow {
                 subset: decision.subset.clone(),
                 tenant: decision.tenant.clone(),
@@ -169,6 +185,8 @@ impl LaneMap {
             calls,
             deliveries,
             breaks: Vec::new(),
+            would: Vec::new(),
+            observing,
         }
     }
 
@@ -223,7 +241,7 @@ fn deliveries(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Delivery> {
 
 /// The service or worker that a workload belongs to, by its name: `orders` and `orders-v2` are of `orders`, unless there
 /// is a service `orders-v2`. Any other workload stands for itself.
-fn node_of(mesh: &Mesh, namespace: &str, workload: &str) -> String {
+pub(super) fn node_of(mesh: &Mesh, namespace: &str, workload: &str) -> String {
     let belongs =
         |name: &str| workload.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     // What is outside the cluster has no workloads here.

@@ -256,3 +256,49 @@ fn numbers_are_as_people_write_them() {
     let all: Vec<String> = [0.0, 0.034, 0.25, 1.0, 2.5, 9.96, 95.4, 1234.0].map(number).into();
     assert_eq!(all, ["0", "0.03", "0.2", "1", "2.5", "10", "95", "1234"]);
 }
+
+#[test]
+fn who_would_newly_reach_which_version_is_listed_before_pods_enforce() {
+    let text = "version: 1\nmode: observe\nmesh: {name: bank, namespace: bank}\ntenants: {green: {default: true}, gray: {}}\n\
+                edge: {gateway: {selector: {istio: ingressgateway}}, rules: [{tenant: gray, host: {exact: gray.example}}]}\nservices:\n\
+                \x20 api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray: canary}}\n\
+                \x20 orders: {mode: MODE, subsets: {stable: {version: v1}}}\n  audit: {}\n\
+                \x20 ledger: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray: canary}}\n";
+    let lines = decisions(
+        "
+        gw        gateway  gray  canary rule    api    60
+        gw        gateway  green stable default api    600
+        orders-v1 inbound  gray  stable header  -      240
+        orders-v1 outbound gray  canary memory  ledger 180
+        orders-v1 outbound gray  canary header  ledger 40
+        orders-v1 outbound gray  none   baggage audit  2
+        orders-v1 outbound gray  none   memory  other  80
+        ledger-v1 outbound gray  stable memory  orders 10
+        ",
+    );
+    let map = |mode: &str| {
+        let file = text.replace("MODE", mode).replace(
+            "{selector: {istio: ingressgateway}}",
+            "{selector: {istio: ingressgateway}}, mode: observe",
+        );
+        let file = open(document::load_text("graylane.yaml", &file).unwrap());
+        LaneMap::of(&Mesh::of(&file.checked().unwrap()), &lines, 2.0)
+    };
+    let observing = map("observe");
+    let page = super::text(&observing);
+    let (_, would) =
+        page.split_once("What `mode: enforce` would change where the mode is observe:\n").unwrap();
+    assert_eq!(
+        would,
+        "  orders to ledger         90 gray requests a minute (from memory) newly reach canary\n\
+         \x20 gw to api                30 gray requests a minute (from rule) newly reach canary\n\
+         \x20 ledger to orders         5 gray requests a minute (from memory) get the header and still reach stable\n\
+         \x20 orders to audit          1 gray request a minute (from baggage) get the header; your routes say where they go\n"
+    );
+    let found = observing.breaks.iter().find(|found| found.says.contains("would be restored")).unwrap();
+    assert!(!found.restored && found.says.contains("90 would be restored from the request id"), "{found:?}");
+    let enforcing = map("enforce");
+    assert_eq!(enforcing.would.len(), 2, "orders enforces: {:?}", enforcing.would);
+    assert!(enforcing.breaks.iter().any(|found| found.restored && found.at == "orders"));
+    assert!(!super::text(&self::map(WHOLE)).contains("would change"), "nobody observes");
+}

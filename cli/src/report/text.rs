@@ -39,6 +39,15 @@ pub fn text(map: &LaneMap) -> String {
         }
         text += "\n! leaves its lane   ~ is restored, so it stays\n";
     }
+    if !map.observing.is_empty() {
+        text += "\nWhat `mode: enforce` would change where the mode is observe:\n";
+        for would in &map.would {
+            let _ = writeln!(text, "  {:<24} {}", format!("{} to {}", would.from, would.to), would.says());
+        }
+        if map.would.is_empty() {
+            text += "  nothing that was seen\n";
+        }
+    }
     text
 }
 

@@ -8,7 +8,7 @@ use graylane_decide::naming::is_header_name;
 
 use super::{Checker, listed};
 use crate::document::model::TraceContext;
-use crate::lower;
+use crate::{lower, mesh};
 
 pub fn check(checker: &mut Checker<'_>) {
     carriers(checker);
@@ -116,7 +116,7 @@ fn edge(checker: &mut Checker<'_>) {
         };
         checker.note(&["edge", "gateway"], message).help(help);
     }
-    if document.mode == Mode::Observe {
+    if mesh::gateway_mode(document) == Mode::Observe && edge.mode != Some(Mode::Off) {
         let removed = lower::names_removed_at_the_edge(document);
         let stays = document.header.as_str();
         let removed = match removed.is_empty() {
@@ -125,10 +125,11 @@ fn edge(checker: &mut Checker<'_>) {
         };
         checker
             .note(
-                &["mode"],
+                if edge.mode.is_some() { &["edge", "mode"][..] } else { &["mode"] },
                 format!(
-                    "`observe`: the gateway removes `x-graylane-*` and units that callers outside send{removed}; `{stays}` \
-                     and its baggage members pass unchanged, so any caller outside can choose a tenant"
+                    "`{}`: the gateway removes `x-graylane-*` and units that callers outside send{removed}; `{stays}` \
+                     and its baggage members pass unchanged, so any caller outside can choose a tenant",
+                    edge.mode.unwrap_or(document.mode).word()
                 ),
             )
             .help(format!(

@@ -4,6 +4,7 @@ mod carriers;
 mod edge;
 mod external;
 mod many;
+mod modes;
 mod versions;
 
 use crate::document;

@@ -30,7 +30,9 @@ pub struct Document {
     /// Version of the file format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
-    /// `enforce`, or `observe`: decide and count, change nothing. Use `observe` first in a large mesh.
+    /// `enforce`; `observe`: decide and count, change nothing; or `off`: leave requests alone and count none. Use `observe`
+    /// first in a large mesh. A pod's label `graylane.dev/mode` wins over the mode of its service, that over the mode of its
+    /// namespace (`mesh.modes`), and that over this one. No label and no `off` opens the gateway: see `edge.mode`.
     #[serde(default)]
     pub mode: Mode,
     /// The mesh that the file describes.
@@ -90,6 +92,9 @@ pub struct Mesh {
     /// `namespace`.
     #[serde(default)]
     pub namespaces: Vec<String>,
+    /// Modes of the pods of some namespaces, as in `pay: enforce`. Default: `mode` of the file.
+    #[serde(default)]
+    pub modes: BTreeMap<String, Mode>,
     /// Who writes VirtualServices and DestinationRules, for services without a `routing` of their own.
     #[serde(default)]
     pub routing: Routing,

@@ -10,8 +10,11 @@ use graylane_serve::in_memory::{InMemory, Pod};
 
 use super::request::Headers;
 use crate::lower;
-use crate::mesh::Mesh;
+use crate::mesh::{Mesh, Service};
 use crate::workers::Worker;
+
+/// The label by which Istio names the service of a pod.
+const CANONICAL: &str = names::SERVICE_LABELS[0];
 
 /// Properties by their paths, in Envoy's wire form.
 pub type Properties = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -78,10 +81,12 @@ impl Proxy {
         Ok(Self { properties, ..Self::new(None, plan, 0) })
     }
 
-    /// The sidecar of a pod in a namespace; none: the mesh's.
-    pub fn sidecar(mesh: &Mesh, namespace: Option<&str>, place: usize) -> Result<Self> {
-        let namespace = namespace.unwrap_or(&mesh.document.mesh.namespace);
-        Self::at(mesh, &Node { namespace: Some(namespace.to_owned()), ..Node::default() }, place)
+    /// The sidecar of a service's pod; none: some pod in the mesh's namespace.
+    pub fn sidecar(mesh: &Mesh, service: Option<&Service>, place: usize) -> Result<Self> {
+        let namespace = service.map_or(&mesh.document.mesh.namespace, |service| &service.namespace);
+        let label = |service: &Service| (CANONICAL.to_owned(), service.short_host().to_owned());
+        let labels = service.map(label).into_iter().collect();
+        Self::at(mesh, &Node { namespace: Some(namespace.clone()), labels, ..Node::default() }, place)
     }
 
     /// The sidecar of a worker's pod, labelled as a tenant's where that has a deployment of its own.

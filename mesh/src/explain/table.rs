@@ -25,6 +25,9 @@ fn row(hop: &Hop) -> [String; 9] {
     let because = match (&hop.rejected, hop.reason, &hop.tenant) {
         (Some(rejected), _, _) => format!("{} policy.{}", rejected.status, rejected.reason),
         (None, Some(reason), _) => reason.to_owned(),
+        (None, None, None) if hop.mode.as_ref().is_some_and(|mode| mode.mode == "off") => {
+            "mode off".to_owned()
+        }
         (None, None, None) => "exempt".to_owned(),
         (None, None, Some(_)) if hop.unit_source == Some("drawn") => "drawn".to_owned(),
         (None, None, Some(_)) if hop.is_external => "their routes".to_owned(),

@@ -15,7 +15,7 @@ pub fn check_filter(mesh: &Mesh, options: &Options) -> Result<()> {
     if let Some(reads) = options.reads.filter(|reads| *reads < needs) {
         bail!(
             "this filter reads version {reads} of its configuration, and this file needs version {needs} (`policy.carriers`, `policy.ids`, \
-             `policy.missing: pass`, or external routes): push this program's filter"
+             `policy.missing: pass`, modes of pods, or external routes): push this program's filter"
         );
     }
     Ok(())

@@ -9,6 +9,7 @@
 use graylane_decide::Role;
 use serde_json::{Value as Json, json};
 
+use super::replace::{self, FILTERS};
 use super::{Kind, Resource, Stage};
 use crate::lower;
 use crate::mesh::{Fields, Mesh};
@@ -20,16 +21,6 @@ pub const LABEL: &str = "graylane.dev/native";
 /// Versions of proxies that the module was tried in: Istio 1.31 has Envoy 1.39, whose ABI the module is written for. A
 /// newer proxy keeps the plugin.
 pub const PROXIES: &str = r"^1\.31[.-].*";
-
-/// What istiod names the filter of a plugin, before and behind `<namespace>.<name>`: of a TrafficExtension, of a WasmPlugin since
-/// istiod makes one of it (`syntheticMarker` in pilot/pkg/config/kube/extensions/translate.go), and of a WasmPlugin before that.
-const FILTERS: [(&str, &str); 3] = [
-    ("extensions.istio.io/trafficextension/", ""),
-    ("extensions.istio.io/trafficextension/", "~istio-translated-wasmplugin"),
-    ("extensions.istio.io/wasmplugin/", ""),
-];
-
-const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 /// One beside each plugin.
 pub fn all(mesh: &Mesh, file: &str) -> Vec<Resource> {
@@ -65,9 +56,10 @@ fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: &Field
         let plugin = format!("{before}{name}{behind}");
         if reads_claims {
             let claims = json!({"name": format!("{own}.claims"), "typed_config": native::claims()});
-            patches.push(patch(role, &plugin, "INSERT_BEFORE", &claims));
+            patches.push(replace::patch(role, &plugin, "INSERT_BEFORE", Some(PROXIES), &claims));
         }
-        patches.push(patch(role, &plugin, "REPLACE", &discovered(&own)));
+        let ours = replace::discovered(&own, &[native::FILTER]);
+        patches.push(replace::patch(role, &plugin, "REPLACE", Some(PROXIES), &ours));
     }
     let spec = Fields::from_iter([
         ("workloadSelector".to_owned(), json!({"labels": labels})),
@@ -84,41 +76,5 @@ fn configuration(mesh: &Mesh, file: &str, role: Role, (plugin, own): (&str, &str
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|variable| (variable.name, variable.value.as_str())).collect();
     let filter = native::filter(file, &format!("{}/{plugin}", role.name()), &environment, text);
-    json!({
-        "applyTo": "EXTENSION_CONFIG",
-        "match": {"context": context(role), "proxy": {"proxyVersion": PROXIES}},
-        "patch": {"operation": "ADD", "value": {"name": own, "typed_config": filter}},
-    })
-}
-
-/// A filter whose configuration istiod hands over by its name; until it has come no request passes, as with a plugin.
-fn discovered(own: &str) -> Json {
-    json!({
-        "name": own,
-        "config_discovery": {
-            "config_source": {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"},
-            "type_urls": [native::FILTER],
-        },
-    })
-}
-
-fn context(role: Role) -> &'static str {
-    match role {
-        Role::Inbound => "SIDECAR_INBOUND",
-        Role::Outbound | Role::Waypoint => "SIDECAR_OUTBOUND",
-        Role::Gateway => "GATEWAY",
-    }
-}
-
-fn patch(role: Role, plugin: &str, operation: &str, value: &Json) -> Json {
-    let filter = json!({"name": CONNECTION_MANAGER, "subFilter": {"name": plugin}});
-    json!({
-        "applyTo": "HTTP_FILTER",
-        "match": {
-            "context": context(role),
-            "proxy": {"proxyVersion": PROXIES},
-            "listener": {"filterChain": {"filter": filter}},
-        },
-        "patch": {"operation": operation, "value": value},
-    })
+    replace::configuration(role, own, Some(PROXIES), &filter)
 }

@@ -19,7 +19,7 @@ pub const OFF: &str = "graylane.dev/off";
 const NOWHERE: &str = "file:///graylane-is-off";
 
 /// Label of an object that istiod of this revision reads and no other does (istio pkg/config/model.go, `LabelsInRevision`).
-const REVISION: &str = "istio.io/rev";
+pub const REVISION: &str = "istio.io/rev";
 
 /// First of our phase: other plugins see what we made of a request.
 const PRIORITY: i32 = 100;
@@ -97,7 +97,12 @@ pub struct Variable {
 /// All of them.
 pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
     let mut all = Vec::new();
+    let next = |namespace: &str| {
+        let next = options.next.as_ref().filter(|next| next.takes(namespace));
+        next.map_or(url, |next| &next.url)
+    };
     for namespace in mesh.namespaces() {
+        let url = next(namespace);
         match options.data_plane {
             DataPlane::Sidecar => {
                 for role in [Role::Inbound, Role::Outbound] {
@@ -113,7 +118,7 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
             (!gateway.selector.is_empty()).then(|| Selector { match_labels: gateway.selector.clone() });
         let place = place(Role::Gateway, selector, Vec::new());
         let name = Role::Gateway.name();
-        let url = options.gateway_url.as_deref().unwrap_or(url);
+        let url = options.gateway_url.as_deref().unwrap_or_else(|| next(&gateway.namespace));
         all.push(resource(mesh, options, url, Role::Gateway, &gateway.namespace, name, place));
     }
     all

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use graylane_decide::config::Accept;
+use graylane_decide::config::{Accept, Mode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,6 +17,9 @@ pub struct Edge {
     pub none: bool,
     /// The ingress gateway.
     pub gateway: Option<Gateway>,
+    /// Mode of the gateway: `enforce`, or `observe`, which removes `x-graylane-*`, units and `remove` all the same, and leaves
+    /// the tenant header to callers outside. Default: `mode` of the file, and `observe` where that is `off`.
+    pub mode: Option<Mode>,
     /// Whether callers outside the mesh can send the tenant header: `never` removes it, `always` accepts it.
     pub accept: Accept,
     /// Rules that give callers a tenant; the first that matches applies.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use graylane_decide::config::Mode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -22,6 +23,10 @@ pub struct Service {
     /// The port of the service that routes apply to. Default: any.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<u16>,
+    /// Mode of its own pods, for the requests that they get and those that they send. Its pods are those of its namespace
+    /// whose canonical label (`service.istio.io/canonical-name`, `app.kubernetes.io/name` or `app`, the first that is there)
+    /// is the first part of its host. Default: that of its namespace.
+    pub mode: Option<Mode>,
     /// Where it is exposed outside the mesh.
     pub expose: Option<Expose>,
     /// Who writes its VirtualService and its DestinationRule. Default: `mesh.routing`.

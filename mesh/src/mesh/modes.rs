@@ -1,0 +1,72 @@
+//! Which mode holds for which pods.
+
+use std::collections::BTreeMap;
+
+use graylane_decide::config::{Mode, PodMode};
+
+use super::{full_host, namespace};
+use crate::document::model::{self, Document};
+
+/// What a mode was said of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// The file.
+    File,
+    /// The gateway.
+    Edge,
+    /// A namespace.
+    Namespace,
+    /// A service.
+    Service,
+}
+
+/// The modes of pods, as the filter reads them: those of services first, each kind in byte order.
+#[must_use]
+pub fn modes(document: &Document) -> Vec<PodMode> {
+    let services = document.services.iter().filter_map(|(name, service)| {
+        let place = (namespace(&document.mesh, service), canonical(&document.mesh, name, service));
+        Some((place, service.mode?))
+    });
+    let services: BTreeMap<(&str, String), Mode> = services.collect();
+    let services = services.into_iter().map(|((namespace, service), mode)| PodMode {
+        namespace: namespace.to_owned(),
+        service,
+        mode,
+    });
+    let namespaces = document.mesh.modes.iter().map(|(namespace, mode)| PodMode {
+        namespace: namespace.clone(),
+        service: String::new(),
+        mode: *mode,
+    });
+    services.chain(namespaces).collect()
+}
+
+/// What the canonical label of a service's pods says: the first part of its host.
+#[must_use]
+pub fn canonical(mesh: &model::Mesh, name: &str, service: &model::Service) -> String {
+    full_host(mesh, name, service).split('.').next().unwrap_or_default().to_owned()
+}
+
+/// The gateway's mode. It is never off: then it observes, and still removes what only graylane gives a meaning to.
+#[must_use]
+pub fn gateway_mode(document: &Document) -> Mode {
+    match document.edge.mode.unwrap_or(document.mode) {
+        Mode::Off => Mode::Observe,
+        mode => mode,
+    }
+}
+
+impl super::Mesh {
+    /// The mode of a service's pods, or of all others of a namespace, and what says so. A pod's own label says more.
+    #[must_use]
+    pub fn pod_mode(&self, namespace: &str, service: Option<&str>) -> (Mode, Because) {
+        let here = |one: &&PodMode| one.namespace == namespace;
+        let of_service = self.modes.iter().filter(here).find(|one| Some(&*one.service) == service);
+        let of_namespace = || self.modes.iter().filter(here).find(|one| one.service.is_empty());
+        match (of_service, of_namespace()) {
+            (Some(one), _) => (one.mode, Because::Service),
+            (None, Some(one)) => (one.mode, Because::Namespace),
+            (None, None) => (self.mode, Because::File),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The next image of the filter: for labelled pods, for the pods of a service, for namespaces; then for all.
+//!
+//! A namespace's plugins name the image, so another image for a namespace is another URL. For some pods of it an EnvoyFilter
+//! replaces the filter that istiod makes of the plugin by the same filter with the next image, so each pod runs exactly one of the
+//! two, whichever object istiod learns of first (docs/decisions/22-mode-by-workload.md). The agent fetches it as a plugin's:
+//! it converts whatever configuration of a filter has a remote module (`MaybeConvertWasmExtensionConfig` in istio/pkg/wasm/convert.go).
+
+use anyhow::{Result, ensure};
+use graylane_decide::{Role, names};
+use serde_json::{Value as Json, json};
+
+use super::replace::{self, FILTERS};
+use super::{DataPlane, Kind, Options, Resource, Stage};
+use crate::lower;
+use crate::mesh::{Fields, Mesh, Service};
+
+/// Label of pods that get the next image, and of the EnvoyFilters that give it to them.
+pub const LABEL: &str = "graylane.dev/image";
+/// Its value.
+pub const VALUE: &str = "next";
+
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+/// What the agent puts in its place while the module cannot be fetched: a filter that allows everything.
+const FALLBACK: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
+
+/// The next image.
+#[derive(Clone, Debug, Default)]
+pub struct Next {
+    /// Where Istio gets it, written as it is.
+    pub url: String,
+    /// Namespaces, and services as `namespace/service`, whose pods get it besides those with [`LABEL`].
+    pub places: Vec<String>,
+}
+
+impl Next {
+    /// Do all plugins of this namespace get it?
+    #[must_use]
+    pub fn takes(&self, namespace: &str) -> bool {
+        self.places.iter().any(|place| place == namespace)
+    }
+}
+
+/// Is there what the next image is for?
+///
+/// # Errors
+/// When there is not.
+pub fn check(mesh: &Mesh, options: &Options) -> Result<()> {
+    let Some(next) = &options.next else { return Ok(()) };
+    ensure!(
+        options.data_plane == DataPlane::Sidecar,
+        "--next: EnvoyFilters do not reach waypoints: render them with `--image` alone"
+    );
+    let gateway = mesh.document.edge.gateway.as_ref().map(|gateway| gateway.namespace.as_str());
+    for place in &next.places {
+        match place.split_once('/') {
+            None => ensure!(
+                mesh.namespaces().contains(place.as_str()) || gateway == Some(place),
+                "--next-in: the file has nothing in the namespace `{place}`; it has {}",
+                mesh.namespaces().into_iter().chain(gateway).collect::<Vec<_>>().join(", ")
+            ),
+            Some((namespace, service)) => ensure!(
+                mesh.namespaces().contains(namespace) && crate::words::is_token(service),
+                "--next-in: the file has nothing in the namespace `{namespace}`; write `namespace/service`, as in `{}/api`",
+                mesh.document.mesh.namespace
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// EnvoyFilters for pods whose namespace has another image.
+pub fn all(mesh: &Mesh, options: &Options) -> Vec<Resource> {
+    let Some(next) = &options.next else { return Vec::new() };
+    let mut all = Vec::new();
+    for namespace in mesh.namespaces().into_iter().filter(|namespace| !next.takes(namespace)) {
+        let services = next.places.iter().filter_map(|place| place.split_once('/'));
+        let services = services.filter(|(of, _)| *of == namespace).map(|(_, service)| {
+            let host =
+                mesh.service(service).filter(|one| one.namespace == namespace).map(Service::short_host);
+            let label = (names::SERVICE_LABELS[0], host.unwrap_or(service));
+            (format!("next-{service}"), label)
+        });
+        for (name, label) in services.chain([("next".to_owned(), (LABEL, VALUE))]) {
+            let roles = [Role::Inbound, Role::Outbound];
+            all.extend(roles.map(|role| resource(mesh, options, next, (namespace, role), &name, label)));
+        }
+    }
+    all
+}
+
+fn resource(
+    mesh: &Mesh,
+    options: &Options,
+    next: &Next,
+    (namespace, role): (&str, Role),
+    name: &str,
+    (label, value): (&str, &str),
+) -> Resource {
+    let plugin = format!("{namespace}.{}", super::resource_name(mesh, role.name()));
+    let own = format!("graylane.{name}/{plugin}");
+    let filter = filter(&plugin, role, &next.url, &lower::config(mesh, role));
+    let ours = replace::discovered(&own, &[WASM, FALLBACK]);
+    let mut patches = vec![replace::configuration(role, &own, None, &filter)];
+    patches.extend(FILTERS.map(|(before, behind)| {
+        replace::patch(role, &format!("{before}{plugin}{behind}"), "REPLACE", None, &ours)
+    }));
+    let spec = Fields::from_iter([
+        ("workloadSelector".to_owned(), json!({"labels": {label: value}})),
+        ("configPatches".to_owned(), json!(patches)),
+    ]);
+    let name = format!("{name}-{}", role.name());
+    let spec = super::Spec::Fields(spec);
+    let mut resource = Resource::new(mesh, Kind::EnvoyFilter, Stage::Plugins, namespace, &name, spec);
+    resource.metadata.labels.insert(LABEL.into(), VALUE.to_owned());
+    if let Some(revision) = &options.istio_revision {
+        resource.metadata.labels.insert(super::plugin::REVISION.into(), revision.clone());
+    }
+    resource
+}
+
+/// As istiod makes it of a plugin (`buildWasmConfig` in istio/pilot/pkg/model/extensions.go), under the plugin's own name: what is
+/// remembered and counted goes on.
+fn filter(plugin: &str, role: Role, url: &str, config: &graylane_decide::Config) -> Json {
+    // Never fails: all of it is text, numbers, lists and maps.
+    let text = serde_json::to_string(config).unwrap_or_default();
+    let code = match url.strip_prefix("file://") {
+        Some(file) => json!({"local": {"filename": file}}),
+        // `nil`: not said, for the agent and for validation, which wants a text.
+        None => {
+            json!({"remote": {"http_uri": {"uri": url, "timeout": "30s", "cluster": "_"}, "sha256": "nil"}})
+        }
+    };
+    json!({
+        "@type": WASM,
+        "config": {
+            "name": plugin,
+            "root_id": role.name(),
+            "failure_policy": "FAIL_OPEN",
+            "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text},
+            "vm_config": {
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": code,
+                "environment_variables": {"key_values": {"ISTIO_META_WASM_IMAGE_PULL_POLICY": "IfNotPresent"}},
+            },
+        },
+    })
+}
