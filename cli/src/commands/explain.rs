@@ -79,12 +79,12 @@ fn notes(mesh: &Mesh, request: &Request, hops: &[Hop]) -> Vec<String> {
         notes.push("these routes are external; --against PATH shows where they lead".to_owned());
     }
     let said = hops.iter().filter_map(|hop| Some((hop.by.as_str(), hop.mode.as_ref()?)));
-    notes.extend(modes(mesh, said.collect()));
+    notes.extend(modes(mesh, &said.collect::<Vec<_>>()));
     notes
 }
 
 /// Which modes hold, and what says so.
-fn modes(mesh: &Mesh, said: Vec<(&str, &ModeOf)>) -> Vec<String> {
+fn modes(mesh: &Mesh, said: &[(&str, &ModeOf)]) -> Vec<String> {
     const OBSERVED: &str = "these decisions are only counted; Envoy routes by the headers as they arrived";
     if mesh.modes.is_empty() && mesh.document.edge.mode.is_none() && mesh.mode == Mode::Observe {
         return vec![format!("mode is observe: {OBSERVED}")];

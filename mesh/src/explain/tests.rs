@@ -135,3 +135,24 @@ fn a_claim_of_a_verified_token_gives_a_tenant_and_the_rules_line_is_said() {
     assert_eq!(lane(&[]), green);
     assert!(Request::default().claim("role").is_err());
 }
+
+#[test]
+fn the_mode_that_holds_and_the_line_that_says_so() {
+    let file = BANK
+        .replace("edge:\n", "mode: observe\nedge:\n  mode: enforce\n")
+        .replace("  namespace: bank\n", "  namespace: bank\n  modes: {bank: observe}\n")
+        .replace("  ledger:\n", "  ledger:\n    mode: 'off'\n");
+    let hops = hops(&file, "gateway,api,ledger,orders", &["tenant: gray-v1"], &["api", "ledger"]);
+    let said = |hop: &Hop| {
+        let mode = hop.mode.as_ref().unwrap();
+        let line = file.lines().nth(mode.at.as_ref().unwrap().line - 1).unwrap().trim().to_owned();
+        (mode.mode, mode.key.clone(), line)
+    };
+    let of = |mode, key: &str, line: &str| (mode, key.to_owned(), line.to_owned());
+    assert_eq!(said(&hops[0]), of("enforce", "edge.mode", "mode: enforce"));
+    assert_eq!(said(&hops[1]), of("observe", "mesh.modes.bank", "modes: {bank: observe}"));
+    assert_eq!(said(&hops[2]), of("off", "services.ledger.mode", "mode: 'off'"));
+    assert_eq!(lanes(&hops), ["api canary header", "ledger stable memory", "orders - -"]);
+    assert!(render(&hops).contains("mode off"), "{}", render(&hops));
+    assert!(super::tests::hops(BANK, "gateway,api", &[], &[]).iter().all(|hop| hop.mode.is_none()));
+}

@@ -145,3 +145,115 @@ fn filter(plugin: &str, role: Role, url: &str, config: &graylane_decide::Config)
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+    use crate::resources::resources;
+
+    const FILE: &str = "version: 1\nmesh: {name: m, namespace: a, namespaces: [b]}\ntenants: {green: {default: true}}\n\
+        edge: {gateway: {selector: {istio: ingressgateway}}}\nservices: {api: {host: api-svc}}\n";
+
+    fn rendered(places: &[&str]) -> (Mesh, Vec<Json>) {
+        let loaded = document::load_text("graylane.yaml", FILE).unwrap();
+        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
+        let places = places.iter().map(|place| (*place).to_owned()).collect();
+        let next = Some(Next { url: "oci://registry/next@sha256:2".to_owned(), places });
+        let options =
+            Options { url: Some("oci://registry/now@sha256:1".to_owned()), next, ..Options::default() };
+        check(&mesh, &options).unwrap();
+        let all = resources(&mesh, &options).iter().map(Resource::json).collect();
+        (mesh, all)
+    }
+
+    fn of_kind<'j>(all: &'j [Json], kind: &str) -> Vec<&'j Json> {
+        all.iter().filter(|one| one["kind"] == kind).collect()
+    }
+
+    fn filters(all: &[Json]) -> Vec<String> {
+        let filters = of_kind(all, "EnvoyFilter").into_iter();
+        let filters = filters.filter(|one| one["metadata"]["labels"][LABEL] == VALUE);
+        let text = |one: &Json| {
+            let selector = one["spec"]["workloadSelector"]["labels"].to_string();
+            format!(
+                "{}/{} {selector}",
+                one["metadata"]["namespace"].as_str().unwrap(),
+                one["metadata"]["name"].as_str().unwrap()
+            )
+        };
+        filters.map(text).collect()
+    }
+
+    #[test]
+    fn labelled_pods_and_those_of_a_service_get_it_by_a_filter_in_place_of_the_plugins() {
+        let (mesh, all) = rendered(&["a/api"]);
+        let names = filters(&all);
+        assert_eq!(
+            names.len(),
+            6,
+            "two for the service, two for labelled pods of each namespace: {names:#?}"
+        );
+        assert!(
+            names.contains(
+                &r#"a/m-next-api-outbound {"service.istio.io/canonical-name":"api-svc"}"#.to_owned()
+            ),
+            "{names:#?}"
+        );
+        assert!(
+            names.contains(&r#"b/m-next-inbound {"graylane.dev/image":"next"}"#.to_owned()),
+            "{names:#?}"
+        );
+        for filter in
+            of_kind(&all, "EnvoyFilter").into_iter().filter(|one| one["metadata"]["labels"][LABEL] == VALUE)
+        {
+            for patch in filter["spec"]["configPatches"].as_array().unwrap() {
+                let operation = patch["patch"]["operation"].as_str().unwrap();
+                assert!(["ADD", "REPLACE"].contains(&operation), "never a filter more: {patch}");
+                if operation == "ADD" {
+                    let config = &patch["patch"]["value"]["typed_config"]["config"];
+                    let role = Role::named(config["root_id"].as_str().unwrap().as_bytes()).unwrap();
+                    let text = config["configuration"]["value"].as_str().unwrap();
+                    assert_eq!(
+                        serde_json::from_str::<Json>(text).unwrap(),
+                        crate::serialise::json(&lower::config(&mesh, role))
+                    );
+                    assert_eq!(
+                        config["vm_config"]["code"]["remote"]["http_uri"]["uri"],
+                        "oci://registry/next@sha256:2"
+                    );
+                }
+            }
+        }
+        for plugin in of_kind(&all, "WasmPlugin") {
+            assert_eq!(plugin["spec"]["url"], "oci://registry/now@sha256:1");
+        }
+    }
+
+    #[test]
+    fn a_namespace_gets_it_by_its_plugins_and_the_gateway_by_its_own() {
+        let (_, all) = rendered(&["a", "istio-system"]);
+        for plugin in of_kind(&all, "WasmPlugin") {
+            let now = plugin["metadata"]["namespace"] == "b";
+            assert_eq!(plugin["spec"]["url"] == "oci://registry/now@sha256:1", now, "{plugin}");
+        }
+        assert_eq!(filters(&all).len(), 2, "labelled pods of the other namespace");
+    }
+
+    #[test]
+    fn places_that_are_not_there_are_errors() {
+        let loaded = document::load_text("graylane.yaml", FILE).unwrap();
+        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
+        let said = |place: &str, data_plane| {
+            let next = Some(Next { url: String::new(), places: vec![place.to_owned()] });
+            check(&mesh, &Options { next, data_plane, ..Options::default() }).unwrap_err().to_string()
+        };
+        let sidecar = DataPlane::Sidecar;
+        assert_eq!(
+            said("c", sidecar),
+            "--next-in: the file has nothing in the namespace `c`; it has a, b, istio-system"
+        );
+        assert!(said("c/api", sidecar).ends_with("write `namespace/service`, as in `a/api`"));
+        assert!(said("a", DataPlane::Ambient).contains("do not reach waypoints"));
+    }
+}
