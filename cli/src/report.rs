@@ -20,11 +20,10 @@ mod read;
 mod text;
 mod would;
 
-pub use map::{Break, Call, Delivery, Flow, LaneMap, Node};
+pub use map::{Break, Call, Delivery, Flow, LaneMap, Node, Would};
 pub use page::{content, drawing, live_page, page};
 pub use read::{Decision, Decisions, of_envoy, of_prometheus};
 pub use text::text;
-pub use would::Would;
 
 use crate::mesh::Mesh;
 

@@ -2,50 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use graylane_decide::metrics::{NONE, OTHER};
-use serde::Serialize;
-
-use super::map::{LaneMap, node_of};
-use super::number;
+use super::map::{LaneMap, Would, node_of};
 use super::read::Decisions;
 use crate::mesh::Mesh;
-
-/// Requests that would carry a tenant which they lost, or which a rule of the edge gives them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Would {
-    /// Who sends them.
-    pub from: String,
-    /// To whom.
-    pub to: String,
-    /// The version that they would reach; none where the routes are not graylane's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subset: Option<String>,
-    /// Whose they are.
-    pub tenant: String,
-    /// Where the tenant comes from.
-    pub source: String,
-    /// How many a minute.
-    pub per_minute: f64,
-    /// Is that another version than requests without a tenant reach?
-    pub newly: bool,
-}
-
-impl Would {
-    /// In words, without who and whom.
-    #[must_use]
-    pub fn says(&self) -> String {
-        let Self { tenant, source, .. } = self;
-        let count = number(self.per_minute);
-        let s = if count == "1" { "" } else { "s" };
-        let many = format!("{count} {tenant} request{s} a minute (from {source})");
-        match (&self.subset, self.newly) {
-            (Some(subset), true) => format!("{many} newly reach {subset}"),
-            (Some(subset), false) => format!("{many} get the header and still reach {subset}"),
-            (None, _) => format!("{many} get the header; your routes say where they go"),
-        }
-    }
-}
+use graylane_decide::metrics::{NONE, OTHER};
 
 /// Who, whom, which version, whose, and where the tenant comes from.
 type Key = (String, String, Option<String>, String, String);
