@@ -1,6 +1,7 @@
 //! The scenarios.
 
 mod argo_rollouts;
+mod begin_small;
 mod broken;
 mod change;
 mod doctor;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
         one("mtls", true, Box::new(|bank| mtls::run(bank).boxed_local())),
         one("restart", true, Box::new(|bank| restart::run(bank).boxed_local())),
         one("change", true, Box::new(|bank| change::run(bank).boxed_local())),
+        one("begin small", false, Box::new(|bank| begin_small::run(bank).boxed_local())),
         one("upgrade", true, Box::new(|bank| upgrade::run(bank).boxed_local())),
         one("broken configuration", true, Box::new(|bank| broken::configuration(bank).boxed_local())),
         one("broken image", true, Box::new(|bank| broken::image(bank).boxed_local())),
