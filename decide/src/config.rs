@@ -123,6 +123,16 @@ pub struct PodMode {
     pub mode: Mode,
 }
 
+impl PodMode {
+    /// The first that fits a pod of this namespace, whose canonical label names this service.
+    #[must_use]
+    pub fn of<'m>(modes: &'m [Self], namespace: Option<&str>, service: Option<&str>) -> Option<&'m Self> {
+        modes.iter().find(|one| {
+            namespace == Some(&*one.namespace) && (one.service.is_empty() || service == Some(&*one.service))
+        })
+    }
+}
+
 /// Whether requests are changed, only observed, or left alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(

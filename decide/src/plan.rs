@@ -5,7 +5,7 @@ mod checks;
 use crate::carriers::Carriers;
 use crate::choice::destination::Destinations;
 use crate::choice::key::Keys;
-use crate::config::{self, Accept, Config, Mistake, Mode, Policy, Restore, Role, Telemetry};
+use crate::config::{self, Accept, Config, Mistake, Mode, PodMode, Policy, Restore, Role, Telemetry};
 use crate::edge::Rules;
 use crate::edge::facts::Properties;
 use crate::exempt::Exempt;
@@ -170,12 +170,9 @@ fn mode(config: &Config, node: &Node) -> Mode {
     if config.role == Role::Gateway {
         return config.mode;
     }
-    let (namespace, service) = (node.namespace.as_deref(), node.labels.service());
-    let fits = |one: &&config::PodMode| {
-        namespace == Some(&*one.namespace) && (one.service.is_empty() || service == Some(&*one.service))
-    };
     let said = node.labels.get(MODE_LABEL).and_then(Mode::named);
-    said.or_else(|| config.modes.iter().find(fits).map(|one| one.mode)).unwrap_or(config.mode)
+    let of_pod = || PodMode::of(&config.modes, node.namespace.as_deref(), node.labels.service());
+    said.or_else(|| of_pod().map(|one| one.mode)).unwrap_or(config.mode)
 }
 
 /// What outside callers must not send, by the configuration: headers that the file lists, and ids that the file names, since

@@ -150,10 +150,13 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
             .map(|(tenant, subset)| Pin { tenant: tenant.clone(), subset: subset.clone() })
             .collect()
     };
-    let rollout = rollout_of;
     let named = |service: &mesh::Service, route: &mesh::Route| {
         let route = within(mesh, service, route);
-        Some(Route { name: route.name.clone()?, pins: pins(&route), rollout: rollout(&route) })
+        Some(Route {
+            name: route.name.clone()?,
+            pins: pins(&route),
+            rollout: route.rollout.as_ref().map(rollout),
+        })
     };
     mesh.services
         .iter()
@@ -168,7 +171,7 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
                     subsets: service.subsets.keys().cloned().collect(),
                     baseline: service.baseline.clone(),
                     pins: pins(service.rest()),
-                    rollout: rollout(service.rest()),
+                    rollout: service.rest().rollout.as_ref().map(rollout),
                     routes: service.all_routes().filter_map(|route| named(service, route)).collect(),
                 }
             }
@@ -186,7 +189,7 @@ fn public(mesh: &Mesh) -> impl Iterator<Item = Service> {
     })
 }
 
-/// A service with routes that are somebody else's, under one of its hosts.
+/// A service with external routes, under one of its hosts.
 fn external(service: &mesh::Service, host: String, port: Option<u16>) -> Service {
     Service {
         name: service.name.clone(),
@@ -195,13 +198,9 @@ fn external(service: &mesh::Service, host: String, port: Option<u16>) -> Service
         subsets: Vec::new(),
         baseline: String::new(),
         pins: Vec::new(),
-        rollout: rollout_of(service.rest()),
+        rollout: service.rest().rollout.as_ref().map(rollout),
         routes: Vec::new(),
     }
-}
-
-fn rollout_of(route: &mesh::Route) -> Option<Rollout> {
-    route.rollout.as_ref().map(rollout)
 }
 
 /// A route with a baseline of its own, expressed with the service's: the filter knows one baseline for each service. A tenant

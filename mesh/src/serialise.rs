@@ -21,6 +21,12 @@ pub fn flat_yaml<T: Serialize>(value: &T) -> String {
     serde_saphyr::to_string_with_options(value, options).expect(REASON)
 }
 
+/// As JSON in one line.
+#[must_use]
+pub fn json_text<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect(REASON)
+}
+
 /// As JSON.
 #[must_use]
 pub fn json<T: Serialize>(value: &T) -> Json {

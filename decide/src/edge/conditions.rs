@@ -91,7 +91,7 @@ impl Condition {
         }
     }
 
-    /// Compiles it, and registers what it needs to see and ask. None if invalid table or network.
+    /// Compiles it, and registers what it needs to see and ask. None if a table or network is invalid.
     pub(super) fn compile(&self, interest: &mut Interest, properties: &mut Properties) -> Option<Compiled> {
         Some(match self {
             Self::All(list) => Compiled::Combined(combined::Combined::all(list, interest, properties)?),

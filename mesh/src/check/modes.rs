@@ -37,7 +37,7 @@ fn services(checker: &mut Checker<'_>) {
         if !host.ends_with(&format!(".{namespace}.svc.{}", document.mesh.cluster_domain)) {
             checker
                 .error(&path, format!("`{name}` has no pods in `{namespace}`: its host is `{host}`"))
-                .help("take `mode` out; it is that of the service's own pods");
+                .help("remove `mode`: it applies to the service's own pods");
             continue;
         }
         let pods = (namespace, mesh::canonical(&document.mesh, name, service));

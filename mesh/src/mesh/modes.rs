@@ -60,13 +60,10 @@ impl super::Mesh {
     /// The mode of a service's pods, or of all others of a namespace, and what says so. A pod's own label says more.
     #[must_use]
     pub fn pod_mode(&self, namespace: &str, service: Option<&str>) -> (Mode, Because) {
-        let here = |one: &&PodMode| one.namespace == namespace;
-        let of_service = self.modes.iter().filter(here).find(|one| Some(&*one.service) == service);
-        let of_namespace = || self.modes.iter().filter(here).find(|one| one.service.is_empty());
-        match (of_service, of_namespace()) {
-            (Some(one), _) => (one.mode, Because::Service),
-            (None, Some(one)) => (one.mode, Because::Namespace),
-            (None, None) => (self.mode, Because::File),
+        match PodMode::of(&self.modes, Some(namespace), service) {
+            None => (self.mode, Because::File),
+            Some(one) if one.service.is_empty() => (one.mode, Because::Namespace),
+            Some(one) => (one.mode, Because::Service),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::{Kind, Resource, Stage};
 use crate::lower;
 use crate::mesh::{Fields, Mesh};
 use crate::native;
+use crate::serialise;
 
 /// Label of pods that have the module's file.
 pub const LABEL: &str = "graylane.dev/native";
@@ -47,8 +48,7 @@ fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: &Field
     let is_gateway = role == Role::Gateway;
     let name = format!("{namespace}.{}", super::resource_name(mesh, role.name()));
     let own = format!("graylane.native/{name}");
-    // Never fails: all of it is text, numbers, lists and maps.
-    let text = serde_json::to_string(&lower::config(mesh, role)).unwrap_or_default();
+    let text = serialise::json_text(&lower::config(mesh, role));
     // A condition or a sticky key of that name.
     let reads_claims = is_gateway && text.contains(r#""claim":"#);
     let mut patches = vec![configuration(mesh, file, role, (&name, &own), &text)];

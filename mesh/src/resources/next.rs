@@ -13,6 +13,7 @@ use super::replace::{self, FILTERS};
 use super::{DataPlane, Kind, Options, Resource, Stage};
 use crate::lower;
 use crate::mesh::{Fields, Mesh, Service};
+use crate::serialise;
 
 /// Label of pods that get the next image, and of the EnvoyFilters that give it to them.
 pub const LABEL: &str = "graylane.dev/image";
@@ -55,12 +56,12 @@ pub fn check(mesh: &Mesh, options: &Options) -> Result<()> {
         match place.split_once('/') {
             None => ensure!(
                 mesh.namespaces().contains(place.as_str()) || gateway == Some(place),
-                "--next-in: the file has nothing in the namespace `{place}`; it has {}",
+                "--next-in: unknown namespace `{place}`, expected one of {}",
                 mesh.namespaces().into_iter().chain(gateway).collect::<Vec<_>>().join(", ")
             ),
             Some((namespace, service)) => ensure!(
                 mesh.namespaces().contains(namespace) && crate::words::is_token(service),
-                "--next-in: the file has nothing in the namespace `{namespace}`; write `namespace/service`, as in `{}/api`",
+                "--next-in: invalid place `{place}`: expected `namespace/service`, with a namespace of the file, as in `{}/api`",
                 mesh.document.mesh.namespace
             ),
         }
@@ -121,8 +122,7 @@ fn resource(
 /// As istiod makes it of a plugin (`buildWasmConfig` in istio/pilot/pkg/model/extensions.go), under the plugin's own name: what is
 /// remembered and counted goes on.
 fn filter(plugin: &str, role: Role, url: &str, config: &graylane_decide::Config) -> Json {
-    // Never fails: all of it is text, numbers, lists and maps.
-    let text = serde_json::to_string(config).unwrap_or_default();
+    let text = serialise::json_text(config);
     let code = match url.strip_prefix("file://") {
         Some(file) => json!({"local": {"filename": file}}),
         // `nil`: not said, for the agent and for validation, which wants a text.
@@ -251,9 +251,9 @@ mod tests {
         let sidecar = DataPlane::Sidecar;
         assert_eq!(
             said("c", sidecar),
-            "--next-in: the file has nothing in the namespace `c`; it has a, b, istio-system"
+            "--next-in: unknown namespace `c`, expected one of a, b, istio-system"
         );
-        assert!(said("c/api", sidecar).ends_with("write `namespace/service`, as in `a/api`"));
+        assert!(said("c/api", sidecar).ends_with("with a namespace of the file, as in `a/api`"));
         assert!(said("a", DataPlane::Ambient).contains("do not reach waypoints"));
     }
 }
