@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::resources::{MANAGED_BY, PART_OF};
+use crate::resources::is_of;
 
 /// One thing that would change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,9 +73,7 @@ pub fn compare(current: &[Json], rendered: &[Json], mesh: &str) -> Vec<Change> {
         }
     }
     for (key, before) in &current {
-        let labels = &before["metadata"]["labels"];
-        let made_here = labels[MANAGED_BY] == "graylane" && labels[PART_OF] == mesh;
-        if made_here && !rendered.contains_key(key) {
+        if is_of(mesh, before) && !rendered.contains_key(key) {
             changes.push(Change {
                 resource: title(key),
                 field: None,

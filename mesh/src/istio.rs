@@ -1,8 +1,13 @@
-//! Istio's and Strimzi's own types: the schemas of their CRDs (see `schemas/README.md`).
+//! Istio's versions; Istio's and Strimzi's own types: the schemas of their CRDs (see `schemas/README.md`).
 
 use std::sync::LazyLock;
 
 use serde_json::Value as Json;
+
+/// Minor versions of Istio 1 that are supported: docs/support.md.
+pub const MINORS: std::ops::RangeInclusive<u32> = 28..=31;
+/// The first one that has TrafficExtension.
+pub const TRAFFIC_EXTENSION_SINCE: u32 = 30;
 
 macro_rules! schema {
     ($name:ident, $file:literal) => {

@@ -4,6 +4,7 @@
 //! (`make wasm32` builds it for `wasm32-unknown-unknown`).
 
 pub mod adopt;
+mod aligned;
 pub mod check;
 pub mod conditions;
 pub mod document;
@@ -24,3 +25,5 @@ pub mod simulate;
 pub mod traffic;
 pub mod words;
 pub mod workers;
+
+pub use aligned::aligned;

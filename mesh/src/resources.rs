@@ -46,7 +46,7 @@ pub use next::{LABEL as NEXT_LABEL, Next, VALUE as NEXT_VALUE, check as check_ne
 pub use off::{Scope, off};
 pub use overlay::files as overlays;
 pub use point::SERVICE as SERVICE_LABEL;
-pub use telemetry::{check_merge, existing as existing_telemetries};
+pub use telemetry::{check_merge, existing as existing_telemetries, is_for_all_pods};
 pub use trace_context::mutation as trace_mutation;
 pub use virtual_service::frame as host_frame;
 
@@ -257,10 +257,24 @@ enum Spec {
 
 /// Label with the program that made a resource.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Its name there.
+const PROGRAM: &str = "graylane";
 /// Label with the mesh that a resource belongs to.
 pub const PART_OF: &str = "app.kubernetes.io/part-of";
 /// Annotation with the version of the program.
 pub const VERSION: &str = "graylane.dev/version";
+
+/// Did graylane make an object?
+#[must_use]
+pub fn is_ours(object: &serde_json::Value) -> bool {
+    object["metadata"]["labels"][MANAGED_BY] == PROGRAM
+}
+
+/// Did graylane make it for this mesh?
+#[must_use]
+pub fn is_of(mesh: &str, object: &serde_json::Value) -> bool {
+    is_ours(object) && object["metadata"]["labels"][PART_OF] == mesh
+}
 
 /// Annotation by which Argo CD orders what it applies.
 const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
@@ -274,10 +288,7 @@ impl Resource {
             metadata: Metadata {
                 name: resource_name(mesh, name),
                 namespace: namespace.to_owned(),
-                labels: BTreeMap::from([
-                    (MANAGED_BY.into(), "graylane".to_owned()),
-                    (PART_OF.into(), part_of),
-                ]),
+                labels: BTreeMap::from([(MANAGED_BY.into(), PROGRAM.to_owned()), (PART_OF.into(), part_of)]),
                 annotations: BTreeMap::from([(VERSION, env!("CARGO_PKG_VERSION").to_owned())]),
             },
             body: match spec {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{Files, RegistryTimes, Shown};
+use crate::istio::MINORS;
 
 /// Through which API plugins are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -245,8 +246,8 @@ pub struct Import {
 fn istio(version: &str) -> Result<u32, String> {
     let minor = version.strip_prefix("1.").and_then(|minor| minor.split('.').next()?.parse().ok());
     minor
-        .filter(|minor| (28..=31).contains(minor))
-        .ok_or_else(|| "write a version from 1.28 to 1.31".to_owned())
+        .filter(|minor| MINORS.contains(minor))
+        .ok_or_else(|| format!("write a version from 1.{} to 1.{}", MINORS.start(), MINORS.end()))
 }
 
 /// A revision of Istio, which is the value of a label.

@@ -2,18 +2,17 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::args::{Doctor, Format};
 use crate::doctor::{self, State};
-use crate::document::duration;
 use crate::document::finding::Findings;
 use crate::document::source::SourceFiles;
 use crate::import;
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer, summary};
 use crate::prometheus::Prometheus;
-use crate::report::{self, LaneMap};
+use crate::report::LaneMap;
 
 /// The file that is read where none is named, if it is there.
 const FILE: &str = "graylane.yaml";
@@ -56,11 +55,7 @@ pub fn run(args: &Doctor, printer: Printer) -> Result<Outcome> {
 /// What the filter counted.
 fn lanes(args: &Doctor, mesh: Option<&Mesh>, printer: Printer) -> Result<Option<LaneMap>> {
     let (Some(asked), Some(mesh)) = (&args.asked, mesh) else { return Ok(None) };
-    let window = duration::parse(&args.window)
-        .filter(|window| window.as_secs() >= 1)
-        .with_context(|| format!("--window: invalid duration `{}`; write it as in 5m", args.window))?;
+    let window = super::report::window(&args.window)?;
     let prometheus = Prometheus::open(asked)?;
-    let seconds = format!("{}s", window.as_secs());
-    let decisions = printer.runtime()?.block_on(report::of_prometheus(&prometheus, mesh, &seconds))?;
-    Ok(Some(LaneMap::of(mesh, &decisions, window.as_secs_f64() / 60.0)))
+    printer.runtime()?.block_on(super::report::ask(&prometheus, mesh, window)).map(Some)
 }

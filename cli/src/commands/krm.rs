@@ -14,7 +14,7 @@ use crate::args::{self, Render};
 use crate::files;
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
-use crate::resources::{MANAGED_BY, PART_OF, Resource};
+use crate::resources::{self, Resource};
 
 const KIND: &str = "ResourceList";
 const VERSIONS: [&str; 3] =
@@ -126,11 +126,8 @@ fn seen(items: &[Json]) -> Result<tempfile::NamedTempFile> {
 
 /// Everybody else's objects in their order, then those of the mesh. What graylane made before and does not make any more goes.
 fn merged(items: Vec<Json>, mesh: &Mesh, rendered: &[Resource]) -> Result<Vec<Json>> {
-    let is_ours = |item: &Json| {
-        let labels = &item["metadata"]["labels"];
-        labels[MANAGED_BY] == "graylane" && labels[PART_OF] == mesh.document.mesh.name.as_str()
-    };
-    let mut all: Vec<Json> = items.into_iter().filter(|item| !is_ours(item)).collect();
+    let mut all: Vec<Json> =
+        items.into_iter().filter(|item| !resources::is_of(&mesh.document.mesh.name, item)).collect();
     for resource in rendered {
         let own = resource.json();
         let same = |item: &&Json| {

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::document::finding::Findings;
 use crate::import::Resource;
 use crate::mesh::Mesh;
-use crate::resources::{MANAGED_BY, NATIVE_LABEL, NATIVE_PROXIES};
+use crate::resources::{NATIVE_LABEL, NATIVE_PROXIES, is_ours};
 use graylane_mesh::native::{FILE, FILTER};
 
 /// How names of plugins begin where istiod makes filters of them, and what it may put behind them.
@@ -62,9 +62,9 @@ impl<'r> Plugin<'r> {
             "TrafficExtension" => &resource.spec["wasm"],
             _ => return None,
         };
-        let is_ours = resource.whole["metadata"]["labels"][MANAGED_BY] == "graylane";
         let role = wasm["pluginConfig"]["role"].as_str().or_else(|| wasm["pluginName"].as_str())?;
-        (is_ours && Role::named(role.as_bytes()).is_some()).then_some(Self { resource, role })
+        (is_ours(&resource.whole) && Role::named(role.as_bytes()).is_some())
+            .then_some(Self { resource, role })
     }
 
     /// As EnvoyFilters name it: with its namespace.

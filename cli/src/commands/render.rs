@@ -13,14 +13,13 @@ use crate::document::source::SourceFiles;
 use crate::helm;
 use crate::image::{self, Remote};
 use crate::import;
+use crate::istio::TRAFFIC_EXTENSION_SINCE;
 use crate::lower;
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
 use crate::resources::{self, DataPlane, Extension, Kind, Next, Options, Resource};
 
-/// The first minor version of Istio 1 that has TrafficExtension.
-const TRAFFIC_EXTENSION_SINCE: u32 = 30;
-/// The first one whose tags of spans can be made of more than headers.
+/// The first minor version of Istio 1 whose tags of spans can be made of more than headers.
 const FORMATTED_TAGS_SINCE: u32 = 29;
 
 /// The first one whose proxy has Envoy's dynamic modules (istio/proxy #6955).

@@ -14,9 +14,7 @@ use crate::report::{self, LaneMap};
 /// Runs it.
 pub fn run(args: &Report, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
-    let window = duration::parse(&args.window).filter(|window| *window >= Duration::from_secs(1));
-    let window =
-        window.with_context(|| format!("--window: invalid duration `{}`; write it as in 5m", args.window))?;
+    let window = window(&args.window)?;
     let watch = Watch { args, mesh, window, prometheus: Prometheus::open(&args.asked)?, printer };
     let runtime = printer.runtime()?;
     match args.watch {
@@ -30,6 +28,19 @@ pub fn run(args: &Report, printer: Printer) -> Result<Outcome> {
             Ok(outcome(&map))
         }
     }
+}
+
+/// How far back Prometheus is asked.
+pub(super) fn window(text: &str) -> Result<Duration> {
+    let window = duration::parse(text).filter(|window| *window >= Duration::from_secs(1));
+    window.with_context(|| format!("--window: invalid duration `{text}`; write it as in 5m"))
+}
+
+/// The map of the time since then.
+pub(super) async fn ask(prometheus: &Prometheus, mesh: &Mesh, window: Duration) -> Result<LaneMap> {
+    let seconds = format!("{}s", window.as_secs());
+    let decisions = report::of_prometheus(prometheus, mesh, &seconds).await?;
+    Ok(LaneMap::of(mesh, &decisions, window.as_secs_f64() / 60.0))
 }
 
 /// Does a lane break?
@@ -49,9 +60,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Asks once; writes the page.
     async fn look(&self) -> Result<LaneMap> {
-        let seconds = format!("{}s", self.window.as_secs());
-        let decisions = report::of_prometheus(&self.prometheus, &self.mesh, &seconds).await?;
-        let map = LaneMap::of(&self.mesh, &decisions, self.window.as_secs_f64() / 60.0);
+        let map = ask(&self.prometheus, &self.mesh, self.window).await?;
         if let Some(path) = &self.args.html {
             std::fs::write(path, report::page(&map))
                 .with_context(|| format!("cannot write `{}`", path.display()))?;

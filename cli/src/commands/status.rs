@@ -1,6 +1,7 @@
 //! `graylane status`: which configuration pods run, and which patches of external weights do not fit the routes that are there.
 
 use anyhow::Result;
+use graylane_mesh::aligned;
 use serde::Serialize;
 
 use super::patches::{self, Row};
@@ -69,19 +70,15 @@ async fn pods(prometheus: &Prometheus, mesh: &Mesh) -> Result<Pods> {
 
 /// Prints the table.
 fn show(pods: &Pods, revision: &str, printer: Printer) -> Result<()> {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["namespace", "pod", "plugin", "module", "runs", ""]);
-    for plugin in &pods.plugins {
+    let row = |plugin: &Plugin| {
         let mark = if plugin.current { "" } else { "another configuration" };
         let runs = plugin.revision.as_deref().unwrap_or("nothing");
-        let told = [&*plugin.namespace, &plugin.pod, &plugin.direction].map(plain::line);
-        table.add_row([&*told[0], &*told[1], &*told[2], plugin.module, runs, mark]);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    printer.data(&(table.trim_fmt() + "\n"))?;
+        let [namespace, pod, direction] =
+            [&*plugin.namespace, &plugin.pod, &plugin.direction].map(|text| plain::line(text).into_owned());
+        [namespace, pod, direction, plugin.module.to_owned(), runs.to_owned(), mark.to_owned()]
+    };
+    let head = ["namespace", "pod", "plugin", "module", "runs", ""];
+    printer.data(&aligned(head, pods.plugins.iter().map(row)))?;
     let native = pods.plugins.iter().filter(|plugin| plugin.module == NATIVE).count();
     let native = if native > 0 { format!(", {native} of them as native module") } else { String::new() };
     printer.say(&format!(

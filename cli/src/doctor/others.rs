@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{Cluster, Row, State, some};
 use crate::manifest::Resource;
 use crate::mesh::Mesh;
-use crate::resources::{self, MANAGED_BY, Options};
+use crate::resources::{self, Options, is_for_all_pods, is_ours};
 use crate::traffic;
 
 pub(super) fn rows(cluster: &Cluster<'_>, mesh: Option<&Mesh>) -> Vec<Row> {
@@ -17,19 +17,13 @@ pub(super) fn rows(cluster: &Cluster<'_>, mesh: Option<&Mesh>) -> Vec<Row> {
     rows
 }
 
-fn is_ours(resource: &Resource) -> bool {
-    resource.whole["metadata"]["labels"][MANAGED_BY] == "graylane"
-}
-
 /// Istio uses only the oldest Telemetry of a namespace among those without a selector.
 fn telemetry(cluster: &Cluster<'_>) -> Row {
     const SUBJECT: &str = "Telemetry";
     let wins: Vec<String> = cluster
         .of_kind("Telemetry")
-        .filter(|existing| cluster.namespaces.contains(&existing.namespace) && !is_ours(existing))
-        .filter(|existing| {
-            ["selector", "targetRef", "targetRefs"].iter().all(|key| existing.spec[key].is_null())
-        })
+        .filter(|existing| cluster.namespaces.contains(&existing.namespace) && !is_ours(&existing.whole))
+        .filter(|existing| is_for_all_pods(existing))
         .map(|existing| format!("{}/{}", existing.namespace, existing.name))
         .collect();
     if wins.is_empty() {
@@ -65,7 +59,7 @@ fn installed(cluster: &Cluster<'_>) -> Row {
     let plugins: Vec<&Resource> = cluster
         .of_kind("WasmPlugin")
         .chain(cluster.of_kind("TrafficExtension"))
-        .filter(|plugin| is_ours(plugin))
+        .filter(|plugin| is_ours(&plugin.whole))
         .collect();
     let version = |plugin: &&&Resource| {
         plugin.whole["metadata"]["annotations"]["graylane.dev/version"]

@@ -5,13 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{Cluster, NO_PODS, PASS_PODS, Row, State};
+use crate::istio::{MINORS as ISTIO, TRAFFIC_EXTENSION_SINCE};
 use crate::manifest::Resource;
-
-/// Minor versions of Istio 1 that this graylane is tested with: docs/support.md.
-pub const ISTIO: std::ops::RangeInclusive<u32> = 28..=31;
-
-/// Since which minor version plugins are TrafficExtensions.
-const TRAFFIC_EXTENSION: u32 = 30;
 
 /// Custom resources that graylane renders, with their group.
 const NEEDED: [&str; 4] = [
@@ -110,7 +105,7 @@ fn apis(cluster: &Cluster<'_>, istiod: Option<(u32, u32)>) -> Row {
     }
     let extension = names.contains(&"trafficextensions.extensions.istio.io");
     let kind = match istiod {
-        Some((1, minor)) if minor >= TRAFFIC_EXTENSION && extension => "TrafficExtension or WasmPlugin",
+        Some((1, minor)) if minor >= TRAFFIC_EXTENSION_SINCE && extension => "TrafficExtension or WasmPlugin",
         _ => "WasmPlugin",
     };
     Row::new(State::Ok, SUBJECT, format!("VirtualService, DestinationRule, Telemetry; plugins as {kind}"))

@@ -1,7 +1,6 @@
 //! What is printed.
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use graylane_mesh::aligned;
 
 use super::git::Commit;
 use super::history::{History, Since};
@@ -20,45 +19,34 @@ pub fn text(history: &History) -> String {
     if history.sides.all.is_empty() {
         return text + "\nno service has a rollout\n";
     }
-    let mut sides = table(["service", "tenants", "bucket", "subset", "percent", "since"]);
-    for (side, since) in history.sides.all.iter().zip(&history.since) {
-        sides.add_row([
+    let sides = history.sides.all.iter().zip(&history.since).map(|(side, since)| {
+        [
             named(&side.service, side.route.as_deref()),
             side.tenants.join(","),
             side.bucket.to_string(),
             side.subset.clone().unwrap_or_else(|| "-".to_owned()),
             side.percent.map_or_else(|| "-".to_owned(), |percent| percent.to_string()),
             since.as_ref().map_or_else(|| "-".to_owned(), self::since),
-        ]);
-    }
-    text += &format!("\n{}\n", sides.trim_fmt());
+        ]
+    });
+    text += &format!("\n{}", aligned(["service", "tenants", "bucket", "subset", "percent", "since"], sides));
     if !history.changes.is_empty() {
-        let mut changes = table(["changed", "commit", "service", "side", "because of", "message"]);
-        for change in &history.changes {
+        let changes = history.changes.iter().map(|change| {
             let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
             let (time, id, message) = written(change.commit.as_ref());
-            changes.add_row([
+            [
                 time,
                 id,
                 named(&change.service, change.route.as_deref()),
                 format!("{} → {}", side(&change.from), side(&change.to)),
                 change.because.to_owned(),
                 message,
-            ]);
-        }
-        text += &format!("\n{}\n", changes.trim_fmt());
+            ]
+        });
+        let head = ["changed", "commit", "service", "side", "because of", "message"];
+        text += &format!("\n{}", aligned(head, changes));
     }
     text
-}
-
-fn table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(head);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
 }
 
 fn named(service: &str, route: Option<&str>) -> String {

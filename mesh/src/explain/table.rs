@@ -1,23 +1,13 @@
 //! What is printed.
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
-
 use super::Hop;
+use crate::aligned;
 
 /// The hops as lines with aligned columns, and what a reader may wonder about.
 #[must_use]
 pub fn render(hops: &[Hop]) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(["hop", "tenant", "from", "unit", "from", "bucket", "subset", "because of", "line"]);
-    for hop in hops {
-        table.add_row(row(hop));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt() + "\n"
+    let head = ["hop", "tenant", "from", "unit", "from", "bucket", "subset", "because of", "line"];
+    aligned(head, hops.iter().map(row))
 }
 
 fn row(hop: &Hop) -> [String; 9] {

@@ -79,10 +79,14 @@ fn changed(place: &str, before: &Json, after: &Json) -> Option<String> {
     }
 }
 
-/// Is it for all pods of the namespace? Of those only the oldest counts (istio/api telemetry/v1alpha1).
+/// Is a Telemetry for all pods of its namespace? Of those only the oldest counts (istio/api telemetry/v1alpha1).
+#[must_use]
+pub fn is_for_all_pods(existing: &Existing) -> bool {
+    ["selector", "targetRef", "targetRefs"].iter().all(|key| existing.spec[key].is_null())
+}
+
 fn covers(existing: &Existing, namespace: &str) -> bool {
-    let selects = ["selector", "targetRef", "targetRefs"].iter().any(|key| !existing.spec[key].is_null());
-    existing.namespace == namespace && !selects
+    existing.namespace == namespace && is_for_all_pods(existing)
 }
 
 fn fields(json: &Json) -> Fields {
