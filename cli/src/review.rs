@@ -24,7 +24,7 @@ pub use shifts::Shift;
 const SOME_URL: &str = "oci://graylane";
 
 /// A change, as its reviewers see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Review {
     /// Services and tenants of the file that are new, as in `service api`.
@@ -41,7 +41,7 @@ impl Review {
     /// Compares two versions of a file; without the first one, all of the second is new. `users` are counted with the keys
     /// `user-0`, `user-1` and so on.
     #[must_use]
-    pub fn of(before: Option<&Mesh>, after: &Mesh, options: &Options, users: u32) -> Self {
+    pub fn of(before: Option<&Mesh>, after: &Mesh, options: &Options, users: u64) -> Self {
         let names = |mesh: Option<&Mesh>| mesh.map(names).unwrap_or_default();
         let (was, is) = (names(before), names(Some(after)));
         Self {

@@ -20,9 +20,9 @@ use crate::explain::unknown;
 use crate::mesh::{Mesh, Rollout, Service};
 
 pub use bars::{render, share};
-pub use layout::{Layout, Move, Moves, moves};
+pub use layout::{Layout, Move, Moves, moves, moves_of};
 pub use setting::{Setting, percent, settings};
-pub use users::{Users, made, read};
+pub use users::{Users, made, read, write_key};
 
 /// A service and its rollout.
 ///

@@ -180,8 +180,8 @@ pub struct Review {
     #[arg(long, value_name = "PATH")]
     pub was: Option<PathBuf>,
     /// How many users to count: `user-0`, `user-1` and so on.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub users: u32,
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub users: u64,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Shown,

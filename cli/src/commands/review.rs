@@ -27,7 +27,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<Outcome> {
     let options = super::render::options(&args.render, printer)?;
     let Opened { sources, mut findings, file } = document::open(&args.render.files.file)?;
     let was = args.was.as_deref().map(|path| before(path, printer)).transpose()?.flatten();
-    let mut review = Review { added: vec![], removed: vec![], shifts: vec![], changes: vec![] };
+    let mut review = Review::default();
     if let Some(file) = &file {
         let mesh = Mesh::of(file);
         if let Some(was) = &was {

@@ -130,8 +130,8 @@ fn shares(shares: &[(String, u32)], name: impl Fn(&str) -> String) -> String {
     }
 }
 
-fn percent(part: u32, whole: u32) -> String {
-    let share = f64::from(part) * 100.0 / f64::from(whole.max(1));
+fn percent(part: u64, whole: u64) -> String {
+    let share = part as f64 * 100.0 / whole.max(1) as f64;
     match share {
         _ if part == 0 || part == whole => format!("{share} %"),
         // Somebody, or not everybody, must not be rounded away.

@@ -1,12 +1,10 @@
 //! Users of a tenant who get another version of a service.
 
-use std::collections::BTreeSet;
-
 use graylane_decide::choice::sticky::{Seed, Unit};
 use serde::Serialize;
 
 use crate::mesh::{Mesh, Rollout, Route, Service};
-use crate::simulate::Layout;
+use crate::simulate::{self, Layout};
 
 /// One tenant at one service, or at one of its routes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,14 +22,15 @@ pub struct Shift {
     /// Which share of them gets which.
     pub after: Vec<(String, u32)>,
     /// Users counted.
-    pub users: u32,
+    pub users: u64,
     /// Of these: who gets another version.
-    pub moved: u32,
+    pub moved: u64,
     /// Of these: who leaves a canary whose weight does not fall.
-    pub moved_back: u32,
+    pub moved_back: u64,
 }
 
 /// What a tenant gets: a layout, and the salts by which its users are laid out.
+#[derive(PartialEq, Eq)]
 struct Places {
     layout: Layout,
     units: Seed,
@@ -51,8 +50,8 @@ impl Places {
         }
     }
 
-    fn subset(&self, key: &[u8]) -> &str {
-        self.layout.owner(Unit::of(key, self.units).bucket(self.rollout))
+    fn bucket(&self, key: &[u8]) -> u16 {
+        Unit::of(key, self.units).bucket(self.rollout)
     }
 
     fn shares(&self) -> Vec<(String, u32)> {
@@ -61,8 +60,8 @@ impl Places {
     }
 }
 
-/// Everybody who moves. Of services with external weights nothing is known here.
-pub fn between(before: &Mesh, after: &Mesh, users: u32) -> Vec<Shift> {
+/// Users who move. Of services with external weights nothing is known here.
+pub fn between(before: &Mesh, after: &Mesh, users: u64) -> Vec<Shift> {
     let mut shifts = Vec::new();
     for service in after.services.iter().filter(|service| !service.external) {
         let Some(was) = before.service(&service.name).filter(|was| !was.external) else { continue };
@@ -81,34 +80,28 @@ fn shift(
     (service, route): (&Service, &Route),
     tenant: &str,
     [before, after]: &[Places; 2],
-    users: u32,
+    users: u64,
 ) -> Option<Shift> {
-    let mut shift = Shift {
+    // Most services of a file are as they were, and nobody has to be counted there.
+    if before == after {
+        return None;
+    }
+    let mut key = Vec::with_capacity(32);
+    let buckets = (0..users).map(|number| {
+        simulate::write_key(&mut key, number);
+        ([before.bucket(&key), after.bucket(&key)], 1)
+    });
+    let moves = simulate::moves_of(&before.layout, &after.layout, buckets);
+    let shift = Shift {
         service: service.name.clone(),
         route: route.name.clone(),
         tenant: tenant.to_owned(),
         before: before.shares(),
         after: after.shares(),
         users,
-        moved: 0,
-        moved_back: 0,
+        moved: moves.moved,
+        moved_back: moves.moved_back,
     };
-    let kept: BTreeSet<&str> = before
-        .layout
-        .subsets
-        .iter()
-        .skip(1)
-        .filter(|subset| after.layout.share(subset) >= before.layout.share(subset))
-        .map(String::as_str)
-        .collect();
-    for number in 0..users {
-        let key = format!("user-{number}");
-        let (from, to) = (before.subset(key.as_bytes()), after.subset(key.as_bytes()));
-        if from != to {
-            shift.moved += 1;
-            shift.moved_back += u32::from(kept.contains(from));
-        }
-    }
     (shift.moved > 0 || shift.before != shift.after).then_some(shift)
 }
 
@@ -125,7 +118,7 @@ mod tests {
         Mesh::of(&crate::check::open(document::load_text("a.yaml", &text).unwrap()).checked().unwrap())
     }
 
-    fn shifts(before: &str, after: &str) -> Vec<(String, u32, u32)> {
+    fn shifts(before: &str, after: &str) -> Vec<(String, u64, u64)> {
         let all = between(&mesh(before), &mesh(after), 10_000);
         all.into_iter().map(|shift| (shift.tenant, shift.moved, shift.moved_back)).collect()
     }

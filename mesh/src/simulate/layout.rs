@@ -100,6 +100,13 @@ pub struct Moves {
 /// Who moves between two layouts; `users` by bucket.
 #[must_use]
 pub fn moves(before: &Layout, after: &Layout, users: &[u64]) -> Moves {
+    let users = (0..BUCKETS).zip(users).filter(|(_, count)| **count > 0);
+    moves_of(before, after, users.map(|(bucket, count)| ([bucket; 2], *count)))
+}
+
+/// Who moves between two layouts under different salts; users by their buckets before and after.
+#[must_use]
+pub fn moves_of(before: &Layout, after: &Layout, users: impl Iterator<Item = ([u16; 2], u64)>) -> Moves {
     let none = |layout: &Layout| layout.subsets.iter().map(|subset| (subset.clone(), 0)).collect();
     let mut result = Moves {
         users: 0,
@@ -110,8 +117,8 @@ pub fn moves(before: &Layout, after: &Layout, users: &[u64]) -> Moves {
         matrix: Vec::new(),
     };
     let mut matrix: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for (bucket, count) in (0..BUCKETS).zip(users).filter(|(_, count)| **count > 0) {
-        let (from, to) = (before.owner(bucket), after.owner(bucket));
+    for ([was, is], count) in users {
+        let (from, to) = (before.owner(was), after.owner(is));
         result.users += count;
         result.before.entry(from.to_owned()).and_modify(|sum| *sum += count);
         result.after.entry(to.to_owned()).and_modify(|sum| *sum += count);

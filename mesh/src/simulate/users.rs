@@ -53,14 +53,19 @@ impl Users {
     }
 }
 
-/// So many users with the keys `user-0`, `user-1` and so on.
+/// Writes the key of a made user: `user-0`, `user-1` and so on. Into a buffer, since there are millions of them.
+pub fn write_key(key: &mut Vec<u8>, number: u64) {
+    key.clear();
+    // Writing to a Vec cannot fail.
+    let _ = write!(key, "user-{number}");
+}
+
+/// So many users with such keys.
 #[must_use]
 pub fn made(mut users: Users, count: u64) -> Users {
     let mut key = Vec::with_capacity(32);
     for number in 0..count {
-        key.clear();
-        // Writing to a Vec cannot fail.
-        let _ = write!(key, "user-{number}");
+        write_key(&mut key, number);
         users.add(&key);
     }
     users
