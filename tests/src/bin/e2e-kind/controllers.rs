@@ -1,7 +1,6 @@
 //! Controllers that move weights, built from their Go modules, as processes of this machine: what they need in the cluster, and
 //! what graylane adds for their services.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,11 +68,6 @@ async fn program(name: &str) -> Result<PathBuf> {
     let output = tokio::process::Command::new(script).arg(name).output().await?;
     ensure!(output.status.success(), "go-program {name}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
-}
-
-/// A port of loopback that nothing listens on.
-pub fn free_port() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string())
 }
 
 /// A namespace, and in it `web`, which calls others; the gateway has it under this host.

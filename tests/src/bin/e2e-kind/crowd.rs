@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -16,6 +14,7 @@ use tokio::time::interval;
 
 use crate::ask::ask;
 use crate::bank::Bank;
+use crate::load::UnderWay;
 
 /// Users that ask side by side.
 const ABREAST: usize = 16;
@@ -195,12 +194,12 @@ impl<'b> Crowd<'b> {
     /// Begins to ask without end, for so many users in turn.
     pub fn watch(&self, way: Way, users: usize) -> Watch {
         let (client, gateway) = (self.bank.cluster.client.clone(), self.bank.cluster.gateway.clone());
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let under_way = UnderWay::default();
+        let sender = under_way.sender();
         let task = tokio::spawn(async move {
             let (mut seen, mut tick) = (Vec::new(), interval(PAUSE));
             for user in (0..users).cycle() {
-                if stopped.load(Ordering::Relaxed) {
+                if sender.stopped() {
                     break;
                 }
                 tick.tick().await;
@@ -209,12 +208,12 @@ impl<'b> Crowd<'b> {
             }
             seen
         });
-        Watch { way, stop, task }
+        Watch { way, under_way, task }
     }
 
     /// Ends a watch: what each user saw, and how many requests there were. None may have failed.
     pub async fn seen(&self, mut watch: Watch) -> Result<(Served, usize)> {
-        watch.stop.store(true, Ordering::Relaxed);
+        watch.under_way.stop();
         let seen = (&mut watch.task).await?;
         let failed: Vec<_> = seen.iter().filter(|(_, answer)| answer.is_err()).collect();
         ensure!(
@@ -237,15 +236,8 @@ impl<'b> Crowd<'b> {
 /// Users who ask without end.
 pub struct Watch {
     way: Way,
-    stop: Arc<AtomicBool>,
+    under_way: UnderWay,
     task: JoinHandle<Vec<(usize, Result<String, String>)>>,
-}
-
-/// A scenario that fails leaves no requests to the next one.
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Users who were served by the old version after the new one.

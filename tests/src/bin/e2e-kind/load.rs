@@ -25,10 +25,61 @@ const USERS: usize = 200;
 /// How many differences are shown.
 const SHOWN: usize = 6;
 
-/// Requests under way.
-pub struct Load {
+/// Requests that go on until this is dropped: a scenario that fails leaves none to the next one.
+#[derive(Default)]
+pub struct UnderWay {
     sent: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
+}
+
+/// The same, for the tasks that send them.
+#[derive(Clone)]
+pub struct Sender {
+    sent: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl UnderWay {
+    /// For a task.
+    pub fn sender(&self) -> Sender {
+        Sender { sent: Arc::clone(&self.sent), stop: Arc::clone(&self.stop) }
+    }
+
+    /// Waits for so many more requests, or until the tasks have ended.
+    pub async fn more(&self, requests: usize, ended: impl Fn() -> bool) {
+        let until = self.sent.load(Ordering::Relaxed) + requests;
+        while self.sent.load(Ordering::Relaxed) < until && !ended() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Asks the tasks to end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Sender {
+    /// Is it to end?
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request; its number, from 0.
+    pub fn count(&self) -> usize {
+        self.sent.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Requests under way.
+pub struct Load {
+    under_way: UnderWay,
     task: JoinHandle<Vec<Seen>>,
 }
 
@@ -66,41 +117,38 @@ async fn one(client: Client, gateway: String, number: usize) -> Result<Vec<Strin
 impl Load {
     /// Begins, and returns when the first answers are there.
     pub async fn start(bank: &Bank<'_>) -> Result<Self> {
-        let (sent, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let under_way = UnderWay::default();
         let (client, gateway) = (bank.cluster.client.clone(), bank.cluster.gateway.clone());
-        let (count, stopped) = (Arc::clone(&sent), Arc::clone(&stop));
+        let sender = under_way.sender();
         let task = tokio::spawn(async move {
             let begin = Instant::now();
             let mut tick = interval(Duration::from_micros(1_000_000 / RATE));
-            let (mut under_way, mut seen) = (JoinSet::new(), Vec::new());
-            while !stopped.load(Ordering::Relaxed) {
+            let (mut asked, mut seen) = (JoinSet::new(), Vec::new());
+            while !sender.stopped() {
                 tick.tick().await;
-                let number = count.fetch_add(1, Ordering::Relaxed);
+                let number = sender.count();
                 let (client, gateway) = (client.clone(), gateway.clone());
-                under_way.spawn(async move {
+                asked.spawn(async move {
                     let served = one(client, gateway, number).await;
                     Seen { at: begin.elapsed(), number, served }
                 });
-                while let Some(done) = under_way.try_join_next() {
+                while let Some(done) = asked.try_join_next() {
                     seen.extend(done);
                 }
             }
-            while let Some(done) = under_way.join_next().await {
+            while let Some(done) = asked.join_next().await {
                 seen.extend(done);
             }
             seen
         });
-        let load = Self { sent, stop, task };
+        let load = Self { under_way, task };
         load.more(RATE as usize).await;
         Ok(load)
     }
 
     /// Waits for so many more requests.
     pub async fn more(&self, requests: usize) {
-        let until = self.sent.load(Ordering::Relaxed) + requests;
-        while self.sent.load(Ordering::Relaxed) < until && !self.task.is_finished() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.under_way.more(requests, || self.task.is_finished()).await;
     }
 
     /// Ends: no request failed, and every one went where the core says with one of these files, which were in force one
@@ -153,15 +201,8 @@ impl Load {
 
     async fn end(mut self) -> Result<Vec<Seen>> {
         self.more(RATE as usize).await;
-        self.stop.store(true, Ordering::Relaxed);
+        self.under_way.stop();
         Ok((&mut self.task).await?)
-    }
-}
-
-/// A scenario that fails leaves no requests to the next one.
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
     }
 }
 

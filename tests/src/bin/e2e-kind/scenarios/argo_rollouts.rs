@@ -7,9 +7,7 @@ use graylane_tests::istio::{Look, until};
 use serde_json::Value as Json;
 
 use crate::bank::Bank;
-use crate::controllers::{
-    Controller, adopt, apply, free_port, namespace, reads_point, theirs, untouched, weighs,
-};
+use crate::controllers::{Controller, adopt, apply, namespace, reads_point, theirs, untouched, weighs};
 use crate::crowd::{Crowd, Way, flipped, moved_back};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -29,10 +27,9 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     let around = namespace("shop", HOST, &bank.cluster.noted("app-image")?);
     bank.cluster.apply(&around).await?;
     let kubeconfig = std::env::var("KUBECONFIG")?;
-    let (metrics, health) = (free_port()?, free_port()?);
     let arguments =
         ["--kubeconfig", &kubeconfig, "--namespaced", "--namespace", "shop", "--leader-elect=false"];
-    let ports = ["--metricsPort", &metrics, "--healthzPort", &health];
+    let ports = ["--metricsPort", "0", "--healthzPort", "0"];
     let mut controller =
         Controller::start(bank, "rollouts-controller", "crds", &[&arguments[..], &ports].concat()).await?;
     let result = controller.explain(released(bank).await);

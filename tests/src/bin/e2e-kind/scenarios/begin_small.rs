@@ -2,18 +2,16 @@
 //! workload, one namespace and all, under load; nothing of the other service changes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use graylane_tests::host::module_path;
 use graylane_tests::istio::{Look, until};
 use tokio::task::JoinHandle;
 
-use super::upgrade::push;
+use super::upgrade::push_same;
 use crate::ask::ask;
 use crate::bank::Bank;
+use crate::load::UnderWay;
 use crate::native::{Pods, SIDECARS, names, runs};
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -37,8 +35,7 @@ type Answers = Result<Vec<(usize, Seen)>>;
 
 /// Requests of both ways, until it ends.
 struct Load {
-    stop: Arc<AtomicBool>,
-    sent: Arc<AtomicUsize>,
+    under_way: UnderWay,
     tasks: Vec<JoinHandle<Answers>>,
 }
 
@@ -55,37 +52,34 @@ async fn one(client: &reqwest::Client, gateway: &str, way: usize) -> Result<Seen
 
 impl Load {
     async fn start(bank: &Bank<'_>) -> Self {
-        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let under_way = UnderWay::default();
         let task = |number: usize| {
             let (client, gateway) = (bank.cluster.client.clone(), bank.cluster.gateway.clone());
-            let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
+            let sender = under_way.sender();
             tokio::spawn(async move {
                 let (mut seen, mut tick) = (Vec::new(), tokio::time::interval(PAUSE));
-                while !stop.load(Ordering::Relaxed) {
+                while !sender.stopped() {
                     tick.tick().await;
                     let way = number % WAYS.len();
                     seen.push((way, one(&client, &gateway, way).await?));
-                    sent.fetch_add(1, Ordering::Relaxed);
+                    sender.count();
                 }
                 Ok(seen)
             })
         };
-        let load = Self { tasks: (0..CLIENTS).map(task).collect(), stop, sent };
+        let load = Self { tasks: (0..CLIENTS).map(task).collect(), under_way };
         load.more(50).await;
         load
     }
 
     async fn more(&self, requests: usize) {
-        let until = self.sent.load(Ordering::Relaxed) + requests;
-        while self.sent.load(Ordering::Relaxed) < until && !self.tasks.iter().all(JoinHandle::is_finished) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.under_way.more(requests, || self.tasks.iter().all(JoinHandle::is_finished)).await;
     }
 
     /// None failed, and each way ended at one of these, the last one at last.
     async fn judge(mut self, what: &str, want: [&[Seen]; 2]) -> Result<()> {
         self.more(50).await;
-        self.stop.store(true, Ordering::Relaxed);
+        self.under_way.stop();
         let mut all = 0;
         for task in std::mem::take(&mut self.tasks) {
             let seen = task.await?.with_context(|| format!("{what}: a request failed"))?;
@@ -103,12 +97,6 @@ impl Load {
         }
         println!("   {what}: {all} requests, 0 failed, none elsewhere");
         Ok(())
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
     }
 }
 
@@ -148,10 +136,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
 
 /// The next image: for one workload, one namespace, all.
 async fn images(bank: &Bank<'_>, document: &str) -> Result<()> {
-    // The same module with a section that is ignored: other bytes, so another digest.
-    let mut module = std::fs::read(module_path()).context("the filter")?;
-    module.extend([&[0, 6, 5], "small".as_bytes()].concat());
-    let image = push(bank, "small", &module).await?;
+    let image = push_same(bank, "small").await?;
     let steps: [(&str, &str, &[&str], &[&str]); 3] = [
         (
             "the next image for one workload",

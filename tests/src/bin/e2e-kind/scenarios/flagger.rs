@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::edge::gateway_as_it_was;
 use crate::bank::Bank;
-use crate::controllers::{Controller, adopt, free_port, namespace, reads_point, theirs, untouched, weighs};
+use crate::controllers::{Controller, adopt, namespace, reads_point, theirs, untouched, weighs};
 use crate::crowd::{Crowd, Jars, Way, flipped, moved_back};
 use crate::gate::Gate;
 use crate::native::{GATEWAY, runs};
@@ -42,9 +42,9 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     bank.cluster.delete(&bank.render(&bank.document, &bank.image, &[]).await?).await?;
     bank.cluster.apply(&[around.as_str(), &gateway()].concat()).await?;
     let kubeconfig = std::env::var("KUBECONFIG")?;
-    let (port, metrics) = (free_port()?, bank.cluster.prometheus.clone());
+    let metrics = bank.cluster.prometheus.clone();
     let arguments =
-        ["-kubeconfig", &kubeconfig, "-metrics-server", &metrics, "-port", &port, "-log-level", "info"];
+        ["-kubeconfig", &kubeconfig, "-metrics-server", &metrics, "-port", "0", "-log-level", "info"];
     let often = ["-control-loop-interval", "1s"];
     let mut controller =
         Controller::start(bank, "flagger", "crd.yaml", &[&arguments[..], &often].concat()).await?;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use graylane_tests::host::module_path;
 use graylane_tests::istio::{Look, until};
 use http::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -11,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::upgrade::{has_module, push};
+use super::upgrade::{has_module, push_same};
 use crate::ask::HOST;
 use crate::bank::Bank;
 
@@ -103,10 +102,7 @@ async fn make(bank: &Bank<'_>, change: Change) -> Result<()> {
         Change::Weights => bank.run(&bank.changed("weights: {canary: 25}", "weights: {canary: 60}")?).await,
         Change::Configuration => bank.run(&bank.changed("gray-v1: {}", "gray-v1: {}\n  gray-v2: {}")?).await,
         Change::Image => {
-            // The same module with a section that is ignored.
-            let mut module = std::fs::read(module_path())?;
-            module.extend([&[0, 9, 8], "graylane".as_bytes()].concat());
-            let image = push(bank, "streams", &module).await?;
+            let image = push_same(bank, "streams").await?;
             bank.cluster.apply(&bank.render(&bank.document, &image, &[]).await?).await?;
             has_module(bank, &image).await
         }

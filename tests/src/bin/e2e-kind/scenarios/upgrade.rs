@@ -51,6 +51,14 @@ pub async fn push(bank: &Bank<'_>, tag: &str, module: &[u8]) -> Result<String> {
     Ok(format!("{repository}@{digest}"))
 }
 
+/// Pushes today's module under a tag of at most 126 bytes, with a section of that name, which is ignored: other bytes, so another digest.
+pub async fn push_same(bank: &Bank<'_>, tag: &str) -> Result<String> {
+    let mut module = std::fs::read(module_path()).context("the filter")?;
+    let length = u8::try_from(tag.len())?;
+    module.extend([&[0, length + 1, length], tag.as_bytes()].concat());
+    push(bank, tag, &module).await
+}
+
 /// Waits until every proxy of the bank and the gateway runs the module of an image: the agent's file is called by its
 /// digest.
 pub async fn has_module(bank: &Bank<'_>, image: &str) -> Result<()> {
