@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use graylane_decide::Role;
+use graylane_decide::metrics::{NONE, OTHER};
+use graylane_decide::why::Source;
+
 use super::map::{LaneMap, Would, node_of};
 use super::read::Decisions;
 use crate::mesh::Mesh;
-use graylane_decide::metrics::{NONE, OTHER};
 
 /// Who, whom, which version, whose, and where the tenant comes from.
 type Key = (String, String, Option<String>, String, String);
@@ -15,14 +18,14 @@ pub fn find(map: &LaneMap, mesh: &Mesh, decisions: &Decisions) -> Vec<Would> {
     let mut all: BTreeMap<Key, f64> = BTreeMap::new();
     for (decision, count) in decisions {
         let from = node_of(mesh, &decision.namespace, &decision.workload);
-        let given: &[&str] = match decision.direction.as_str() {
-            "outbound" => &["memory", "baggage", "workload"],
-            "gateway" => &["rule", "claim"],
+        let given: &[Source] = match Role::named(decision.direction.as_bytes()) {
+            Some(Role::Outbound) => &[Source::Memory, Source::Baggage, Source::Workload],
+            Some(Role::Gateway) => &[Source::Rule, Source::Claim],
             _ => continue,
         };
         if decision.tenant == mesh.default
             || decision.service == OTHER
-            || !given.contains(&decision.source.as_str())
+            || !given.iter().any(|source| source.name() == decision.source)
             || !map.observing.contains(&from)
         {
             continue;
