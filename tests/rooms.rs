@@ -7,7 +7,8 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, ItemMod, ItemUse, UseTree, Visibility};
 
-const CRATES: [&str; 8] = ["decide", "serve", "mesh", "cli", "filter", "native", "tests", "tests/cases"];
+const CRATES: [&str; 9] =
+    ["decide", "serve", "mesh", "cli", "js", "filter", "native", "tests", "tests/cases"];
 
 /// What the objects of Kubernetes stand on.
 const READER: [&str; 6] =

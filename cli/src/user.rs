@@ -2,17 +2,15 @@
 //!
 //! | part | its subject |
 //! |-|-|
-//! | `side` | unit, bucket and subset of a user by one text of the file |
 //! | `git` | the revisions of files, as the command `git` has them |
 //! | `history` | sides by revision, and what changed between two |
 //! | `text` | what is printed |
 
 mod git;
 mod history;
-mod side;
 mod text;
 
 pub use git::{Commit, Repository};
+pub use graylane_mesh::sides::{Side, Sides};
 pub use history::{Change, History, Since, Skipped};
-pub use side::{Side, Sides};
 pub use text::text;

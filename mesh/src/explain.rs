@@ -8,9 +8,11 @@
 //! | `mode` | whether it does what it decides, and what says so |
 //! | `place` | which line of the file decided |
 //! | `table` | what is printed |
+//! | `notes` | what a reader may wonder about |
 //! | `theirs` | where external routes lead |
 
 mod mode;
+mod notes;
 mod place;
 mod proxy;
 mod request;
@@ -29,6 +31,7 @@ use crate::mesh::{Mesh, Service};
 use crate::workers::{in_kubernetes, topic_of};
 
 pub use mode::ModeOf;
+pub use notes::notes;
 use proxy::Outcome;
 pub use proxy::{Proxy, Target};
 pub use request::{Drops, GATEWAY, Headers, Request, header, unknown};
@@ -91,6 +94,13 @@ pub struct Rejected {
     pub status: u32,
     /// `missing`, `unknown` or `conflict`.
     pub reason: &'static str,
+}
+
+/// What machines get.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    /// The calls, in order.
+    pub hops: &'a [Hop],
 }
 
 /// Follows a request through the mesh.

@@ -9,6 +9,9 @@ pub const MINORS: std::ops::RangeInclusive<u32> = 28..=31;
 /// The first one that has TrafficExtension.
 pub const TRAFFIC_EXTENSION_SINCE: u32 = 30;
 
+/// The first one whose tags of spans can be made of more than headers.
+pub const FORMATTED_TAGS_SINCE: u32 = 29;
+
 macro_rules! schema {
     ($name:ident, $file:literal) => {
         static $name: LazyLock<Json> = LazyLock::new(|| {

@@ -21,6 +21,7 @@ pub mod resources;
 pub mod routes;
 pub mod routing;
 pub mod serialise;
+pub mod sides;
 pub mod simulate;
 pub mod traffic;
 pub mod words;

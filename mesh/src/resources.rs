@@ -29,16 +29,17 @@ mod virtual_service;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::manifest;
 use crate::mesh::{Fields, Mesh};
 use crate::serialise;
 
-pub use checks::{check_data_plane, check_filter};
+pub use checks::{check_data_plane, check_extension, check_filter, check_unseen};
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
 pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_labels, host_fallbacks};
-pub use files::{Written, files};
+pub use files::{Written, file_name, files};
 pub use mesh_config::mesh_config;
 pub use native::{LABEL as NATIVE_LABEL, PROXIES as NATIVE_PROXIES};
 pub use native_pods::{NativePods, native_pods};
@@ -92,6 +93,18 @@ impl Kind {
         Self::AlertmanagerConfig,
         Self::ConfigMap,
     ];
+
+    /// By its name, in any case.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
+        found.with_context(|| {
+            let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
+            format!("--only: unknown kind `{name}`; expected some of {}", names.join(", "))
+        })
+    }
 
     /// Its name in Kubernetes.
     #[must_use]

@@ -15,6 +15,7 @@ mod users;
 
 use anyhow::{Result, ensure};
 use graylane_decide::config::Weight;
+use serde::Serialize;
 
 use crate::explain::unknown;
 use crate::mesh::{Mesh, Rollout, Service};
@@ -23,6 +24,19 @@ pub use bars::{render, share};
 pub use layout::{Layout, Move, Moves, moves, moves_of};
 pub use setting::{Setting, percent, settings};
 pub use users::{Users, made, read, write_key};
+
+/// What machines get.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report<'a> {
+    /// The service whose weights change.
+    pub service: &'a str,
+    /// Who moves.
+    #[serde(flatten)]
+    pub moves: &'a Moves,
+    /// Lines of a file of users that were empty.
+    pub empty_lines: u64,
+}
 
 /// A service and its rollout.
 ///

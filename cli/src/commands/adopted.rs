@@ -1,6 +1,6 @@
 //! What the filter changes for routes that are external.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::there;
 use crate::adopt;
@@ -33,22 +33,6 @@ pub fn weights(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
             if problem.is_error { findings.error(place, text) } else { findings.warning(place, text) };
         finding.help(problem.help);
     }
-}
-
-/// Refuses to patch what is not shown to be fit for it: routes without a name, if the existing resources are not given.
-pub fn refuse_unseen(mesh: &Mesh) -> Result<()> {
-    let unseen: Vec<&str> = adopt::weights::services(mesh)
-        .filter(|(_, route)| route.is_none())
-        .map(|(service, _)| service.name.as_str())
-        .collect();
-    ensure!(
-        unseen.is_empty(),
-        "{}: `weights: external` without `route` patches every rule of the host, and Envoy rejects a route table in which one of them has a \
-         single destination: pass existing routes, `kubectl get vs,dr -A -o yaml | graylane render --against -`, or name the rule, as in \
-         `rollout: {{weights: external, route: primary}}`",
-        unseen.join(", ")
-    );
-    Ok(())
 }
 
 fn help(mesh: &Mesh, request: &Request) -> String {

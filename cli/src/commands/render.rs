@@ -13,14 +13,11 @@ use crate::document::source::SourceFiles;
 use crate::helm;
 use crate::image::{self, Remote};
 use crate::import;
-use crate::istio::TRAFFIC_EXTENSION_SINCE;
+use crate::istio::FORMATTED_TAGS_SINCE;
 use crate::lower;
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
 use crate::resources::{self, DataPlane, Extension, Kind, Next, Options, Resource};
-
-/// The first minor version of Istio 1 whose tags of spans can be made of more than headers.
-const FORMATTED_TAGS_SINCE: u32 = 29;
 
 /// The first one whose proxy has Envoy's dynamic modules (istio/proxy #6955).
 const NATIVE_SINCE: u32 = 31;
@@ -104,7 +101,7 @@ fn check(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Res
     }
     match &args.against {
         Some(path) => super::rivals::warn(path, mesh, printer)?,
-        None if !options.without_filter => super::adopted::refuse_unseen(mesh)?,
+        None if !options.without_filter => resources::check_unseen(mesh)?,
         None => {}
     }
     Ok(())
@@ -142,11 +139,7 @@ fn pinned(args: &Render, image: &str, printer: Printer) -> Result<(String, Optio
 /// The options of the library, from those of the command line.
 pub fn options(args: &Render, printer: Printer) -> Result<Options> {
     let extension = Extension::from(args.extension);
-    ensure!(
-        extension == Extension::WasmPlugin || args.istio >= TRAFFIC_EXTENSION_SINCE,
-        "TrafficExtension came with Istio 1.{TRAFFIC_EXTENSION_SINCE}, and --istio says 1.{}: write `--extension wasm-plugin`",
-        args.istio
-    );
+    resources::check_extension(extension, args.istio)?;
     ensure!(
         args.dashboards != Some(Dashboards::Json) || args.out.is_some(),
         "--dashboards json writes a file: pass --out DIR as well"
@@ -181,16 +174,9 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         next.is_none() || args.format != args::Output::Helm,
         "--next: a chart has one image; write the manifests, without `--format helm`"
     );
-    let kind = |name: &String| {
-        let found = Kind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| {
-            let names: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
-            anyhow::anyhow!("--only: unknown kind `{name}`; expected some of {}", names.join(", "))
-        })
-    };
     let only: Option<BTreeSet<Kind>> = match &args.only[..] {
         [] => None,
-        names => Some(names.iter().map(kind).collect::<Result<_>>()?),
+        names => Some(names.iter().map(|name| Kind::named(name)).collect::<Result<_>>()?),
     };
     let data_plane = match args.data_plane {
         args::DataPlane::Sidecar => DataPlane::Sidecar,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::ProgressStyle;
-use serde::Serialize;
 
 use graylane_decide::choice::sticky::BUCKETS;
 
@@ -14,17 +13,7 @@ use crate::args::{Shown, Simulate};
 use crate::markdown;
 use crate::mesh::{Mesh, Service};
 use crate::printer::{Outcome, Printer};
-use crate::simulate::{self, Layout, Moves, Setting, Users};
-
-/// What machines get.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Report<'a> {
-    service: &'a str,
-    #[serde(flatten)]
-    moves: &'a Moves,
-    empty_lines: u64,
-}
+use crate::simulate::{self, Layout, Moves, Report, Setting, Users};
 
 /// Runs it.
 pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {

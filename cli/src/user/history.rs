@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use super::git::{Commit, MAX, Repository, Texts};
-use super::side::{Side, Sides};
+use super::{Side, Sides};
 use crate::check;
 use crate::document::finding::Severity;
 use crate::document::{self, Checked};

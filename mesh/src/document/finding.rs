@@ -145,7 +145,16 @@ pub fn rows<'a>(findings: &'a Findings, sources: &'a SourceFiles) -> Vec<Finding
 /// Findings for people, with the lines they are about. Colours are stripped by the stream they go to.
 #[must_use]
 pub fn render(findings: &Findings, sources: &SourceFiles) -> String {
-    let renderer = Renderer::styled();
+    render_by(&Renderer::styled(), findings, sources)
+}
+
+/// As [`render`], without colours.
+#[must_use]
+pub fn render_plain(findings: &Findings, sources: &SourceFiles) -> String {
+    render_by(&Renderer::plain(), findings, sources)
+}
+
+fn render_by(renderer: &Renderer, findings: &Findings, sources: &SourceFiles) -> String {
     let lines: Vec<Vec<usize>> = (0..sources.len()).map(|file| starts(sources.text(file))).collect();
     let mut text = String::new();
     for finding in findings.iter() {

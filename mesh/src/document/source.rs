@@ -46,6 +46,17 @@ impl SourceFiles {
         self.files.get(file).map_or("", |file| &file.text)
     }
 
+    /// Line and column of the byte behind a place's last one, both from 1.
+    #[must_use]
+    pub fn end(&self, span: Span) -> (usize, usize) {
+        let text = self.text(span.file).get(span.start..span.end).unwrap_or_default();
+        let last = text.rsplit('\n').next().unwrap_or_default().chars().count();
+        match text.matches('\n').count() {
+            0 => (span.line, span.column + last),
+            lines => (span.line + lines, last + 1),
+        }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -56,5 +67,21 @@ impl SourceFiles {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_ends_behind_its_last_character() {
+        let mut sources = SourceFiles::default();
+        let file = sources.add("f", "größe: 1\n  two\n");
+        let end = |start, end, line, column| sources.end(Span { file, start, end, line, column });
+        assert_eq!(end(0, 7, 1, 1), (1, 6));
+        assert_eq!(end(9, 10, 1, 8), (1, 9));
+        assert_eq!(end(0, 16, 1, 1), (2, 6));
+        assert_eq!(end(4, 4, 1, 4), (1, 4));
     }
 }

@@ -1,8 +1,10 @@
 //! Preconditions of rendering.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-use super::{DataPlane, Options};
+use super::{DataPlane, Extension, Options};
+use crate::adopt::weights;
+use crate::istio::TRAFFIC_EXTENSION_SINCE;
 use crate::lower;
 use crate::mesh::Mesh;
 
@@ -32,5 +34,36 @@ pub fn check_data_plane(mesh: &Mesh, options: &Options) -> Result<()> {
              under `services`, each with `routing: external`"
         );
     }
+    Ok(())
+}
+
+/// Can weights of others be patched without a look at their routes?
+///
+/// # Errors
+/// When the file does not name the rule that has them.
+pub fn check_unseen(mesh: &Mesh) -> Result<()> {
+    let unseen: Vec<&str> = weights::services(mesh)
+        .filter(|(_, route)| route.is_none())
+        .map(|(service, _)| service.name.as_str())
+        .collect();
+    ensure!(
+        unseen.is_empty(),
+        "{}: `weights: external` without `route` patches every rule of the host, and Envoy rejects a route table in which one of them has a \
+         single destination: pass existing routes, `kubectl get vs,dr -A -o yaml | graylane render --against -`, or name the rule, as in \
+         `rollout: {{weights: external, route: primary}}`",
+        unseen.join(", ")
+    );
+    Ok(())
+}
+
+/// Has this minor version of Istio 1 the API?
+///
+/// # Errors
+/// When it came later.
+pub fn check_extension(extension: Extension, istio: u32) -> Result<()> {
+    ensure!(
+        extension == Extension::WasmPlugin || istio >= TRAFFIC_EXTENSION_SINCE,
+        "TrafficExtension came with Istio 1.{TRAFFIC_EXTENSION_SINCE}, and --istio says 1.{istio}: write `--extension wasm-plugin`"
+    );
     Ok(())
 }

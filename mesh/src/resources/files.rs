@@ -15,8 +15,9 @@ struct Kustomization {
     resources: Vec<String>,
 }
 
-/// A file's name: files in order of their names are in the order of safe application.
-fn file_name(resource: &Resource) -> String {
+/// A resource's file: files in order of their names are in the order of safe application.
+#[must_use]
+pub fn file_name(resource: &Resource) -> String {
     let (kind, metadata) = (resource.kind().name().to_ascii_lowercase(), &resource.metadata);
     format!("{}0-{kind}.{}.{}.yaml", resource.stage() as u8, metadata.namespace, metadata.name)
 }
