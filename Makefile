@@ -11,6 +11,7 @@ KIND = GRAYLANE_APP=$(CURDIR)/target/$(MUSL)/release/graylane-app ENVOY=$$(readl
   GRAYLANE=$(CURDIR)/$(1) tests/kind/cluster
 # No path of the machine that builds it gets into the module, so that the same sources give the same bytes.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CURDIR)=/graylane
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS := $(CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS)
 WASM_BINDGEN = $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
 CARGO_DENY := 0.20.2
 CARGO_FUZZ := 0.13.1
@@ -56,6 +57,11 @@ build: wasm ## The command line, with the filter in it: target/release/graylane 
 wasm32: toolchain ## The library of what a file means, for browsers [rustup]
 	@rustup target add wasm32-unknown-unknown 2>/dev/null
 	@cargo build --quiet --target wasm32-unknown-unknown --package graylane-mesh
+
+npm: toolchain ## The same as a package for JavaScript on servers, @graylane/core: dist/npm [rustup]
+	@rustup target list --installed | grep -q wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
+	@cargo build --quiet --profile wasm --target wasm32-unknown-unknown --package graylane-js
+	@.ci/npm target/wasm32-unknown-unknown/wasm/graylane_js.wasm dist/npm
 
 install: wasm ## The command line, with the filter in it, into Cargo's folder of programs [rustup]
 	@cargo install --quiet --locked --path cli
@@ -121,10 +127,11 @@ e2e-helm: toolchain ## Charts with the real Helm and a function in the real kust
 	@export HELM=$$(.ci/go-program helm) KUSTOMIZE=$$(.ci/go-program kustomize)
 	cargo test --quiet --package graylane --test helm --test gitops -- --ignored
 
-e2e-client: toolchain ## Code of `graylane client`, compiled by tsc and Kotlin, and run [rustup, node, npm, Java and Maven]
+e2e-client: npm ## Code of `graylane client`, compiled by tsc and Kotlin, and run; @graylane/core in an empty project [rustup, node, npm, Java and Maven]
 	@.ci/debian node=nodejs npm=npm java=openjdk-17-jdk-headless mvn=maven
 	@cargo build --quiet --package graylane
 	@tests/client/try target/debug/graylane
+	@tests/js/try target/debug/graylane dist/npm
 
 e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each [rustup, python3]
 	@python3 examples/eighty/measure.py target/release/graylane
@@ -210,7 +217,7 @@ lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licence
 
 shell: ## Shell scripts, by shellcheck [shellcheck]
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') .github/review/{comment,install} tests/review/try tests/release/{try,deny} tests/client/{try,get-compilers} tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
+	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') .github/review/{comment,install} tests/review/try tests/release/{try,deny} tests/client/{try,get-compilers} tests/js/try tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
 
 workflows: ## GitHub workflows, by actionlint [Go, shellcheck]
 	@.ci/debian go=golang-go shellcheck=shellcheck
@@ -252,4 +259,4 @@ deny: ## Licences, sources and advisories of dependencies. ADVISORIES=required: 
 	  [ "$(ADVISORIES)" != required ]
 	fi
 
-.PHONY: help toolchain wasm component native native-arm64 miri soak-native wasm32 app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-client e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
+.PHONY: help toolchain wasm component native native-arm64 miri soak-native wasm32 npm app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-client e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check

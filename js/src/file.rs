@@ -9,7 +9,7 @@ use graylane_mesh::document::variables::VarError;
 use graylane_mesh::document::{self, Checked};
 use graylane_mesh::explain::{self, Hop};
 use graylane_mesh::mesh::Mesh;
-use graylane_mesh::sides::{Side, Sides};
+use graylane_mesh::sides::{Rollouts, Side, Sides};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -70,6 +70,7 @@ pub struct File {
     pub checked: Checked,
     /// What it means.
     pub mesh: Mesh,
+    rollouts: Rollouts,
 }
 
 /// Where a request went.
@@ -100,7 +101,8 @@ impl File {
         match file {
             Some(checked) => {
                 let (findings, mesh) = (failure::rows(&findings, &sources), Mesh::of(&checked));
-                Ok(Self { sources, findings, checked, mesh })
+                let rollouts = Rollouts::of(&mesh);
+                Ok(Self { sources, findings, checked, mesh, rollouts })
             }
             None if findings.has_errors() => Err(Failure::of_file(&findings, &sources)),
             None => {
@@ -130,7 +132,7 @@ impl File {
                 "key: expected the user's value of the file's sticky key, got an empty one",
             ));
         }
-        let Sides { unit, all } = Sides::of(&self.mesh, key);
+        let Sides { unit, all } = self.rollouts.sides(key);
         Ok(User { unit, sides: all })
     }
 }

@@ -38,23 +38,54 @@ pub struct Side {
     pub percent: Option<f64>,
 }
 
+/// The rollouts of a file, with all that does not depend on the user worked out.
+#[derive(Clone, Debug)]
+pub struct Rollouts {
+    units: Seed,
+    all: Vec<Prepared>,
+}
+
+/// A rollout, and which subset each bucket belongs to.
+#[derive(Clone, Debug)]
+struct Prepared {
+    service: String,
+    route: Option<String>,
+    tenants: Vec<String>,
+    salt: String,
+    /// Weights of others are not in the file.
+    layout: Option<Layout>,
+}
+
+impl Rollouts {
+    /// The rollouts of services, and of routes that have one of their own.
+    #[must_use]
+    pub fn of(mesh: &Mesh) -> Self {
+        let services = lower::services(mesh);
+        let all = services.iter().flat_map(|service| {
+            let own = service.rollout.as_ref();
+            let whole = own.map(|rollout| prepared(service, None, rollout));
+            // A route without a rollout of its own has the service's.
+            let routes = service.routes.iter().filter(move |route| route.rollout.as_ref() != own);
+            let routes = routes
+                .filter_map(move |route| Some(prepared(service, Some(&route.name), route.rollout.as_ref()?)));
+            whole.into_iter().chain(routes)
+        });
+        Self { units: Seed::of(&mesh.salt), all: all.collect() }
+    }
+
+    /// Where the user with this key is.
+    #[must_use]
+    pub fn sides(&self, key: &[u8]) -> Sides {
+        let unit = Unit::of(key, self.units);
+        Sides { unit: unit.to_string(), all: self.all.iter().map(|rollout| side(rollout, unit)).collect() }
+    }
+}
+
 impl Sides {
     /// Where the user with this key is.
     #[must_use]
     pub fn of(mesh: &Mesh, key: &[u8]) -> Self {
-        let unit = Unit::of(key, Seed::of(&mesh.salt));
-        let services = lower::services(mesh);
-        let all = services.iter().flat_map(|service| {
-            let own = service.rollout.as_ref();
-            let whole = own.map(|rollout| side(service, None, rollout, unit));
-            // A route without a rollout of its own has the service's.
-            let routes = service.routes.iter().filter(move |route| route.rollout.as_ref() != own);
-            let routes = routes.filter_map(move |route| {
-                Some(side(service, Some(&route.name), route.rollout.as_ref()?, unit))
-            });
-            whole.into_iter().chain(routes)
-        });
-        Self { unit: unit.to_string(), all: all.collect() }
+        Rollouts::of(mesh).sides(key)
     }
 
     /// The same rollout in these.
@@ -64,15 +95,23 @@ impl Sides {
     }
 }
 
-fn side(service: &Service, route: Option<&str>, rollout: &Rollout, unit: Unit) -> Side {
-    let bucket = unit.bucket(Seed::of(&rollout.salt));
-    // Weights of others are not in the file.
-    let layout = (!service.baseline.is_empty()).then(|| Layout::of(&service.baseline, &rollout.weights));
-    let subset = layout.as_ref().map(|layout| layout.owner(bucket).to_owned());
-    let share = layout.as_ref().zip(subset.as_deref()).map(|(layout, subset)| layout.share(subset));
-    Side {
+fn prepared(service: &Service, route: Option<&str>, rollout: &Rollout) -> Prepared {
+    Prepared {
         service: service.name.clone(),
         route: route.map(ToOwned::to_owned),
+        tenants: rollout.tenants.clone(),
+        salt: rollout.salt.clone(),
+        layout: (!service.baseline.is_empty()).then(|| Layout::of(&service.baseline, &rollout.weights)),
+    }
+}
+
+fn side(rollout: &Prepared, unit: Unit) -> Side {
+    let bucket = unit.bucket(Seed::of(&rollout.salt));
+    let subset = rollout.layout.as_ref().map(|layout| layout.owner(bucket).to_owned());
+    let share = rollout.layout.as_ref().zip(subset.as_deref()).map(|(layout, subset)| layout.share(subset));
+    Side {
+        service: rollout.service.clone(),
+        route: rollout.route.clone(),
         tenants: rollout.tenants.clone(),
         salt: rollout.salt.clone(),
         bucket,
