@@ -3,3 +3,6 @@
 throw new Error(
   "@graylane/core is for servers: with the salt of a rollout, users can choose their side of it. Let a server decide, or use `graylane client`",
 );
+
+// A module without names: bundlers refuse an import of one.
+export {};

@@ -4,17 +4,19 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import * as core from "@graylane/core";
 
 const { GRAYLANE, ROOT, TSC } = process.env;
 const here = import.meta.dirname;
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
-const cli = (...args) => execFileSync(GRAYLANE, args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-const json = (...args) => JSON.parse(cli(...args, "--output", "json"));
+const spawn = (...args) => spawnSync(GRAYLANE, args, { cwd: ROOT, encoding: "utf8" });
+const json = (...args) => JSON.parse(spawn(...args, "--output", "json").stdout);
 
 /** An example: what `-f` gets, its layers, and its services. */
 function example(path) {
-  const names = path.endsWith(".yaml") ? [path] : readdirSync(join(ROOT, path)).filter((it) => it.endsWith(".yaml")).sort().map((it) => `${path}/${it}`);
+  const folder = () => readdirSync(join(ROOT, path)).filter((name) => name.endsWith(".yaml")).sort();
+  const names = path.endsWith(".yaml") ? [path] : folder().map((name) => `${path}/${name}`);
   const files = names.map((name) => ({ name, text: read(name) }));
   const services = files.flatMap(({ text }) => {
     const [, block = ""] = /^services:\n((?: .*\n|\n|#.*\n)*)/m.exec(text) ?? [];
@@ -84,7 +86,7 @@ test("explain answers as the command line does, for every example", () => {
     const mesh = core.open(it.layers);
     for (const request of requests(it)) {
       const { hops, notes } = mesh.explain(request);
-      const { stdout, stderr } = spawnSync(GRAYLANE, ["explain", "-f", it.path, "--output=json", ...options(request)], { cwd: ROOT, encoding: "utf8" });
+      const { stdout, stderr } = spawn("explain", "-f", it.path, "--output=json", ...options(request));
       assert.deepEqual({ hops }, JSON.parse(stdout), `${it.path} ${JSON.stringify(request)}`);
       for (const note of notes) assert.ok(stderr.includes(`note: ${note}`), note);
       count += 1;
@@ -97,11 +99,11 @@ test("check, render, user and simulate answer as the command line does, for ever
   const url = "file:///graylane.wasm";
   for (const { path, layers } of [...examples, example("examples/mistakes/graylane.yaml")]) {
     const rows = core.check(layers).map(({ endLine, endColumn, ...row }) => row);
-    const { stdout, status } = spawnSync(GRAYLANE, ["check", "-f", path, "--output=json"], { cwd: ROOT, encoding: "utf8" });
+    const { stdout, status } = spawn("check", "-f", path, "--output=json");
     assert.deepEqual(rows, JSON.parse(stdout), path);
     if (status !== 0) continue;
     const mesh = core.open(layers);
-    const rendered = spawnSync(GRAYLANE, ["render", "-f", path, "--wasm-url", url], { cwd: ROOT, encoding: "utf8" });
+    const rendered = spawn("render", "-f", path, "--wasm-url", url);
     const render = () => mesh.render({ wasmUrl: url }).map(({ yaml }) => `---\n${yaml}`).join("");
     if (rendered.status === 0) assert.equal(render(), rendered.stdout, path);
     else assert.throws(render, (error) => rendered.stderr.includes(error.message), path);
@@ -174,9 +176,15 @@ test("types fit what is returned, and are checked without those of browsers", ()
   assert.equal(wrong.match(/error TS/g)?.length, 2, wrong);
 });
 
+test("it is as small as its page says", () => {
+  const module = readFileSync(join(here, "node_modules/@graylane/core/graylane.wasm"));
+  assert.ok(module.length <= 3e6 && gzipSync(module).length <= 0.9e6, `${module.length} bytes`);
+});
+
 test("a bundle for browsers or apps gets nothing", () => {
   for (const condition of ["browser", "react-native"]) {
-    const run = (code) => spawnSync(process.execPath, [`--conditions=${condition}`, "--input-type=module", "--eval", code], { cwd: here, encoding: "utf8" });
+    const flags = [`--conditions=${condition}`, "--input-type=module"];
+    const run = (code) => spawnSync(process.execPath, [...flags, "--eval", code], { cwd: here, encoding: "utf8" });
     assert.match(run('import { open } from "@graylane/core"').stderr, /does not provide an export named 'open'/);
     assert.match(run('import "@graylane/core"').stderr, /is for servers: with the salt/);
   }
