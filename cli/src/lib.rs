@@ -14,6 +14,7 @@ pub mod http;
 pub mod image;
 pub mod import;
 pub mod markdown;
+pub mod playground;
 pub mod printer;
 pub mod prometheus;
 pub mod ramp;

@@ -107,6 +107,21 @@ impl Mesh {
         given(&self.0.simulate(&taken("change", change)?).map_err(thrown)?)
     }
 
+    /// Where each of the users that `simulate` counts was and is; at most 10,000.
+    #[wasm_bindgen(unchecked_return_type = "Crowd")]
+    pub fn crowd(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Change & { users: number }")] change: &JsValue,
+    ) -> Result<JsValue, JsValue> {
+        given(&self.0.crowd(&taken("change", change)?).map_err(thrown)?)
+    }
+
+    /// What there is in the file, for those who choose from it.
+    #[wasm_bindgen(unchecked_return_type = "Outline")]
+    pub fn outline(&self) -> Result<JsValue, JsValue> {
+        given(&self.0.outline())
+    }
+
     /// The Istio resources, in the order in which they are safely applied, as `graylane render`.
     #[wasm_bindgen(unchecked_return_type = "Resource[]")]
     pub fn render(

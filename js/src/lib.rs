@@ -10,12 +10,16 @@
 //! | `request` | a request to be explained |
 //! | `render` | the Istio resources of a file |
 //! | `simulate` | who moves when weights change |
+//! | `crowd` | single users before and after |
+//! | `outline` | what there is in a file |
 //! | `sticky` | the sticky algorithm by itself |
 //! | `exports` | all of it as functions of JavaScript |
 
+pub mod crowd;
 mod exports;
 pub mod failure;
 pub mod file;
+pub mod outline;
 pub mod render;
 pub mod request;
 pub mod simulate;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use graylane_decide::config::{End, Weight};
+use graylane_mesh::mesh::{Rollout, Service};
 use graylane_mesh::serialise;
 use graylane_mesh::simulate::{self, Layout, Report, Setting, Users};
 use serde::Deserialize;
@@ -86,6 +87,33 @@ pub fn weights(shares: &BTreeMap<String, Share>) -> Result<Vec<Weight>, Failure>
     Ok(settings(shares)?.into_iter().map(weight).collect())
 }
 
+impl Change {
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// How many users to count, if that is what it says.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        match self.users {
+            Some(Who::Count(count)) => Some(count),
+            Some(Who::Keys(_)) | None => None,
+        }
+    }
+
+    /// Which subset each bucket belongs to, before and after.
+    ///
+    /// # Errors
+    /// When the weights are none.
+    pub fn layouts(&self, service: &Service, rollout: &Rollout) -> Result<[Layout; 2], Failure> {
+        let from = simulate::changed(service, &rollout.weights, &settings(&self.from)?)?;
+        let to = simulate::changed(service, &from, &settings(&self.to)?)?;
+        Ok([&from, &to].map(|weights| Layout::of(&service.baseline, weights)))
+    }
+}
+
 impl File {
     /// Counts who moves.
     ///
@@ -93,8 +121,7 @@ impl File {
     /// When the service has no rollout, or the weights are none.
     pub fn simulate(&self, change: &Change) -> Result<Json, Failure> {
         let (service, rollout) = simulate::rollout(&self.mesh, &change.service)?;
-        let from = simulate::changed(service, &rollout.weights, &settings(&change.from)?)?;
-        let to = simulate::changed(service, &from, &settings(&change.to)?)?;
+        let layouts = change.layouts(service, rollout)?;
         let none = Users::none(&self.mesh.salt, &rollout.salt);
         let users = match &change.users {
             None => simulate::made(none, 100_000),
@@ -107,7 +134,6 @@ impl File {
                 users
             }),
         };
-        let layouts = [&from, &to].map(|weights| Layout::of(&service.baseline, weights));
         let moves = simulate::moves(&layouts[0], &layouts[1], &users.by_bucket);
         Ok(serialise::json(&Report { service: &service.name, moves: &moves, empty_lines: users.empty_lines }))
     }

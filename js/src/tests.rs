@@ -156,3 +156,50 @@ fn resources_are_those_of_the_command_line() {
         assert!(message.contains(want), "{message}");
     }
 }
+
+#[test]
+fn a_crowd_is_those_users_that_simulate_counts() {
+    let change = || of(json!({"service": "web", "to": {"canary": 40}, "users": 1000}));
+    let crowd = shop().crowd(&change()).unwrap();
+    let counted = shop().simulate(&change()).unwrap();
+    assert_eq!(crowd.subsets, ["stable", "canary"]);
+    let on = |list: &[usize], subset: usize| list.iter().filter(|is| **is == subset).count();
+    assert_eq!(json!(on(&crowd.before, 1)), counted["before"]["canary"]);
+    assert_eq!(json!(on(&crowd.after, 0)), counted["after"]["stable"]);
+    let moved = crowd.before.iter().zip(&crowd.after).filter(|(was, is)| was != is).count();
+    assert_eq!(json!(moved), counted["moved"]);
+    let problem = |users: Json| {
+        let change = of(json!({"service": "web", "to": {}, "users": users}));
+        shop().crowd(&change).unwrap_err().message
+    };
+    assert_eq!(problem(json!(10_001)), "users: expected a number from 1 to 10000");
+    assert_eq!(problem(json!(["a"])), "users: expected a number from 1 to 10000");
+}
+
+#[test]
+fn an_outline_has_the_names_and_the_places_of_weights() {
+    let text = "\
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {alpha: {}, live: {default: true}}
+sticky: {keys: [{claim: [user, id]}]}
+services:
+  web:
+    port: 80
+    subsets: {a: {version: a}, b: {version: b}, c: {version: c}}
+    baseline: a
+    rollout: {weights: {b: 2.5, c: {percent: 10, from: top}}, salt: s}
+";
+    let outline = open(json!([{"name": "f", "text": text}]), json!({})).unwrap().outline();
+    let outline = serde_json::to_value(outline).unwrap();
+    assert_eq!(outline["tenants"], json!(["live", "alpha"]));
+    assert_eq!(outline["keys"], json!([{"in": "claim", "name": ["user", "id"]}]));
+    let line = text.lines().nth(9).unwrap();
+    let written = |at: usize| {
+        let place = &outline["services"][0]["rollout"]["weights"][at]["place"];
+        assert_eq!([&place["line"], &place["endLine"]], [&json!(10), &json!(10)]);
+        let column = |key: &str| place[key].as_u64().unwrap() as usize - 1;
+        &line[column("column")..column("endColumn")]
+    };
+    assert_eq!([written(0), written(1)], ["2.5", "10"]);
+}

@@ -157,6 +157,47 @@ export interface Simulated {
   emptyLines: number;
 }
 
+/** Single users: `user-0`, `user-1`, … */
+export interface Crowd {
+  /** The baseline first. */
+  subsets: string[];
+  /** By user: index of the subset before the change. */
+  before: number[];
+  after: number[];
+}
+
+/** What there is in a file. */
+export interface Outline {
+  mesh: string;
+  /** The tenant header. */
+  header: string;
+  /** The default tenant first. */
+  tenants: string[];
+  /** Where a user's key is; the first one present counts. */
+  keys: { in: "header" | "cookie" | "query" | "claim" | "source"; name?: string | string[] }[];
+  hasGateway: boolean;
+  hasTokens: boolean;
+  services: {
+    name: string;
+    isExposed: boolean;
+    isExternal: boolean;
+    subsets: string[];
+    baseline: string;
+    routes: string[];
+    rollout: {
+      salt: string;
+      tenants: string[];
+      weights: {
+        subset: string;
+        percent: number;
+        /** Where the number is written: lines and columns from 1. */
+        place: { file: string; line: number; column: number; endLine: number; endColumn: number } | null;
+      }[];
+    } | null;
+  }[];
+  workers: { name: string; tenants: string[] }[];
+}
+
 /** Options of `graylane render`. Without `image` and `wasmUrl` there are no plugins. */
 export interface RenderOptions {
   /** The filter's image with its digest, as `graylane push` prints it: no registry is asked. */

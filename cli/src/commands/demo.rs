@@ -1,6 +1,7 @@
 //! `graylane demo`: the file as a real mesh on loopback.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
@@ -14,6 +15,7 @@ use crate::demo::{self, Cast, KeyOf, Live, Setup, Testbed};
 use crate::document;
 use crate::envoy::locate;
 use crate::mesh::Mesh;
+use crate::playground;
 use crate::printer::{Outcome, Printer};
 use crate::wasm;
 
@@ -171,12 +173,12 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
         testbed.envoys().count()
     ));
     if args.keep {
-        keep(&testbed, &cast, printer).await?;
+        keep(&testbed, &cast, &args.file, printer).await?;
     }
     Ok(if ok { Outcome::Ok } else { Outcome::Findings })
 }
 
-async fn keep(testbed: &Testbed, cast: &Cast<'_>, printer: Printer) -> Result<()> {
+async fn keep(testbed: &Testbed, cast: &Cast<'_>, files: &[PathBuf], printer: Printer) -> Result<()> {
     let path = cast.path.join(",");
     let curl = |header: &str| {
         format!(
@@ -184,8 +186,12 @@ async fn keep(testbed: &Testbed, cast: &Cast<'_>, printer: Printer) -> Result<()
             testbed.gateway, cast.path[0]
         )
     };
-    let live = Live::start(testbed).await?;
-    printer.say(&format!("\nStill up; end it with ctrl-C. Its lanes, live: http://{}/\nTry:", live.address));
+    let live = Live::start(testbed, files).await?;
+    printer.say(&format!("\nStill up; end it with ctrl-C. Its lanes, live: http://{}/", live.address));
+    if playground::is_there() {
+        printer.say(&format!("Its file in the playground: http://{}/playground", live.address));
+    }
+    printer.say("Try:");
     printer.say(&curl(&format!("{}: {}", testbed.mesh.header, cast.gray)));
     if let Some(KeyOf::Header(key)) = &cast.key {
         printer.say(&curl(&format!("{key}: user-7")));

@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
-use axum::response::Html;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse as _};
 use axum::routing::get;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
@@ -20,6 +22,7 @@ use crate::demo::cast::Cast;
 use crate::demo::journey::{Entry, Journey};
 use crate::demo::testbed::{Proxy, Testbed};
 use crate::mesh::Mesh;
+use crate::playground;
 use crate::report::{self, Decisions, LaneMap};
 
 /// How often Envoys are asked.
@@ -47,11 +50,11 @@ pub struct Live {
 }
 
 impl Live {
-    /// Starts it; it counts from now on.
+    /// Starts it; it counts from now on. The playground there has these files.
     ///
     /// # Errors
     /// When there is no port, or an Envoy does not answer.
-    pub async fn start(testbed: &Testbed) -> Result<Self> {
+    pub async fn start(testbed: &Testbed, files: &[PathBuf]) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let watch = Arc::new(Watch {
@@ -61,7 +64,15 @@ impl Live {
             past: Mutex::default(),
         });
         watch.look().await?;
+        let files: Arc<[PathBuf]> = files.into();
+        let playground = async move || match playground::demo_page(&files) {
+            Ok(page) => Html(page).into_response(),
+            Err(problem) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, format!("error: {problem:#}\n")).into_response()
+            }
+        };
         let router = Router::new()
+            .route("/playground", get(playground))
             .route("/", get(async |State(watch): State<Arc<Watch>>| Html(report::live_page(&watch.map()))))
             .route(
                 "/content",
