@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::manifest;
 use crate::resources::is_of;
 
 /// One thing that would change.
@@ -26,12 +27,14 @@ pub struct Change {
 type Key = (String, String, String);
 
 fn key(json: &Json) -> Key {
-    let text = |value: &Json| value.as_str().unwrap_or("default").to_owned();
-    (text(&json["kind"]), text(&json["metadata"]["namespace"]), text(&json["metadata"]["name"]))
+    let text = |value: &Json, none: &str| value.as_str().unwrap_or(none).to_owned();
+    let kind = text(&json["kind"], "");
+    let namespace = text(&json["metadata"]["namespace"], manifest::default_namespace(&kind));
+    (kind, namespace, text(&json["metadata"]["name"], ""))
 }
 
 fn title((kind, namespace, name): &Key) -> String {
-    format!("{kind} {namespace}/{name}")
+    manifest::title(kind, namespace, name)
 }
 
 /// What of a resource is ours: its spec, and the labels and annotations that we write. Everything else (status, managed

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Takes out of Istio's and Prometheus Operator's CRDs the schemas that graylane checks against, one file a kind.
+"""Takes out of Istio's and Prometheus Operator's CRDs, and Kubernetes' own API, the schemas that graylane checks against, one file a kind.
 
     pip install pyyaml
     python3 extract.py "$(go mod download -json istio.io/istio@VERSION | jq -r .Dir)/manifests/charts/base/files/crd-all.gen.yaml"
     operator=$(go mod download -json github.com/prometheus-operator/prometheus-operator@VERSION | jq -r .Dir)
     python3 extract.py "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{prometheusrules,alertmanagerconfigs}.yaml
+    kubernetes=$(go mod download -json k8s.io/kubernetes@VERSION | jq -r .Dir)
+    python3 extract.py "$kubernetes"/api/openapi-spec/v3/apis__admissionregistration.k8s.io__v1_openapi.json
 
 Descriptions are left out: they are half the size, and nobody reads them here.
 """
@@ -41,8 +43,38 @@ def without_descriptions(node):
     return node
 
 
+# Of Kubernetes' own API; what each kind's spec is.
+OWN = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+
+
+def resolved(node, schemas):
+    if isinstance(node, dict):
+        if "$ref" in node:
+            return resolved(schemas[node["$ref"].rsplit("/", 1)[1]], schemas)
+        if len(node.get("allOf", [])) == 1:
+            return resolved(node["allOf"][0], schemas)
+        return {k: resolved(v, schemas) for k, v in node.items() if k != "default" and not k.startswith("x-")}
+    if isinstance(node, list):
+        return [resolved(v, schemas) for v in node]
+    return node
+
+
+def own(path: str) -> None:
+    with open(path) as f:
+        schemas = json.load(f)["components"]["schemas"]
+    for kind in OWN:
+        spec = resolved(schemas[f"io.k8s.api.admissionregistration.v1.{kind}Spec"], schemas)
+        schema = {"type": "object", "required": ["spec"], "properties": {"spec": without_descriptions(spec)}}
+        with open(f"{kind}.json", "w") as out:
+            json.dump(schema, out, indent=1, sort_keys=True)
+            out.write("\n")
+
+
 def main() -> None:
     for path in sys.argv[1:]:
+        if path.endswith(".json"):
+            own(path)
+            continue
         with open(path) as f:
             crds = list(yaml.safe_load_all(f))
         for crd in crds:

@@ -5,6 +5,21 @@ use serde_json::Value as Json;
 use crate::document::source::Span;
 use crate::document::tree::Node;
 
+/// Kinds of the whole cluster, of those that graylane writes.
+const OF_THE_CLUSTER: [&str; 2] = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
+
+/// The namespace of a resource that names none; empty if its kind has none.
+#[must_use]
+pub fn default_namespace(kind: &str) -> &'static str {
+    if OF_THE_CLUSTER.contains(&kind) { "" } else { "default" }
+}
+
+/// What to call a resource in a message.
+#[must_use]
+pub fn title(kind: &str, namespace: &str, name: &str) -> String {
+    if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") }
+}
+
 /// A resource of Kubernetes.
 #[derive(Clone, Debug)]
 pub struct Resource {
@@ -12,7 +27,7 @@ pub struct Resource {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its namespace; `default` if it has none.
+    /// Its namespace; `default` if it has none, empty if it is the whole cluster's.
     pub namespace: String,
     /// All of it.
     pub whole: Json,
@@ -26,7 +41,7 @@ impl Resource {
     /// What to call it in a message.
     #[must_use]
     pub fn title(&self) -> String {
-        format!("{} {}/{}", self.kind, self.namespace, self.name)
+        title(&self.kind, &self.namespace, &self.name)
     }
 
     /// Where a part of it was written.
@@ -53,9 +68,9 @@ impl Resource {
         };
         let namespace = text(&json["metadata"]["namespace"]).filter(|name| !name.is_empty());
         Ok(Self {
-            kind,
             name,
-            namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+            namespace: namespace.unwrap_or_else(|| default_namespace(&kind).to_owned()),
+            kind,
             spec: json["spec"].clone(),
             whole: json,
             node,

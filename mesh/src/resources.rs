@@ -4,6 +4,7 @@
 //! route to a subset that is not there yet answers 503), sidecar plugins, VirtualServices, gateway plugin; removal goes
 //! the other way round. Telemetry, alerts and dashboards come last.
 
+mod admission;
 mod alertmanager_config;
 mod checks;
 mod dashboard;
@@ -56,6 +57,10 @@ pub use virtual_service::frame as host_frame;
 pub enum Kind {
     /// A tenant's topic of a worker.
     KafkaTopic,
+    /// Which routes the API server refuses while an EnvoyFilter is there.
+    ValidatingAdmissionPolicy,
+    /// That it does.
+    ValidatingAdmissionPolicyBinding,
     /// Subsets of a service.
     DestinationRule,
     /// A plugin, up to Istio 1.31 the usual way.
@@ -80,8 +85,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::KafkaTopic,
+        Self::ValidatingAdmissionPolicy,
+        Self::ValidatingAdmissionPolicyBinding,
         Self::DestinationRule,
         Self::WasmPlugin,
         Self::TrafficExtension,
@@ -111,6 +118,8 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::KafkaTopic => "KafkaTopic",
+            Self::ValidatingAdmissionPolicy => "ValidatingAdmissionPolicy",
+            Self::ValidatingAdmissionPolicyBinding => "ValidatingAdmissionPolicyBinding",
             Self::DestinationRule => "DestinationRule",
             Self::WasmPlugin => "WasmPlugin",
             Self::TrafficExtension => "TrafficExtension",
@@ -124,11 +133,14 @@ impl Kind {
         }
     }
 
-    /// Group and version of its API, as served since Istio 1.28, Strimzi 0.49 and Prometheus Operator 0.59.
+    /// Group and version of its API, as served since Istio 1.28, Strimzi 0.49, Prometheus Operator 0.59 and Kubernetes 1.30.
     #[must_use]
     pub fn api_version(self) -> &'static str {
         match self {
             Self::KafkaTopic => "kafka.strimzi.io/v1",
+            Self::ValidatingAdmissionPolicy | Self::ValidatingAdmissionPolicyBinding => {
+                "admissionregistration.k8s.io/v1"
+            }
             Self::DestinationRule | Self::VirtualService => "networking.istio.io/v1",
             Self::WasmPlugin | Self::TrafficExtension => "extensions.istio.io/v1alpha1",
             Self::Telemetry => "telemetry.istio.io/v1",
@@ -180,6 +192,8 @@ pub struct Options {
     pub reads: Option<u32>,
     /// Plain routing: no plugin, and no rule that only a plugin makes sense of.
     pub without_filter: bool,
+    /// No ValidatingAdmissionPolicy: who applies may not write objects of the whole cluster, or Kubernetes is older than 1.30.
+    pub without_admission_policy: bool,
     /// Spans get their tags from headers, as before Istio 1.29.
     pub header_tags: bool,
     /// Telemetries that exist, to be merged with ours.
@@ -197,7 +211,7 @@ pub struct Options {
 pub enum Stage {
     /// Workers consume what is there.
     Topics = 0,
-    /// Nothing depends on what was before.
+    /// Nothing depends on what was before: subsets, and what guards routes.
     Subsets = 1,
     /// Sidecars and waypoints learn what routes will need.
     Plugins = 2,
@@ -231,7 +245,8 @@ pub struct Resource {
 pub struct Metadata {
     /// Its name.
     pub name: String,
-    /// Its namespace.
+    /// Its namespace; empty: it is the whole cluster's.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// What owns it, so that `kubectl apply --prune` and Argo CD can.
     pub labels: BTreeMap<Cow<'static, str>, String>,
@@ -375,6 +390,9 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
         all.extend(request_authentication::all(mesh));
         all.extend(trace_context::all(mesh));
         all.extend(point::all(mesh));
+        if !options.without_admission_policy {
+            all.extend(admission::all(mesh));
+        }
     }
     all.extend(telemetry::all(mesh, options));
     if !options.without_filter {

@@ -152,6 +152,10 @@ pub struct Render {
     /// Plain routing: no plugin, and no rule that needs the filter.
     #[arg(long)]
     pub without_filter: bool,
+    /// No ValidatingAdmissionPolicy, which is an object of the whole cluster (Kubernetes 1.30): nothing then refuses a route with a
+    /// single destination under `weights: external`.
+    #[arg(long)]
+    pub without_admission_policy: bool,
     /// Existing resources: a file, a folder, or `-`, as in `kubectl get vs,dr,wasmplugin -A -o yaml`. What others define for
     /// the same hosts is a warning.
     #[arg(long, value_name = "PATH")]

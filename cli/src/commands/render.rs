@@ -191,6 +191,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         istio_revision: args.istio_revision.clone(),
         reads,
         without_filter: args.without_filter,
+        without_admission_policy: args.without_admission_policy,
         native: args.native.clone(),
         dashboards: args.dashboards.map(|dashboards| dashboards == Dashboards::Configmap),
         header_tags: args.istio < FORMATTED_TAGS_SINCE,

@@ -5,6 +5,8 @@
 //! source/common/router/weighted_cluster_specifier.cc). A route with a single destination has no such list, and one that is
 //! patched anyway becomes invalid: Envoy then rejects the whole table.
 
+use std::collections::BTreeMap;
+
 use crate::document::shape::nearest;
 use crate::mesh::{Mesh, Service};
 use crate::traffic::{At, Destination, MESH, Rule, VirtualService, World};
@@ -57,6 +59,13 @@ pub fn services(mesh: &Mesh) -> impl Iterator<Item = (&Service, Option<&str>)> {
         let rollout = mesh.document.services.get(&service.name)?.rollout.as_ref()?;
         rollout.weights.external.then_some((service, rollout.route.as_deref()))
     })
+}
+
+/// Labels of the callers that a service's patch is limited to; none: all callers.
+#[must_use]
+pub fn callers<'m>(mesh: &'m Mesh, service: &str) -> Option<&'m BTreeMap<String, String>> {
+    let rollout = mesh.document.services.get(service)?.rollout.as_ref()?;
+    (!rollout.callers.is_empty()).then_some(&rollout.callers)
 }
 
 /// All of what stands in the way, by the routes that are there.

@@ -1,6 +1,7 @@
 //! What the file leaves to others: the routes of a service, the weights of a rollout, the edge.
 
 use super::Checker;
+use super::names::is_label_key;
 use crate::document::model::{Rollout, Service};
 use crate::mesh;
 
@@ -94,6 +95,14 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
     let path = ["services", name, "rollout", "weights"];
     let external = mesh::is_external(&document.mesh, service);
     if !rollout.weights.external {
+        if !rollout.callers.is_empty() {
+            checker
+                .error_at_key(
+                    &["services", name, "rollout", "callers"],
+                    "`callers` is only allowed with `weights: external`",
+                )
+                .help("remove it");
+        }
         if rollout.route.is_some() {
             checker
                 .error_at_key(
@@ -115,6 +124,7 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
         );
         return;
     }
+    callers(checker, name, rollout);
     for key in STEERED {
         let path = ["services", name, "rollout", key];
         if checker.project.tree.at(&path).is_some() {
@@ -141,6 +151,31 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
                 ),
             )
             .help("add them to `tenants` of the rollout, or let a rule of the route match their header");
+    }
+}
+
+/// Whose proxies get the EnvoyFilter.
+fn callers(checker: &mut Checker<'_>, name: &str, rollout: &Rollout) {
+    let path = ["services", name, "rollout", "callers"];
+    for (key, value) in &rollout.callers {
+        if !is_label_key(key) || !graylane_decide::naming::is_name(value) {
+            checker
+                .error_at_key(&[&path[..], &[key]].concat(), format!("invalid pod label `{key}: {value}`"))
+                .help("write a label of the callers' pods, as in `app: checkout`");
+        }
+    }
+    if !rollout.callers.is_empty() {
+        let labels: Vec<String> =
+            rollout.callers.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        checker
+            .note(
+                &path,
+                format!(
+                    "only proxies with {} get the EnvoyFilter: requests of other callers are drawn at random",
+                    labels.join(",")
+                ),
+            )
+            .help("once it works there, remove `callers`");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a reader of hops may wonder about.
 
+use crate::adopt::weights;
 use graylane_decide::config::Mode;
 use graylane_decide::names::MODE_LABEL;
 
@@ -29,6 +30,9 @@ pub fn notes(mesh: &Mesh, request: &Request, hops: &[Hop]) -> Vec<String> {
     }
     if hops.iter().any(|hop| hop.is_external && hop.subset.is_none()) {
         notes.push("these routes are external; --against PATH shows where they lead".to_owned());
+    }
+    if hops.iter().any(|hop| hop.is_external && weights::callers(mesh, &hop.service).is_some()) {
+        notes.push("`rollout.callers` limits the EnvoyFilter to some callers; requests of all others get a version at random".to_owned());
     }
     let said = hops.iter().filter_map(|hop| Some((hop.by.as_str(), hop.mode.as_ref()?)));
     notes.extend(modes(mesh, &said.collect::<Vec<_>>()));

@@ -19,7 +19,11 @@ struct Kustomization {
 #[must_use]
 pub fn file_name(resource: &Resource) -> String {
     let (kind, metadata) = (resource.kind().name().to_ascii_lowercase(), &resource.metadata);
-    format!("{}0-{kind}.{}.{}.yaml", resource.stage() as u8, metadata.namespace, metadata.name)
+    let namespace = match metadata.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!("{namespace}."),
+    };
+    format!("{}0-{kind}.{namespace}{}.yaml", resource.stage() as u8, metadata.name)
 }
 
 /// What was written, and what was taken away.

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Kind, Resource, Stage};
 use crate::adopt::weights;
+use crate::document::model::Gateway;
 use crate::mesh::{Fields, Mesh, Service};
 
 /// Label with the service that an EnvoyFilter is about: in an emergency, EnvoyFilters are deleted by it.
@@ -22,11 +23,19 @@ const PROXIES: &str = "^1[.](2[89]|[3-9][0-9])";
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
     let mut all = Vec::new();
     for (service, route) in weights::services(mesh) {
+        let callers = weights::callers(mesh, &service.name);
         for namespace in mesh.namespaces() {
             let patches = vec![patch("SIDECAR_OUTBOUND", &service.host, route)];
-            all.push(resource(mesh, service, namespace, &format!("point-{}", service.name), None, &patches));
+            let selector = callers.map(|labels| json!({"labels": labels}));
+            all.push(resource(mesh, service, namespace, &name(service), selector, &patches));
         }
-        if let (Some(gateway), false) = (&mesh.document.edge.gateway, service.expose.hosts.is_empty()) {
+        let is_caller = |gateway: &Gateway| {
+            callers.is_none_or(|labels| {
+                labels.iter().all(|(key, value)| gateway.selector.get(key) == Some(value))
+            })
+        };
+        let gateway = mesh.document.edge.gateway.as_ref().filter(|gateway| is_caller(gateway));
+        if let (Some(gateway), false) = (gateway, service.expose.hosts.is_empty()) {
             let patches: Vec<Json> =
                 service.expose.hosts.iter().map(|host| patch("GATEWAY", host, route)).collect();
             let name = format!("gateway-point-{}", service.name);
@@ -35,6 +44,11 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
         }
     }
     all
+}
+
+/// What those of callers inside the mesh are about, in their names.
+pub(super) fn name(service: &Service) -> String {
+    format!("point-{}", service.name)
 }
 
 fn resource(

@@ -22,6 +22,12 @@ const KUBERNETES: [(&str, &str); 5] = [
     ("v1", "configmaps"),
 ];
 
+/// Of the whole cluster.
+const OF_THE_CLUSTER: [&str; 2] = [
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+];
+
 impl ControlPlane {
     /// Deletes all objects of all namespaces that were used, but for those that make the control plane, sets the mesh
     /// configuration back, and waits until istiod has forgotten them. To be called when the example's mesh is gone.
@@ -40,7 +46,7 @@ impl ControlPlane {
         let delete = async |path: String| {
             self.kube.delete(&format!("{path}?labelSelector={KEPT_LABEL}%21%3Dtrue")).await
         };
-        try_join_all(paths.map(delete)).await?;
+        try_join_all(paths.chain(OF_THE_CLUSTER.map(ToOwned::to_owned)).map(delete)).await?;
         self.set_mesh_config(&json!({})).await?;
         until("istiod has forgotten the last example", LIMIT, async || {
             let known = self.known().await?;

@@ -191,6 +191,10 @@ pub struct Rollout {
     /// With `weights: external`: name of the weighted rule of the VirtualService. Without it all rules of the host count as
     /// weighted, and each must have at least two destinations.
     pub route: Option<String>,
+    /// With `weights: external`: labels of the pods whose proxies get the EnvoyFilter, for a first step with few callers, as in
+    /// `{app: checkout}`. The gateway gets it if its `selector` has these labels. Default: all callers.
+    #[serde(default)]
+    pub callers: BTreeMap<String, String>,
     /// Tenants whose users take part. Default: the default tenant.
     pub tenants: Option<Vec<String>>,
     /// Decides which users move first. Services that must move the same users share one salt. Default: the full host name.

@@ -100,6 +100,21 @@ impl Example {
         self.render(&[&["--wasm-url", &url], arguments].concat()).await
     }
 
+    /// What `graylane diff` says of what is there.
+    pub async fn differences(&self, plane: &ControlPlane) -> Result<String> {
+        let kinds =
+            "wasmplugin,telemetry,envoyfilter,validatingadmissionpolicy,validatingadmissionpolicybinding";
+        let there = plane.kube.kubectl(&["get", kinds, "-A", "-o", "yaml"], "").await?;
+        let there = file(&there)?;
+        let program = std::env::current_exe()?.with_file_name("graylane");
+        let url = format!("file://{}", module_path().display());
+        let mut command = tokio::process::Command::new(program);
+        command.arg("diff").arg("-f").arg(folder().join(&self.name)).arg("--against").arg(there.path());
+        let output = command.args(["--wasm-url", &url]).kill_on_drop(true).output().await?;
+        ensure!(output.status.code() < Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// What the program writes to switch the filter off.
     pub async fn off(&self) -> Result<String> {
         let folder = folder().join(&self.name);
@@ -242,21 +257,22 @@ fn empty_suite() -> Suite {
     }
 }
 
+/// A file, gone with what is returned.
+pub fn file(text: &str) -> Result<tempfile::NamedTempFile> {
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
+    std::fs::write(file.path(), text)?;
+    Ok(file)
+}
+
 /// What the program says of an example's EnvoyFilters on the routes that are there, and its exit code.
 pub async fn status(plane: &ControlPlane, example: &str) -> Result<(String, Option<i32>)> {
     let there = plane.kube.kubectl(&["get", "vs,dr,envoyfilter", "-A", "-o", "yaml"], "").await?;
-    let there = there_in(&there)?;
+    let there = file(&there)?;
     let program = std::env::current_exe()?.with_file_name("graylane");
     let mut command = tokio::process::Command::new(program);
     command.arg("status").arg("-f").arg(folder().join(example)).arg("--against").arg(there.path());
     let output = command.kill_on_drop(true).output().await?;
     Ok((String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code()))
-}
-
-fn there_in(text: &str) -> Result<tempfile::NamedTempFile> {
-    let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
-    std::fs::write(file.path(), text)?;
-    Ok(file)
 }
 
 /// Runs the program, which was built beside this one; its output.

@@ -12,7 +12,7 @@ use graylane_tests::istio::{ControlPlane, Mesh, Pod, Service};
 
 use super::examples::has_filter;
 use crate::compare::ensure_who;
-use crate::example::{CALLER, CALLER_PORT, Example, status};
+use crate::example::{CALLER, CALLER_PORT, Example, file, status};
 
 /// What the controller owns, as it is before it begins.
 const THEIRS: &str = include_str!("../../../../../examples/argo-rollouts/theirs/api.yaml");
@@ -21,6 +21,10 @@ const REQUESTS: usize = 3;
 const STEPS: [u64; 4] = [0, 10, 50, 100];
 /// The pods' hashes, as the DestinationRule has them.
 const HASH: &str = "rollouts-pod-template-hash";
+/// What takes the EnvoyFilter away.
+const REMOVAL: &str = "kubectl delete envoyfilter -A -l graylane.dev/service=api";
+/// How long something may take to be seen.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs it.
 pub async fn run(plane: &ControlPlane) -> Result<()> {
@@ -42,6 +46,16 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     let flipped = ask_all(&mesh).await?.values().filter(|who| who.len() > 1).count();
     ensure!(flipped > USERS / 3, "without graylane users flip: {flipped} of {USERS}");
 
+    for (app, stays) in [("somebody-else", false), (CALLER, true)] {
+        let callers = format!("services: {{api: {{rollout: {{callers: {{app: {app}}}}}}}}}\n");
+        let callers = file(&callers)?;
+        let path = callers.path().to_str().context("a path that is no text")?;
+        plane.apply(&example.render_with_filter(&["-f", path]).await?).await?;
+        has_filter(&example, &mesh).await?;
+        let flipped = ask_all(&mesh).await?.values().filter(|who| who.len() > 1).count();
+        let right = if stays { flipped == 0 } else { flipped > USERS / 3 };
+        ensure!(right, "callers with app={app} get the EnvoyFilter first: {flipped} of {USERS} flip");
+    }
     plane.apply(&example.render_with_filter(&[]).await?).await?;
     has_filter(&example, &mesh).await?;
     for canary_first in [false, true] {
@@ -64,7 +78,62 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
         }
         ensure!(on_canary.len() == USERS);
     }
+    guarded(plane, &example).await?;
     broken(plane, &mesh).await
+}
+
+/// The API server refuses a single destination while the EnvoyFilter is there, and nothing else.
+async fn guarded(plane: &ControlPlane, example: &Example) -> Result<()> {
+    // It hears of a new policy a moment later.
+    let refused =
+        until(LIMIT, "a single destination is refused", async || Ok(edit(plane, &single()).await.err()));
+    let refused = format!("{:#}", refused.await?);
+    for part in ["shop-point-api", "rule `primary`", "at least two destinations", REMOVAL] {
+        ensure!(refused.contains(part), "the API server says why, and what to do ({part}): {refused}");
+    }
+    for (canary, canary_first) in [(0, false), (100, true), (37, false)] {
+        edit(plane, &routes(canary, canary_first)).await.context("weights alone may be edited")?;
+    }
+    edit(plane, &routes(50, false).replace("name: testers", "name: someone"))
+        .await
+        .context("and other rules")?;
+    let differences = example.differences(plane).await?;
+    ensure!(differences.is_empty(), "nothing is there that was not rendered: {differences}");
+
+    remove(plane, REMOVAL).await?;
+    let accepted =
+        until(LIMIT, "a single destination is accepted", async || Ok(edit(plane, &single()).await.ok()));
+    accepted.await.context("without the EnvoyFilter")?;
+
+    // What follows is for who does without the policy.
+    let policies = "kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy -l graylane.dev/service=api";
+    remove(plane, policies).await?;
+    plane.apply(&example.render_with_filter(&["--without-admission-policy"]).await?).await?;
+    edit(plane, &single()).await.context("without the policy")
+}
+
+/// Would the API server take it? Nothing is changed.
+async fn edit(plane: &ControlPlane, yaml: &str) -> Result<()> {
+    let apply = ["apply", "--dry-run=server", "--filename", "-"];
+    plane.kube.kubectl(&apply, &format!("---\n{yaml}")).await.map(drop)
+}
+
+/// Runs a command of kubectl, as it is printed.
+async fn remove(plane: &ControlPlane, command: &str) -> Result<()> {
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    plane.kube.kubectl(&words, "").await.map(drop)
+}
+
+/// Waits until there is a result.
+async fn until<T>(limit: Duration, what: &str, look: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
+    let found = async {
+        loop {
+            if let Some(found) = look().await? {
+                return anyhow::Ok(found);
+            }
+        }
+    };
+    tokio::time::timeout(limit, found).await.with_context(|| format!("it is still not so that {what}"))?
 }
 
 /// The controller, or somebody, leaves a single destination: Envoy refuses the table and goes on with the old one, until
@@ -72,19 +141,11 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
 async fn broken(plane: &ControlPlane, mesh: &Mesh<'_>) -> Result<()> {
     plane.apply(&routes(100, false)).await?;
     let before = mesh.proxy(CALLER).rejections().await?;
-    let single = THEIRS
-        .split("---\n")
-        .last()
-        .unwrap_or_default()
-        .replace("        - {destination: {host: api, subset: canary}, weight: 10}\n", "");
-    plane.kube.kubectl(&["apply", "--filename", "-"], &format!("---\n{single}")).await?;
-    let refused = async {
-        while mesh.proxy(CALLER).rejections().await? == before {
-            tokio::task::yield_now().await;
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(Duration::from_secs(30), refused).await??;
+    plane.kube.kubectl(&["apply", "--filename", "-"], &format!("---\n{}", single())).await?;
+    until(LIMIT, "Envoy rejects the routes", async || {
+        Ok((mesh.proxy(CALLER).rejections().await? != before).then_some(()))
+    })
+    .await?;
     let kept = mesh.pod(CALLER).call("api:8080").header("x-user-id", "user-1").send().await?;
     ensure_who(&kept, "canary", "a proxy that runs keeps the table that it has")?;
     // What a person would do: look, and run the command that is printed.
@@ -92,14 +153,19 @@ async fn broken(plane: &ControlPlane, mesh: &Mesh<'_>) -> Result<()> {
     let wanted = "rule `primary` of `api.shop.svc.cluster.local` inside the mesh has a single destination, and EnvoyFilter \
                   shop/shop-point-api makes it invalid: proxies of namespace shop";
     ensure!(code == Some(1) && said.contains(wanted), "status names the EnvoyFilter: {code:?} {said}");
-    let command = said.split('`').find_map(|part| part.strip_prefix("kubectl "));
-    let command: Vec<&str> = command.with_context(|| format!("no command: {said}"))?.split(' ').collect();
-    plane.kube.kubectl(&command, "").await?;
+    let command = said.split('`').find(|part| part.starts_with("kubectl "));
+    remove(plane, command.with_context(|| format!("no command: {said}"))?).await?;
     plane.push().await?;
     let (said, _) = status(plane, "argo-rollouts").await?;
     ensure!(!said.contains("error:"), "and is content without it: {said}");
     let healed = mesh.pod(CALLER).call("api:8080").header("x-user-id", "user-1").send().await?;
     ensure_who(&healed, "stable", "deleting the EnvoyFilter heals it")
+}
+
+/// What somebody leaves of it who takes the canary out.
+fn single() -> String {
+    let theirs = THEIRS.split("---\n").last().unwrap_or_default();
+    theirs.replace("        - {destination: {host: api, subset: canary}, weight: 10}\n", "")
 }
 
 /// The controller's VirtualService with other weights.
