@@ -106,6 +106,9 @@ pub struct Config {
     pub workloads: Vec<WorkloadSubset>,
     /// Where decisions are reported: metrics, tags, filter state.
     pub telemetry: Telemetry,
+    /// Does another controller set the weights of any service? Inbound, whose pod must not see the points that callers write then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub points: bool,
     /// Who may choose a tenant: gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
@@ -264,6 +267,7 @@ fields!(Config {
     services: "services" = Vec::new,
     workloads: "workloads" = Vec::new,
     telemetry: "telemetry" = Telemetry::default,
+    points: "points" = || false,
     edge: "edge" = || None,
 });
 fields!(PodMode { namespace: "namespace", service: "service" = String::new, mode: "mode" });

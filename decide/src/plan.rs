@@ -108,9 +108,8 @@ impl Plan {
         if !mistakes.list.is_empty() {
             return Err(mistakes.list);
         }
-        let points =
-            config.services.iter().any(|service| service.baseline.is_empty() && service.rollout.is_some());
-        let point = points.then(|| interest.ask(POINT_HEADER));
+        let point = (config.points || config.services.iter().any(config::Service::is_weighed_by_another))
+            .then(|| interest.ask(POINT_HEADER));
         let mode = mode(config, node);
         let mut policy = config.policy.clone();
         let remembers = policy.restore.contains(&Restore::Memory);

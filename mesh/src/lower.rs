@@ -96,6 +96,7 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
             state: mesh.document.telemetry.tracing || mesh.document.telemetry.debug_header,
             source: mesh.document.telemetry.debug_header,
         },
+        points: role == Role::Inbound && services(mesh).iter().any(Service::is_weighed_by_another),
         edge: (role == Role::Gateway).then(|| edge::edge(mesh)),
     }
 }

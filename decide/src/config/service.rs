@@ -38,6 +38,12 @@ impl Service {
     pub fn needs_version_2(&self) -> bool {
         self.baseline.is_empty()
     }
+
+    /// Does another controller set the weights?
+    #[must_use]
+    pub fn is_weighed_by_another(&self) -> bool {
+        self.baseline.is_empty() && self.rollout.is_some()
+    }
 }
 
 /// Requests of a service that go their own way.

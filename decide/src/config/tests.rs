@@ -13,7 +13,7 @@ fn every_mistake_is_named_with_its_field() {
         problems(json),
         [
             "extra: unknown field, expected one of version, role, revision, mode, modes, header, tenants, default, \
-         policy, exempt, memory, clusterDomain, egress, sticky, services, workloads, telemetry, edge",
+         policy, exempt, memory, clusterDomain, egress, sticky, services, workloads, telemetry, points, edge",
             "role: unknown `sideways`, expected one of inbound, outbound, gateway, waypoint",
             "header: expected a string, found a number",
             "tenants[1]: expected a string, found a number",

@@ -1,6 +1,7 @@
 //! Requests to this pod: check the tenant, and remember what the way out could not know otherwise.
 
 use super::resolve;
+use super::units::point;
 use crate::decision::Decision;
 use crate::names::SUBSET_HEADER;
 use crate::plan::Plan;
@@ -21,6 +22,7 @@ pub fn decide<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> De
         decision.edits.set(plan.header(), plan.tenants.name(resolved.tenant).as_bytes());
     }
     decision.edits.remove_if(request.seen.subset.present(), SUBSET_HEADER.as_bytes());
+    point(plan, request, &mut decision);
     if plan.tenants.carries_unit(resolved.tenant) {
         // Most requests say whose they are, and need nothing of the carriers.
         decision.unit = request.said().unit();

@@ -39,7 +39,7 @@ pub fn choose<W: World>(decision: &mut Decision<'_>, request: &mut Gathered<'_, 
 }
 
 /// Tells Envoy the point of the user's unit where another controller sets the weights; one that came along for another
-/// destination goes.
+/// destination goes. Inbound, where no decision has one, it was for the caller's Envoy, and the application has no use for it.
 pub fn point<W: World>(plan: &Plan, request: &Gathered<'_, W>, decision: &mut Decision<'_>) {
     let Some(asked) = plan.point else { return };
     let seen = request.seen.asked(asked);
