@@ -21,6 +21,7 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     if let (Some(path), Some(file)) = (&args.against, &file) {
         let mesh = Mesh::of(file);
         let current = super::rivals::find(path, &mesh, &mut sources, &mut findings)?;
+        super::rivals::other_files(&current, &mesh, true, &mut findings);
         super::adopted::differences(&current, &mesh, &mut findings)?;
         super::adopted::weights(&current, &mesh, &mut findings);
         super::native::find(&current, &mut findings);

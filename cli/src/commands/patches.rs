@@ -68,7 +68,7 @@ pub async fn find(
             }
             _ => None,
         };
-        let row = row(&mismatch, rejected_by);
+        let row = row(mesh, &mismatch, rejected_by);
         let place = mismatch.problem.at.and_then(|at| there::rule(&there.resources, at));
         match &row.command {
             Some(command) => findings.error(place, text(&mismatch, &row)).help(format!(
@@ -98,7 +98,7 @@ pub async fn find(
     Ok(Found { rows, is_fine })
 }
 
-fn row(mismatch: &Mismatch<'_>, rejected_by: Option<Vec<String>>) -> Row {
+fn row(mesh: &Mesh, mismatch: &Mismatch<'_>, rejected_by: Option<Vec<String>>) -> Row {
     let problem = &mismatch.problem;
     let rejected = problem.what == What::Rejected;
     Row {
@@ -107,7 +107,7 @@ fn row(mismatch: &Mismatch<'_>, rejected_by: Option<Vec<String>>) -> Row {
         envoy_filters: mismatch.filters.iter().map(|one| format!("{}/{}", one.namespace, one.name)).collect(),
         rejected,
         rejected_by,
-        command: rejected.then(|| patches::removal(&problem.service)),
+        command: rejected.then(|| patches::removal(mesh, &problem.service)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::Value as Json;
 
+use crate::adopt::other_files;
 use crate::document::finding::Findings;
 use crate::document::source::SourceFiles;
 use crate::import::{self, Resource};
@@ -32,10 +33,23 @@ pub fn find(
 pub fn warn(path: &Path, mesh: &Mesh, printer: Printer) -> Result<()> {
     let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let current = find(path, mesh, &mut sources, &mut findings)?;
+    other_files(&current, mesh, false, &mut findings);
     super::adopted::weights(&current, mesh, &mut findings);
     printer.findings(&findings, &sources);
     ensure!(!findings.has_errors(), "nothing is written: Envoy would refuse it");
     Ok(())
+}
+
+/// Objects of another file of graylane's that claim the same pods or routes. Errors, unless something is to be rendered anyway, as
+/// when a file gets another name.
+pub fn other_files(current: &[Resource], mesh: &Mesh, are_errors: bool, findings: &mut Findings) {
+    let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
+    for claim in other_files::claims(mesh, &whole) {
+        let place = current.get(claim.resource).map(Resource::name_place);
+        let finding =
+            if are_errors { findings.error(place, claim.text) } else { findings.warning(place, claim.text) };
+        finding.help(claim.help);
+    }
 }
 
 /// Warns of them.

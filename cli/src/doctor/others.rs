@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::{Cluster, Row, State, some};
+use crate::adopt::other_files;
 use crate::manifest::Resource;
 use crate::mesh::Mesh;
 use crate::resources::{self, Options, is_for_all_pods, is_ours};
@@ -13,6 +14,7 @@ use crate::traffic;
 pub(super) fn rows(cluster: &Cluster<'_>, mesh: Option<&Mesh>) -> Vec<Row> {
     let mut rows = vec![telemetry(cluster)];
     rows.extend(mesh.map(|mesh| routes(cluster, mesh)));
+    rows.extend(mesh.and_then(|mesh| other_files(cluster, mesh)));
     rows.push(installed(cluster));
     rows
 }
@@ -51,6 +53,13 @@ fn routes(cluster: &Cluster<'_>, mesh: &Mesh) -> Row {
     let rivals: Vec<String> = rivals.into_iter().collect();
     Row::new(State::Warning, SUBJECT, format!("of the same hosts: {}", some(&rivals)))
         .next("`graylane check --against` says what each one means; `routing: external` keeps them, `graylane import` replaces them")
+}
+
+/// Objects of another file of graylane's for the same pods or routes: the first of them, since one command removes all.
+fn other_files(cluster: &Cluster<'_>, mesh: &Mesh) -> Option<Row> {
+    let whole: Vec<&Json> = cluster.resources.iter().map(|resource| &resource.whole).collect();
+    let claim = other_files::claims(mesh, &whole).into_iter().next()?;
+    Some(Row::new(State::Error, "other files", claim.text).next(claim.help))
 }
 
 /// Plugins that are there, and of which version.

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::weights::{self, Problem, Subject, What};
 use crate::mesh::Mesh;
-use crate::resources::{PART_OF, SERVICE_LABEL};
+use crate::resources::{PART_OF, SERVICE_LABEL, is_of};
 use crate::traffic::{MESH, World};
 
 /// An EnvoyFilter.
@@ -25,6 +25,13 @@ pub struct Filter {
     patches: BTreeSet<(bool, String, Option<String>)>,
 }
 
+impl Filter {
+    /// The hosts whose rules it patches.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.patches.iter().map(|(_, host, _)| host.as_str())
+    }
+}
+
 /// Something wrong, and the EnvoyFilters that it is wrong with.
 #[derive(Clone, Debug)]
 pub struct Mismatch<'f> {
@@ -37,12 +44,14 @@ pub struct Mismatch<'f> {
 /// Those of this mesh among resources.
 #[must_use]
 pub fn filters(mesh: &Mesh, resources: &[&Json]) -> Vec<Filter> {
-    resources.iter().filter_map(|json| filter(mesh, json)).collect()
+    let own = resources.iter().filter(|json| is_of(&mesh.document.mesh.name, json));
+    own.filter_map(|json| filter(json)).collect()
 }
 
-fn filter(mesh: &Mesh, json: &Json) -> Option<Filter> {
+/// One of any file, if it is one.
+pub(super) fn filter(json: &Json) -> Option<Filter> {
     let metadata = &json["metadata"];
-    if json["kind"] != "EnvoyFilter" || metadata["labels"][PART_OF] != mesh.document.mesh.name.as_str() {
+    if json["kind"] != "EnvoyFilter" {
         return None;
     }
     let text = |json: &Json| json.as_str().map(ToOwned::to_owned);
@@ -120,10 +129,15 @@ pub fn missing<'m>(mesh: &'m Mesh, filters: &[Filter]) -> Vec<(&'m str, Vec<&'m 
         .collect()
 }
 
-/// The one command that takes the patches of a service away, everywhere.
+/// The one command that takes the patches of a service away, everywhere; not those of another file's service of that name.
 #[must_use]
-pub fn removal(service: &str) -> String {
-    format!("kubectl delete envoyfilter -A -l {SERVICE_LABEL}={service}")
+pub fn removal(mesh: &Mesh, service: &str) -> String {
+    removal_of(&mesh.document.mesh.name, service)
+}
+
+/// The same, by the name of the file's mesh.
+pub(super) fn removal_of(mesh: &str, service: &str) -> String {
+    format!("kubectl delete envoyfilter -A -l {PART_OF}={mesh},{SERVICE_LABEL}={service}")
 }
 
 #[cfg(test)]

@@ -157,14 +157,14 @@ fn weights(checker: &mut Checker<'_>, name: &str, service: &Service, rollout: &R
 /// Whose proxies get the EnvoyFilter.
 fn callers(checker: &mut Checker<'_>, name: &str, rollout: &Rollout) {
     let path = ["services", name, "rollout", "callers"];
-    for (key, value) in &rollout.callers {
-        if !is_label_key(key) || !graylane_decide::naming::is_name(value) {
-            checker
-                .error_at_key(&[&path[..], &[key]].concat(), format!("invalid pod label `{key}: {value}`"))
-                .help("write a label of the callers' pods, as in `app: checkout`");
-        }
+    let is_valid =
+        |(key, value): &(&String, &String)| is_label_key(key) && graylane_decide::naming::is_name(value);
+    for (key, value) in rollout.callers.iter().filter(|label| !is_valid(label)) {
+        checker
+            .error_at_key(&[&path[..], &[key]].concat(), format!("invalid pod label `{key}: {value}`"))
+            .help("write a label of the callers' pods, as in `app: checkout`");
     }
-    if !rollout.callers.is_empty() {
+    if !rollout.callers.is_empty() && rollout.callers.iter().all(|label| is_valid(&label)) {
         let labels: Vec<String> =
             rollout.callers.iter().map(|(key, value)| format!("{key}={value}")).collect();
         checker

@@ -47,7 +47,7 @@ fn policy(mesh: &Mesh, service: &Service, route: Option<&str>) -> Fields {
          single destination invalid, and Envoy rejects the whole route table. To change it anyway, first run: {}",
         service.host,
         super::resource_name(mesh, &point::name(service)),
-        patches::removal(&service.name)
+        patches::removal(mesh, &service.name)
     );
     // What the API server would fill in is written out, so that `diff` compares equal.
     fields([

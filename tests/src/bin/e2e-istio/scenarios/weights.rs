@@ -22,7 +22,8 @@ const STEPS: [u64; 4] = [0, 10, 50, 100];
 /// The pods' hashes, as the DestinationRule has them.
 const HASH: &str = "rollouts-pod-template-hash";
 /// What takes the EnvoyFilter away.
-const REMOVAL: &str = "kubectl delete envoyfilter -A -l graylane.dev/service=api";
+const REMOVAL: &str =
+    "kubectl delete envoyfilter -A -l app.kubernetes.io/part-of=shop,graylane.dev/service=api";
 /// How long something may take to be seen.
 const LIMIT: Duration = Duration::from_secs(30);
 
