@@ -103,15 +103,18 @@ async fn guarded(plane: &ControlPlane, example: &Example) -> Result<()> {
     ensure!(differences.is_empty(), "nothing is there that was not rendered: {differences}");
 
     remove(plane, REMOVAL).await?;
-    let accepted =
-        until(LIMIT, "a single destination is accepted", async || Ok(edit(plane, &single()).await.ok()));
-    accepted.await.context("without the EnvoyFilter")?;
+    accepted(plane).await.context("without the EnvoyFilter")?;
 
     // What follows is for who does without the policy.
     let policies = "kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy -l graylane.dev/service=api";
     remove(plane, policies).await?;
     plane.apply(&example.render_with_filter(&["--without-admission-policy"]).await?).await?;
-    edit(plane, &single()).await.context("without the policy")
+    accepted(plane).await.context("without the policy")
+}
+
+/// Waits until the API server would take a single destination: it hears of what was deleted a moment later.
+async fn accepted(plane: &ControlPlane) -> Result<()> {
+    until(LIMIT, "a single destination is accepted", async || Ok(edit(plane, &single()).await.ok())).await
 }
 
 /// Would the API server take it? Nothing is changed.
