@@ -9,6 +9,7 @@
 //! | `journey` | one request through the mesh, hop by hop |
 //! | `expect` | what the core says should become of it |
 //! | `scenarios` | the journeys that are shown |
+//! | `other_files` | the same mesh with a file without services, and in mode observe |
 //! | `crowd` | thousands of users |
 //! | `table` | what is printed |
 //! | `live` | the page of the report, as long as the demo is kept |
@@ -20,6 +21,7 @@ mod discovery;
 mod expect;
 mod journey;
 mod live;
+mod other_files;
 mod row;
 mod scenarios;
 mod table;

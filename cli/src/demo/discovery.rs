@@ -93,6 +93,11 @@ impl Discovery {
     pub fn offer_mesh(&mut self, mesh: &Mesh, entry: &str) -> Result<()> {
         self.offer(Role::Outbound.name(), config::ROUTES, outbound_routes(mesh));
         self.offer(Role::Gateway.name(), config::ROUTES, gateway_routes(mesh, entry));
+        self.offer_plugins(mesh)
+    }
+
+    /// Offers the plugins of a mesh; the routes stay.
+    pub fn offer_plugins(&mut self, mesh: &Mesh) -> Result<()> {
         for role in [Role::Inbound, Role::Outbound, Role::Gateway] {
             let configuration = serde_json::to_string(&lower::config(mesh, role))?;
             // As rendered for Istio: sidecars let traffic pass, a gateway never does.

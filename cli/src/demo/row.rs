@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::demo::journey::Arrival;
+
 /// One line of the demo's table.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
@@ -36,4 +38,26 @@ pub struct Stop {
     /// How many users went there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub users: Option<usize>,
+}
+
+impl Row {
+    /// A row of one journey.
+    pub fn of(name: &str, sent: String, hops: Vec<Stop>, problem: Option<String>) -> Self {
+        let sources: Vec<&str> = hops.iter().filter_map(|stop| stop.source.as_deref()).collect();
+        Self { name: name.to_owned(), sent, source: sources.join(", "), hops, ok: problem.is_none(), problem }
+    }
+}
+
+impl Stop {
+    /// Where a request arrived.
+    pub fn of(hop: &Arrival) -> Self {
+        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        Self {
+            service: hop.service.clone(),
+            subset: hop.subset.clone(),
+            tenant: some(&hop.tenant),
+            source: some(&hop.source),
+            users: None,
+        }
+    }
 }

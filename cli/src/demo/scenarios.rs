@@ -1,7 +1,7 @@
 //! The journeys that are shown, and whether each became what it should.
 
 use anyhow::Result;
-use graylane_decide::config::{Mode, Restore};
+use graylane_decide::config::Restore;
 use graylane_decide::names::{SUBSET_HEADER, UNIT_MEMBER};
 
 use crate::demo::app::Forward;
@@ -10,6 +10,7 @@ use crate::demo::crowd;
 use crate::demo::discovery::OUTSIDE_HOST;
 use crate::demo::expect::Core;
 use crate::demo::journey::{Arrival, Entry, Journey};
+use crate::demo::other_files;
 use crate::demo::row::{Row, Stop};
 use crate::demo::testbed::Testbed;
 use crate::mesh::Mesh;
@@ -255,34 +256,19 @@ pub async fn run(
     for scenario in journeys(&testbed.mesh, cast) {
         step(scenario.name);
         let result = scenario.journey.go(testbed, cast.client).await;
-        let stops = result.as_deref().map(|hops| hops.iter().map(stop).collect()).unwrap_or_default();
+        let stops = result.as_deref().map(|hops| hops.iter().map(Stop::of).collect()).unwrap_or_default();
         let problem = match result {
             Ok(hops) => judge(testbed, &core, &scenario, &hops)?,
             Err(error) => Some(format!("{error:#}")),
         };
-        rows.push(row(scenario.name, scenario.sent, stops, problem));
+        rows.push(Row::of(scenario.name, scenario.sent, stops, problem));
     }
     rows.extend(crowd::rows(testbed, cast, users, &mut step).await?);
+    step("a file without services");
+    rows.extend(other_files::header_only(testbed, cast).await?);
     step("mode: observe");
-    rows.push(observe(testbed, cast).await?);
+    rows.push(other_files::observe(testbed, cast).await?);
     Ok(rows)
-}
-
-fn stop(hop: &Arrival) -> Stop {
-    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    Stop {
-        service: hop.service.clone(),
-        subset: hop.subset.clone(),
-        tenant: some(&hop.tenant),
-        source: some(&hop.source),
-        users: None,
-    }
-}
-
-/// A row of one journey.
-fn row(name: &str, sent: String, hops: Vec<Stop>, problem: Option<String>) -> Row {
-    let sources: Vec<&str> = hops.iter().filter_map(|stop| stop.source.as_deref()).collect();
-    Row { name: name.to_owned(), sent, source: sources.join(", "), hops, ok: problem.is_none(), problem }
 }
 
 /// What is wrong with a journey, if anything.
@@ -309,47 +295,4 @@ fn judge(testbed: &Testbed, core: &Core, scenario: &Scenario, hops: &[Arrival]) 
     let ours = [testbed.mesh.header.as_str(), "baggage", SUBSET_HEADER];
     let leaked = outside.and_then(|hop| ours.into_iter().find(|name| hop.headers.contains_key(*name)));
     Ok(leaked.map(|name| format!("{OUTSIDE_HOST} got the header {name}")))
-}
-
-/// In mode observe nothing changes, and everything is counted.
-async fn observe(testbed: &mut Testbed, cast: &Cast<'_>) -> Result<Row> {
-    let enforced = testbed.mesh.clone();
-    let mut observing = enforced.clone();
-    (observing.mode, observing.gateway_mode) = (Mode::Observe, Mode::Observe);
-    testbed.change(observing).await?;
-    const COUNTER: &str = "graylane_requests_total";
-    let before =
-        (testbed.metric(COUNTER, &[]).await?, testbed.metric(COUNTER, &[("source", "memory")]).await?);
-    let first = cast.path[0].clone();
-    // Two hops are enough: where a third one goes, the weights would draw.
-    let path: Vec<String> = cast.path.iter().take(2).cloned().collect();
-    let decisions = (2 * path.len()) as f64;
-    let forward = vec![(first, Forward::Only("x-request-id"))];
-    let lost = Journey { forward, path, ..cast.gray_journey(&enforced) };
-    let hops = lost.go(testbed, cast.client).await?;
-    let after =
-        (testbed.metric(COUNTER, &[]).await?, testbed.metric(COUNTER, &[("source", "memory")]).await?);
-    testbed.change(enforced).await?;
-
-    let header = &testbed.mesh.header;
-    let memory = testbed.mesh.document.policy.restore.contains(&Restore::Memory);
-    // One decision where it comes in, then one on each side of every hop.
-    let (counted, restored) = (after.0 - before.0, after.1 - before.1);
-    let changed = hops
-        .iter()
-        .skip(1)
-        .find(|hop| hop.headers.contains_key(header) || hop.headers.contains_key("baggage"));
-    let problem = match changed {
-        Some(hop) => Some(format!("{} got a header that was not sent", hop.service)),
-        None if counted != decisions => Some(format!("counted {counted} decisions of {decisions}")),
-        // With one service nothing gets lost on the way.
-        None if restored < 1.0 && hops.len() > 1 && memory => {
-            Some("what would have been restored was not counted".to_owned())
-        }
-        None => None,
-    };
-    let sent = format!("{header}: {}; x-request-id only, mode: observe", cast.gray);
-    let stops = hops.iter().map(stop).collect();
-    let row = row("mode: observe changes nothing and counts everything", sent, stops, problem);
-    Ok(Row { source: format!("{counted} decisions counted, {restored} would be restored"), ..row })
 }

@@ -217,6 +217,16 @@ impl Testbed {
     /// Runs another version of the file from now on: as Istio does it, without a restart.
     pub async fn change(&mut self, mesh: Mesh) -> Result<()> {
         self.discovery.offer_mesh(&mesh, &self.entry)?;
+        self.changed(mesh).await
+    }
+
+    /// The same, but for the routes, which stay as they are.
+    pub async fn change_plugins(&mut self, mesh: Mesh) -> Result<()> {
+        self.discovery.offer_plugins(&mesh)?;
+        self.changed(mesh).await
+    }
+
+    async fn changed(&mut self, mesh: Mesh) -> Result<()> {
         self.mesh = mesh;
         *self.offered.entry(lower::revision(&self.mesh)).or_default() += 1;
         self.wait_for_plugins().await

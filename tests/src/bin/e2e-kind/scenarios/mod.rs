@@ -8,6 +8,7 @@ mod doctor;
 mod edge;
 mod flagger;
 mod gateway;
+mod header_only;
 mod istio;
 mod istiod;
 mod mtls;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Scenario> {
         one("doctor", true, Box::new(|bank| doctor::run(bank).boxed_local())),
         one("edge", true, Box::new(|bank| edge::run(bank, &[]).boxed_local())),
         one("restore", true, Box::new(|bank| restore::run(bank).boxed_local())),
+        one("header only", true, Box::new(|bank| header_only::run(bank).boxed_local())),
         one("mtls", true, Box::new(|bank| mtls::run(bank).boxed_local())),
         one("restart", true, Box::new(|bank| restart::run(bank).boxed_local())),
         one("change", true, Box::new(|bank| change::run(bank).boxed_local())),
