@@ -167,9 +167,20 @@ e2e-ramp: programs envoy ## Rollouts judged by a real Prometheus of real Envoys;
 	@target/debug/e2e-ramp-files target/debug/graylane
 	@target/debug/e2e-ramp target/debug/graylane
 
-e2e-metrics: programs envoy ## Alerts, numbers, dashboard, report and page, with real Prometheus and Chromium [rustup, python3, Prometheus, promtool, Chromium]
+e2e-metrics: playground programs envoy ## Alerts, numbers, dashboard, report and pages, with real Prometheus and Chromium [rustup, python3, Prometheus, promtool, Chromium]
 	@.ci/debian prometheus=prometheus promtool=prometheus chromium=chromium
 	@target/debug/e2e-metrics target/debug/graylane
+	@target/debug/e2e-playground target/debug/graylane
+
+e2e-playground: playground programs ## The playground in a real Chromium, compared with the command line [rustup, python3, Chromium]
+	@.ci/debian chromium=chromium
+	@target/debug/e2e-playground target/debug/graylane
+
+pictures: playground ## The screenshots in docs/: playground, report and lane map [rustup, python3, Chromium]
+	@.ci/debian chromium=chromium
+	@cargo build --quiet --package graylane --package graylane-tests --bin graylane --bin e2e-playground
+	@GRAYLANE_REPORT=$(CURDIR)/target/report.html cargo test --quiet --package graylane --test docs drawing_of_the_lanes
+	@target/debug/e2e-playground target/debug/graylane --pictures docs target/report.html
 
 e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: writes docs/envoys.tsv, and the table of docs/support.md [rustup, python3]
 	@new=$$(mktemp)
@@ -268,4 +279,4 @@ deny: ## Licences, sources and advisories of dependencies. ADVISORIES=required: 
 	  [ "$(ADVISORIES)" != required ]
 	fi
 
-.PHONY: help toolchain playground wasm component native native-arm64 miri soak-native wasm32 npm app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-client e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check
+.PHONY: help toolchain e2e-playground pictures playground wasm component native native-arm64 miri soak-native wasm32 npm app kind kind-down e2e-kind e2e-kind-all build install envoy demo test vectors fuzz programs e2e-events e2e-helm e2e-client e2e-metrics e2e-size e2e-registry e2e-ramp docs lint deny e2e-istio shell bench bench-native e2e-bench bench-modules e2e-envoys workflows rustdoc msrv book publish version release-check

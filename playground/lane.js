@@ -9,9 +9,9 @@ const SOURCES = {
   rule: 'by a rule at the gateway',
   claim: 'by a rule at the gateway, on a claim',
   baggage: 'restored from the baggage',
-  memory: 'restored: the sidecar saw this request come in',
+  memory: 'restored: the sidecar remembers the request',
   workload: 'restored: the pod has the tenant’s label',
-  default: 'no tenant: the default',
+  default: 'the default: no tenant came with it, or none that is accepted',
   topic: 'from the topic of the message',
 };
 const REASONS = { pin: 'the tenant is pinned to it', rollout: 'the user’s bucket lies in its share', baseline: 'the baseline', worker: 'the deployment that consumes the topic' };

@@ -9,7 +9,7 @@ use graylane::args::Cli;
 use graylane::document;
 use graylane::document::shape::SCHEMA;
 use graylane::mesh::Mesh;
-use graylane::report::{Decision, LaneMap, drawing};
+use graylane::report::{Decision, LaneMap, drawing, page};
 use serde_json::Value as Json;
 
 fn current(file: &str, text: &str) {
@@ -227,5 +227,9 @@ fn drawing_of_the_lanes() {
         map.breaks[0].says,
         "orders receives 120 gray-v1 requests a minute; none of its 95 gray-v1 calls to ledger carry the tenant: 95 were restored from the request id or trace id."
     );
+    // `make pictures` looks at the page, too.
+    if let Some(path) = std::env::var_os("GRAYLANE_REPORT") {
+        std::fs::write(path, page(&map)).unwrap();
+    }
     current("docs/lanes.svg", &drawing(&map));
 }

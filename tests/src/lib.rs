@@ -4,6 +4,7 @@
 //! `decide`, through the built module in the small host, through the same module in real Envoy, and through the native
 //! module over a host in plain values and in real Envoy.
 
+pub mod browser;
 pub mod discovered;
 pub mod echo;
 pub mod fuzz;
