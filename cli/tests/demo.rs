@@ -141,6 +141,11 @@ fn kept_it_prints_addresses_that_answer() {
         let client = graylane::http::direct().build().unwrap();
         let get = async |url: String| client.get(url).send().await.unwrap().text().await.unwrap();
         assert!(get(page.clone()).await.contains("<title>Lanes of bank</title>"));
+        // A program that was built before the playground says so.
+        let playground = get(format!("{page}playground")).await;
+        let its =
+            if graylane::playground::is_there() { "\"name\":\"bank.yaml\"" } else { "run `make playground`" };
+        assert!(playground.contains(its), "{}", playground.chars().take(300).collect::<String>());
         // Somebody comes all the time, so every box appears.
         let deadline = Instant::now() + Duration::from_secs(60);
         while get(format!("{page}content")).await.matches(r#"class="name""#).count() < 5 {
