@@ -43,6 +43,10 @@ function load(next) {
   for (const opened of new Set([now, good, was])) opened?.close();
   [now, good] = [null, null];
   was = engine.open(state.was, state.variables);
+  // Nothing of the file before stays, if this one has errors.
+  for (const id of ['request', 'lane', 'panel-weights', 'panel-resources', 'badge']) byId(id).replaceChildren();
+  delete byId('request').dataset.outline;
+  rollouts = { names: '', panels: [] };
   fileButtons();
   tabs.show(state.tab);
   checked();
@@ -63,6 +67,7 @@ function checked() {
   }
   close(before);
   document.body.classList.toggle('broken', !now.mesh);
+  byId('stale').textContent = good ? 'The file has errors. Below is what it did when it last had none.' : 'The file has errors. What it does is shown when they are gone.';
   editor.list(now.findings, all().length === 1, jump);
   if (good) byId('request').dataset.outline === JSON.stringify(good.outline) || drawForm();
   explained();
@@ -85,7 +90,7 @@ function explained() {
   hops = [];
   byId('lane').dataset.hops = '[]';
   if (!good) {
-    lane.failed(byId('lane'), 'The file has errors; the request is followed when they are gone.');
+    byId('lane').replaceChildren();
   } else {
     const opened = good;
     try {

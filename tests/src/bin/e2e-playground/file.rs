@@ -35,6 +35,7 @@ pub fn test(test: &mut Try) -> Result<()> {
         "the last lane is gone"
     );
     not_yaml(test)?;
+    another(test)?;
     link(test)?;
     soon(test)
 }
@@ -75,6 +76,28 @@ fn not_yaml(test: &mut Try) -> Result<()> {
     test.browser.wait("document.getElementById('verdict').textContent === '1 warning, 1 note'")?;
     ensure!(test.browser.evaluate("location.hash")? == "", "nothing is changed, and the address has a state");
     Ok(())
+}
+
+/// A file that has errors from the start: what the one before did is gone, until they are.
+fn another(test: &mut Try) -> Result<()> {
+    let choose = |title: &str| {
+        format!(
+            "(() => {{ const one = document.getElementById('example'); one.value = [...one.options].find((option) => option.text === {title:?}).value;
+              one.dispatchEvent(new Event('change')); }})()"
+        )
+    };
+    test.browser.evaluate(&choose("mistakes"))?;
+    test.browser.wait("document.getElementById('verdict').textContent === '4 errors'")?;
+    let left =
+        test.browser.evaluate("document.querySelectorAll('#request *, .hop, .rollout, .resource').length")?;
+    ensure!(left == 0, "{left} elements of the file before");
+    let said = test.browser.text("document.getElementById('stale').textContent")?;
+    ensure!(said.contains("shown when they are gone"), "{said}");
+    test.browser.evaluate(&choose("shop"))?;
+    test.browser.wait(
+        "document.querySelectorAll('.hop').length > 0 && document.getElementById('stale').offsetHeight === 0",
+    )?;
+    test.open()
 }
 
 /// Another browser window gets the same by the address alone; a link that was cut off says so.
