@@ -126,6 +126,13 @@ impl Try {
         ensure!(others.is_empty(), "the page asks for {others:?}");
         let shown = self.browser.text("document.getElementById('text').value")?;
         ensure!(shown == std::fs::read_to_string(FILE)?, "the server shows another file");
+        // Not even its own server could be asked for more.
+        let refused = self.browser.text(
+            "new Promise((done) => { addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
+               fetch('/more').catch(() => {}); setTimeout(() => done('nothing'), 5000); })",
+        )?;
+        ensure!(refused == "connect-src", "refused: {refused}");
+        self.browser.seen();
         let kill = Command::new("kill").arg("-INT").arg(server.child.id().to_string()).status()?;
         ensure!(kill.success() && server.child.wait()?.success(), "ctrl-C does not end the server well");
         println!("playground: served at {url}");
