@@ -15,8 +15,12 @@ const MAX_TARGETS: usize = 16;
 
 /// Label that a pod would need to get a plugin that is switched off: none has it.
 pub const OFF: &str = "graylane.dev/off";
-/// Where a plugin that is switched off is, which no request uses.
-const NOWHERE: &str = "file:///graylane-is-off";
+/// Where a plugin that is switched off is, which no request uses. No image can have this name (capital letters), so the proxy's agent
+/// fetches nothing: it gives Envoy a filter that lets everything pass (istio pkg/wasm/convert.go). A file that is not there would
+/// be refused by Envoy, and Envoys do see this: istiod sends a plugin's configuration by name, whatever the selector says
+/// (pilot/pkg/networking/core/extension_config_builder.go), as long as a listener that drains still asks for it. A plugin that
+/// is switched on again within that time would then find the file that is not there, and its listener be rejected.
+const NOWHERE: &str = "oci://GRAYLANE-IS-OFF";
 
 /// Label of an object that istiod of this revision reads and no other does (istio pkg/config/model.go, `LabelsInRevision`).
 pub const REVISION: &str = "istio.io/rev";

@@ -82,6 +82,7 @@ async fn lost_and_restored(bank: &Bank<'_>) -> Result<()> {
     for kind in ["VirtualService", "DestinationRule"] {
         ensure!(!rendered.contains(&format!("kind: {kind}")), "a {kind} is graylane's");
     }
+    let rejected = rejections(bank).await?;
     bank.run(FILE).await?;
     bank.write(FILE)?;
     let off = bank.cluster.graylane(&["off", "-f", "bank.yaml"]).await?;
@@ -98,17 +99,31 @@ async fn lost_and_restored(bank: &Bank<'_>) -> Result<()> {
         ensure!(is(&seen, lost), "without the filter a lost header stays lost: {seen:?}");
     }
 
+    // On again while listeners with the filter still drain: every proxy takes it.
     bank.run(FILE).await?;
+    let restored = [("api-v2", Some("gray-v1")), ("orders-v2", Some("gray-v1"))];
+    until("the lost header is restored", LIMIT, async || {
+        let seen = visits(bank, "gray-v1").await?;
+        Ok(Look::whether(is(&seen, restored), || format!("{seen:?}")))
+    })
+    .await?;
     for _ in 0..TIMES {
         let gray = visits(bank, "gray-v1").await?;
-        ensure!(is(&gray, [("api-v2", Some("gray-v1")), ("orders-v2", Some("gray-v1"))]), "{gray:?}");
+        ensure!(is(&gray, restored), "{gray:?}");
         let live = visits(bank, "").await?;
         ensure!(is(&live, [("api-v1", None), ("orders-v1", None)]), "{live:?}");
     }
+    ensure!(rejections(bank).await? == rejected, "proxies rejected what istiod sent: see its log");
     println!(
         "   {TIMES} gray users lost their header at api and reached orders-v2; {TIMES} live ones got none"
     );
     Ok(())
+}
+
+/// How many updates proxies rejected, by istiod's log.
+async fn rejections(bank: &Bank<'_>) -> Result<usize> {
+    let log = bank.cluster.kubectl(&["-n", "istio-system", "logs", "deployment/istiod", "--tail=-1"]).await?;
+    Ok(log.matches("ACK ERROR").count())
 }
 
 fn is(seen: &[Seen], want: [(&str, Option<&str>); 2]) -> bool {
