@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use graylane::document::model::DebugHeader;
 use graylane::lower;
 use graylane::mesh::Mesh;
 use graylane_decide::Role;
@@ -16,7 +17,12 @@ fn mesh(example: &str) -> Mesh {
     let file = folder.join("graylane.yaml");
     let path = if file.exists() { file } else { folder };
     let loaded = graylane::document::load(&[path]).unwrap();
-    Mesh::of(&graylane::check::open(loaded).checked().unwrap())
+    let mut mesh = Mesh::of(&graylane::check::open(loaded).checked().unwrap());
+    if example == "shop" {
+        // As the example was then: for everybody.
+        mesh.document.telemetry.debug_header = DebugHeader::Everybody(true);
+    }
+    mesh
 }
 
 #[test]

@@ -74,14 +74,15 @@ fn meant(schema: &Json) -> &Json {
     }
 }
 
-/// The map of what is a map or a word.
+/// The map of what is a map, or a word or a boolean.
 fn structured(schema: &Json) -> &Json {
     let inner = meant(schema);
     let branches = inner.get("anyOf").and_then(Json::as_array).into_iter().flatten().map(resolve);
     let is_map = |branch: &&Json| {
         branch.get("properties").is_some() || branch.get("additionalProperties").is_some_and(Json::is_object)
     };
-    let words = branches.clone().any(|branch| words(branch).is_some());
+    let is_switch = |branch: &Json| branch.get("type").and_then(Json::as_str) == Some("boolean");
+    let words = branches.clone().any(|branch| words(branch).is_some() || is_switch(branch));
     let map = if words { branches.clone().find(is_map) } else { None };
     map.unwrap_or(inner)
 }

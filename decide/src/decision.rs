@@ -37,6 +37,8 @@ pub struct Decision<'p> {
     pub unit_source: UnitSource,
     /// A cookie for the response, the whole value of `Set-Cookie`, where one was made.
     pub cookie: Option<String>,
+    /// The caller gets the debug header.
+    pub debug: bool,
     /// The bucket of the unit in the destination's rollout, if that decided.
     pub bucket: Option<u16>,
     /// What changes in its headers.
@@ -65,6 +67,7 @@ impl<'p> Decision<'p> {
             unit: None,
             unit_source: UnitSource::Unneeded,
             cookie: None,
+            debug: false,
             bucket: None,
             edits: Edits::default(),
             remember: None,

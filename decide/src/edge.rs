@@ -53,6 +53,7 @@ impl Rules {
     /// The path and the problem of the first mistake.
     #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(
+        field: &str,
         rules: &[config::Rule],
         tenants: &Tenants,
         interest: &mut Interest,
@@ -60,7 +61,7 @@ impl Rules {
     ) -> Result<Self, (String, &'static str)> {
         let mut list = Vec::with_capacity(rules.len());
         for (index, rule) in rules.iter().enumerate() {
-            let at = |problem| (["edge.rules[", &index.to_string(), "]"].concat(), problem);
+            let at = |problem| (["edge.", field, "[", &index.to_string(), "]"].concat(), problem);
             let find = |name: &String| tenants.find(name.as_bytes()).ok_or(at("unknown tenant"));
             let gives = match (&rule.tenant, &rule.may_choose[..]) {
                 (Some(name), []) => {
@@ -76,15 +77,15 @@ impl Rules {
         Ok(Self(list))
     }
 
-    /// The first rule that matches.
+    /// The first rule that matches. `named`: the tenant that counts where a rule lists several, which costs nothing to compare
+    /// and is looked at before the condition.
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn first<W: World>(
         &self,
-        tenants: &Tenants,
+        named: Option<TenantId>,
         seen: &Seen<'_>,
         facts: &mut Facts<'_, W>,
     ) -> Option<Verdict> {
-        // Which tenant the header names costs nothing, so it is looked at before the condition.
-        let named = seen.tenant.one().and_then(|name| tenants.find(name));
         self.0.iter().enumerate().find_map(|(index, rule)| {
             let (tenant, source) = match &rule.gives {
                 Gives::Tenant(tenant, source) => (*tenant, *source),

@@ -43,6 +43,10 @@ pub const SUBSET_STATE: &str = "subset";
 /// Filter state of a decision, read by others as `wasm.source`; written only where the source is not the header.
 pub const SOURCE_STATE: &str = "source";
 
+/// Filter state with the whole value of the debug header, written by the gateway for callers that may see it; the route
+/// adds it to the response, or nothing where it is not set.
+pub const DEBUG_STATE: &str = "debug";
+
 /// The name under which others read filter state of ours: in CEL `filter_state['wasm.tenant']`, in access logs
 /// `%FILTER_STATE(wasm.tenant:PLAIN)%`. Envoy puts `wasm.` before it (`Context::setProperty` in
 /// source/extensions/common/wasm/context.cc).

@@ -55,6 +55,8 @@ pub struct Plan {
     pub(crate) remembers: bool,
     pub(crate) accept: Accept,
     pub(crate) rules: Rules,
+    /// Who gets the debug header.
+    pub(crate) debug: Rules,
     pub(crate) properties: Properties,
     pub(crate) keys: Option<Keys>,
     /// The tenant that the pod's label names.
@@ -89,10 +91,12 @@ impl Plan {
         let edge = config.edge.as_ref();
         let mut properties = Properties::new(edge.and_then(|edge| edge.issuer.as_deref()));
         let keys = config.sticky.as_ref().map(|sticky| Keys::new(sticky, &mut interest, &mut properties));
-        let rules = edge.map_or(&[][..], |edge| &edge.rules);
-        let rules = Rules::new(rules, &tenants, &mut interest, &mut properties).unwrap_or_else(|mistake| {
-            mistakes.add(mistake.0, mistake.1);
-            Rules::default()
+        let (rules, debug) = edge.map_or((&[][..], &[][..]), |edge| (&edge.rules, &edge.debug));
+        let [rules, debug] = [("rules", rules), ("debug", debug)].map(|(field, list)| {
+            Rules::new(field, list, &tenants, &mut interest, &mut properties).unwrap_or_else(|mistake| {
+                mistakes.add(mistake.0, mistake.1);
+                Rules::default()
+            })
         });
         for name in config.sticky.iter().flat_map(|sticky| &sticky.tenants) {
             tenants.find(name.as_bytes()).into_iter().for_each(|id| tenants.let_carry_unit(id));
@@ -133,6 +137,7 @@ impl Plan {
             remembers,
             accept: edge.map(|edge| edge.accept).unwrap_or_default(),
             rules,
+            debug,
             properties,
             keys,
             exempt: Exempt::new(&config.exempt),

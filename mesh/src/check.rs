@@ -2,6 +2,7 @@
 
 mod alerts;
 mod carriers;
+mod debug;
 mod edge;
 mod external;
 mod guards;
@@ -70,6 +71,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
     external::check(&mut checker);
     modes::check(&mut checker);
     rules::check(&mut checker);
+    debug::check(&mut checker);
     istio::check(&mut checker);
     workers::check(&mut checker);
     alerts::check(&mut checker);

@@ -46,8 +46,11 @@ pub fn without_choices(mesh: &Mesh, role: Role) -> Config {
 #[must_use]
 pub fn version(mesh: &Mesh) -> u32 {
     let has_modes = mesh.mode == Mode::Off || !mesh.modes.is_empty();
-    let newer =
-        has_modes || policy(mesh).needs_version_2() || services(mesh).iter().any(Service::needs_version_2);
+    let shows_some = mesh.document.telemetry.debug_header.callers().is_some();
+    let newer = has_modes
+        || shows_some
+        || policy(mesh).needs_version_2()
+        || services(mesh).iter().any(Service::needs_version_2);
     if newer { VERSION } else { OLDEST_VERSION }
 }
 
@@ -66,6 +69,7 @@ fn policy(mesh: &Mesh) -> Policy {
 fn without_revision(mesh: &Mesh, role: Role) -> Config {
     let said = &mesh.document.policy;
     let policy = policy(mesh);
+    let everybody_sees = mesh.document.telemetry.debug_header.is_for_everybody();
     let knows_destinations = role != Role::Inbound;
     Config {
         version: version(mesh),
@@ -93,8 +97,8 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
         workloads: if knows_destinations { Vec::new() } else { workloads(mesh) },
         telemetry: Telemetry {
             metrics: mesh.document.telemetry.metrics,
-            state: mesh.document.telemetry.tracing || mesh.document.telemetry.debug_header,
-            source: mesh.document.telemetry.debug_header,
+            state: mesh.document.telemetry.tracing || everybody_sees,
+            source: everybody_sees,
         },
         points: role == Role::Inbound && services(mesh).iter().any(Service::is_weighed_by_another),
         edge: (role == Role::Gateway).then(|| edge::edge(mesh)),

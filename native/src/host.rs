@@ -76,6 +76,7 @@ fn state_key(name: &'static str) -> Option<&'static str> {
         names::SUBSET_STATE => "wasm.subset",
         names::SOURCE_STATE => "wasm.source",
         names::COOKIE_STATE => "wasm.cookie",
+        names::DEBUG_STATE => "wasm.debug",
         _ => return None,
     })
 }
@@ -173,7 +174,8 @@ mod tests {
 
     #[test]
     fn filter_state_has_the_same_keys_as_that_of_the_filter_in_webassembly() {
-        for name in [names::TENANT_STATE, names::SUBSET_STATE, names::SOURCE_STATE, names::COOKIE_STATE] {
+        let decided = [names::TENANT_STATE, names::SUBSET_STATE, names::SOURCE_STATE];
+        for name in decided.into_iter().chain([names::COOKIE_STATE, names::DEBUG_STATE]) {
             assert_eq!(state_key(name), Some(names::filter_state(name).as_str()));
         }
         assert_eq!(state_key("other"), None);

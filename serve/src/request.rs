@@ -78,6 +78,9 @@ fn carry_out<H: Host>(plan: &Plan, counters: &H::Counters, host: &mut H, decisio
     {
         host.set_state(names::COOKIE_STATE, cookie);
     }
+    if decision.debug {
+        debug(plan, host, decision);
+    }
     if let Some(marks) = &decision.remember {
         remember(plan, counters, host, decision, marks);
     }
@@ -133,6 +136,14 @@ fn tell(plan: &Plan, host: &mut impl Host, decision: &Decision<'_>) {
     if plan.telemetry.source || decision.source != Source::Header {
         host.set_state(names::SOURCE_STATE, decision.source.name());
     }
+}
+
+/// The value of the debug header, as filter state that the route puts into the response.
+#[inline(never)] // Large functions cost V8 the most: decision 15.
+fn debug(plan: &Plan, host: &mut impl Host, decision: &Decision<'_>) {
+    let (tenant, subset) = (plan.tenants.name(decision.tenant), decision.subset.unwrap_or("-"));
+    let value = ["tenant=", tenant, ",subset=", subset, ",source=", decision.source.name()].concat();
+    host.set_state(names::DEBUG_STATE, &value);
 }
 
 /// The trailers of a request: at a gateway those of ours are removed, elsewhere they are not read.

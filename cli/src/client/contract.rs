@@ -91,7 +91,7 @@ impl Contract {
             header: mesh.header.clone(),
             tenants: tenants(mesh),
             sticky: keys(mesh),
-            debug_header: mesh.document.telemetry.debug_header.then(|| DEBUG_HEADER.to_owned()),
+            debug_header: (!mesh.document.telemetry.debug_header.is_off()).then(|| DEBUG_HEADER.to_owned()),
             rollouts: rollouts.collect::<Result<_>>()?,
         };
         let digest = Sha256::digest(serde_json::to_vec(&contract)?);

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Demo, Format};
 use crate::demo::{self, Cast, KeyOf, Live, Setup, Testbed};
-use crate::document;
+use crate::document::{self, model::DebugHeader};
 use crate::envoy::locate;
 use crate::mesh::Mesh;
 use crate::playground;
@@ -117,7 +117,7 @@ fn left_out(mesh: &Mesh) -> Vec<String> {
 
 async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     let mut mesh = narrowed(mesh, &args.path)?;
-    mesh.document.telemetry.debug_header = true;
+    mesh.document.telemetry.debug_header = DebugHeader::Everybody(true);
     if mesh.mode == Mode::Observe && mesh.modes.is_empty() {
         printer.say("the file says `mode: observe`; the demo enforces, and observes at its end");
     } else if mesh.mode == Mode::Off || mesh.gateway_mode != Mode::Enforce || !mesh.modes.is_empty() {

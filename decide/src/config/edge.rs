@@ -23,6 +23,10 @@ pub struct Edge {
     /// The first one that matches counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Who gets the debug header: the callers that any of these fits. `mayChoose` are the tenants that a request has to have
+    /// been given by then, and `tenant` means nothing: a shape of its own would be a reader more in the module.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub debug: Vec<Rule>,
 }
 
 /// May a caller outside send the tenant header?
@@ -61,5 +65,6 @@ fields!(Edge {
     issuer: "issuer" = || None,
     remove: "remove" = Vec::new,
     rules: "rules" = Vec::new,
+    debug: "debug" = Vec::new,
 });
 fields!(Rule { tenant: "tenant" = || None, may_choose: "mayChoose" = Vec::new, when: "when" });

@@ -47,6 +47,7 @@ pub fn decide<'p, 'h, W: World>(
         unit(plan, request, &mut decision);
     }
     choose(&mut decision, request);
+    decision.debug = plan.debug.first(Some(decision.tenant), request.seen, &mut request.facts).is_some();
     if !plan.enforces() {
         return observed(plan, decision, headers);
     }
@@ -108,7 +109,8 @@ fn tenant<'p, W: World>(plan: &'p Plan, request: &mut Gathered<'_, W>) -> Decisi
         decision.rejection = resolved.rejection;
         return decision;
     }
-    let verdict = plan.rules.first(&plan.tenants, request.seen, &mut request.facts);
+    let named = request.seen.tenant.one().and_then(|name| plan.tenants.find(name));
+    let verdict = plan.rules.first(named, request.seen, &mut request.facts);
     let default = (plan.tenants.default_id(), Source::Default);
     let (tenant, source) = verdict.map_or(default, |verdict| (verdict.tenant, verdict.source));
     let mut decision = Decision::new(tenant, source, plan.enforces());

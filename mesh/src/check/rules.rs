@@ -99,7 +99,7 @@ fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
 }
 
 /// Does it hold only for callers with a proof: a claim, a certificate, an address?
-fn proven(condition: &Condition) -> bool {
+pub(super) fn proven(condition: &Condition) -> bool {
     condition.parts().iter().any(|part| match (part, part.proof()) {
         (Part::All(list), _) => list.iter().any(proven),
         (Part::Any(list), _) => !list.is_empty() && list.iter().all(proven),

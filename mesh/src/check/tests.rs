@@ -1,6 +1,7 @@
 //! Everything that `check` can find, each in the smallest file that has it.
 
 mod carriers;
+mod debug;
 mod edge;
 mod external;
 mod many;

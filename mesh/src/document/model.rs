@@ -2,6 +2,7 @@
 //! is made from the descriptions here.
 
 mod alerts;
+mod debug;
 mod edge;
 mod external;
 mod service;
@@ -16,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
+pub use debug::{Callers, DebugHeader};
 pub use edge::{Edge, Gateway, Jwt, Rule, TraceContext};
 pub use external::{Routing, Weights};
 pub use service::{ANSWERS, Expose, Fallback, Guard, Names, Outside, Rollout, Route, Service, Version};
@@ -187,8 +189,10 @@ pub struct Telemetry {
     pub metrics: bool,
     /// Add tags to Istio's metrics, spans and access logs.
     pub tracing: bool,
-    /// Add the header `x-graylane-debug` to responses; it says how the request was decided.
-    pub debug_header: bool,
+    /// Add the header `x-graylane-debug` to responses; it says how the request was decided. `true` adds it for everybody;
+    /// conditions, as in `{claim: {name: role, exact: employee}}` or `{tenants: [gray-v1]}`, for the callers at the gateway
+    /// that match all of them.
+    pub debug_header: DebugHeader,
     /// The metrics that dashboards, alerts and guards read: `istio` (istio_requests_total and friends) or `envoy` (the
     /// proxies' own cluster statistics).
     pub source: MetricSource,
@@ -196,7 +200,12 @@ pub struct Telemetry {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { metrics: true, tracing: true, debug_header: false, source: MetricSource::default() }
+        Self {
+            metrics: true,
+            tracing: true,
+            debug_header: DebugHeader::default(),
+            source: MetricSource::default(),
+        }
     }
 }
 

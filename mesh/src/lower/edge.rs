@@ -16,7 +16,21 @@ pub(super) fn edge(mesh: &Mesh) -> Edge {
         issuer: edge.jwt.as_ref().map(|jwt| jwt.issuer.clone()),
         remove: super::names_removed_at_the_edge(&mesh.document),
         rules: edge.rules.iter().filter_map(rule).collect(),
+        debug: mesh
+            .document
+            .telemetry
+            .debug_header
+            .callers()
+            .and_then(|callers| debug(mesh, callers))
+            .into_iter()
+            .collect(),
     }
+}
+
+/// Who gets the debug header; none if `check` would find an error in the condition.
+fn debug(mesh: &Mesh, callers: &model::Callers) -> Option<Rule> {
+    let may_choose = if callers.tenants.is_empty() { &mesh.tenants } else { &callers.tenants };
+    Some(Rule { tenant: None, may_choose: may_choose.clone(), when: callers.when.lower()? })
 }
 
 /// A rule; none if `check` would find an error in its condition.

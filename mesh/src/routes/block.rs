@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use graylane_decide::names::{COOKIE_STATE, DEBUG_HEADER, OWN_PREFIX, SUBSET_HEADER, filter_state};
+use graylane_decide::names::{
+    COOKIE_STATE, DEBUG_HEADER, DEBUG_STATE, OWN_PREFIX, SUBSET_HEADER, filter_state,
+};
 
 use super::edits::Edits;
 use super::matches::Match;
@@ -111,9 +113,15 @@ impl<'a> Block<'a> {
         if chosen && !without_filter {
             edits.request_remove.push(SUBSET_HEADER.to_owned());
         }
-        if mesh.document.telemetry.debug_header {
+        let debug = &mesh.document.telemetry.debug_header;
+        if debug.is_for_everybody() {
             let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
             let value = ["tenant", "subset", "source"].map(state).join(",");
+            edits.response_set.insert(DEBUG_HEADER.to_owned(), value);
+        }
+        if self.outside && debug.callers().is_some() {
+            // Left out where the state is not set: for everybody else.
+            let value = format!("%FILTER_STATE({}:PLAIN)%", filter_state(DEBUG_STATE));
             edits.response_set.insert(DEBUG_HEADER.to_owned(), value);
         }
         if self.outside {
@@ -133,7 +141,8 @@ impl<'a> Block<'a> {
 /// what it was sent), but a cookie that was made. Neither needs a callback of the filter.
 fn answers(mesh: &Mesh, without_filter: bool, edits: &mut Edits) {
     edits.response_remove.extend([mesh.header.as_str(), SUBSET_HEADER, "baggage"].map(ToOwned::to_owned));
-    if !mesh.document.telemetry.debug_header {
+    // Envoy removes before it sets, so that callers without the right to it do not get an application's copy either.
+    if !mesh.document.telemetry.debug_header.is_for_everybody() {
         edits.response_remove.push(DEBUG_HEADER.to_owned());
     }
     let mints = mesh.document.sticky.keys.iter().any(|key| key.mint.is_some());

@@ -151,6 +151,8 @@ pub struct Want {
     pub rule: Option<u16>,
     /// The cookie that is made, whole; `$cookie` stands for its value, and `$unit` in headers for the unit it makes.
     pub cookie: Option<String>,
+    /// The debug header that the caller gets.
+    pub debug: Option<String>,
     /// The status of an answer of the filter's own.
     pub reply: Option<u32>,
     /// What a later request of the pod finds: its headers, and what they become.

@@ -88,6 +88,8 @@ pub struct Outcome {
     pub rule: Option<u16>,
     /// The cookie that was made.
     pub cookie: Option<String>,
+    /// The debug header that the caller gets.
+    pub debug: Option<String>,
 }
 
 /// A place where requests can be sent through the plugins of one suite.

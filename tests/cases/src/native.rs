@@ -98,8 +98,10 @@ impl Level for Native {
         let (decision, _) = graylane_serve::run(plan, &(), &mut host);
         let reply = host.reply.map(|rejection| (rejection.status(), rejection.body().to_owned()));
         let cookie = host.state.get("cookie").cloned();
+        let debug = host.state.get("debug").cloned();
         let counted = host.counted.requests;
-        let outcome = Outcome { headers: host.into_lines(), trailers, reply, cookie, ..Outcome::default() };
+        let outcome =
+            Outcome { headers: host.into_lines(), trailers, reply, cookie, debug, ..Outcome::default() };
         Ok(match decision {
             Some(decision) if counted > 0 => decided(plan, &decision, outcome),
             _ => outcome,

@@ -107,6 +107,7 @@ fn compare(case: &Case, ids: &Ids, sent: &Headers, got: &Outcome, table: &mut Ta
     }
     let none = "(none)";
     table.row("cookie", want.cookie.as_deref().unwrap_or(none), got.cookie.as_deref().unwrap_or(none));
+    table.row("debug", want.debug.as_deref().unwrap_or(none), got.debug.as_deref().unwrap_or(none));
     if let Some([service, unit]) = &got.counted {
         want.service.iter().for_each(|want| table.row("service", want, service));
         want.unit.iter().for_each(|want| table.row("unit from", want, unit));

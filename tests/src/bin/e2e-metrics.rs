@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use graylane::demo::{Cast, Entry, Forward, Journey, Setup, Testbed};
-use graylane::document::{self, model::MetricSource};
+use graylane::document::{
+    self,
+    model::{DebugHeader, MetricSource},
+};
 use graylane::mesh::Mesh;
 use graylane::queries::{Part, Queries};
 use graylane::resources::{Kind, Options, dashboard_queries, resources};
@@ -95,7 +98,7 @@ async fn traffic(program: &Path) -> Result<()> {
     // Gray users come through the gateway, and strangers are turned away.
     mesh.document.edge.accept = Accept::Always;
     mesh.unknown = Unknown::Reject;
-    mesh.document.telemetry.debug_header = true;
+    mesh.document.telemetry.debug_header = DebugHeader::Everybody(true);
     let path = ["api", "ledger", "orders"].map(ToOwned::to_owned);
     let client = graylane::http::direct().timeout(Duration::from_secs(20)).build()?;
     let cast = Cast::of(&mesh, &path, &client);

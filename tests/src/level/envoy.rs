@@ -105,6 +105,11 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>, module: Modu
         "header": {"key": "set-cookie", "value": format!("%FILTER_STATE({}:PLAIN)%", names::filter_state(names::COOKIE_STATE))},
         "append_action": "APPEND_IF_EXISTS_OR_ADD",
     });
+    // As a rendered route has it for callers outside.
+    let debug = json!({
+        "header": {"key": names::DEBUG_HEADER, "value": format!("%FILTER_STATE({}:PLAIN)%", names::filter_state(names::DEBUG_STATE))},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    });
     let show = |(header, state): &(&str, &str)| {
         let value = format!("%FILTER_STATE({}:PLAIN)%", names::filter_state(state));
         json!({"header": {"key": header, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
@@ -115,7 +120,8 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>, module: Modu
             "name": name,
             "match": {"prefix": "/", "headers": [{"name": CLUSTER, "string_match": {"exact": format!("{cluster};{name}")}}]},
             "route": {"cluster": cluster},
-            "response_headers_to_add": SHOWN.iter().map(show).chain([cookie.clone()]).collect::<Vec<_>>(),
+            "response_headers_to_remove": [names::DEBUG_HEADER],
+            "response_headers_to_add": SHOWN.iter().map(show).chain([cookie.clone(), debug.clone()]).collect::<Vec<_>>(),
         })
     };
     let routes = clusters
@@ -270,6 +276,7 @@ impl Level for InEnvoy<'_> {
             headers,
             trailers,
             cookie: answer.header("set-cookie"),
+            debug: answer.header(names::DEBUG_HEADER),
             lane: Some(shown).filter(|[tenant, ..]| !tenant.is_empty()),
             ..Outcome::default()
         })

@@ -90,6 +90,7 @@ impl Level for Hooks {
         Ok(Outcome {
             lane,
             cookie: state(names::COOKIE_STATE),
+            debug: state(names::DEBUG_STATE),
             trailers,
             reply: if passed { None } else { stream.reply.map(|(status, _, body)| (status, text(&body))) },
             headers: stream.headers.into_iter().map(|(name, value)| (text(&name), value)).collect(),

@@ -108,6 +108,7 @@ impl Level for Wasm {
             lane,
             counted: counted.map(|name| [tag(name, "service"), tag(name, "unit")]),
             cookie: state("cookie"),
+            debug: state("debug"),
             trailers: trailers.into_iter().map(|(name, _)| name).collect(),
             ..Outcome::default()
         })
