@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
 
-pub use client::{Client, Lang, User};
+pub use client::{Client, Lang, Trace, User};
 pub use doctor::Doctor;
 pub use image::{Inspect, Package, Push};
 pub use playground::Playground;
@@ -53,6 +53,8 @@ pub enum Command {
     Explain(Explain),
     /// Open a page on the file that checks, explains, simulates and renders it while one types.
     Playground(Playground),
+    /// Show one request's real way, from access logs, beside what the file says; exit 1 where they differ.
+    Trace(Trace),
     /// Show one user's side in each rollout, and when it changed, by the file's history in Git.
     User(User),
     /// Show which users move when weights change.
@@ -242,6 +244,9 @@ pub struct Demo {
     /// The services that a request passes, in order, and no others. Default: all, those that are exposed first.
     #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
     pub path: Vec<String>,
+    /// Write the access logs of all Envoys into this file, as `graylane trace` reads them.
+    #[arg(long, value_name = "FILE")]
+    pub logs: Option<PathBuf>,
     /// Keep the mesh running, and print its addresses.
     #[arg(long)]
     pub keep: bool,

@@ -29,6 +29,7 @@ mod rivals;
 mod simulate;
 mod status;
 mod there;
+mod trace;
 mod user;
 
 use std::path::PathBuf;
@@ -55,6 +56,7 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Migrate(args) => migrate::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),
         Command::Playground(args) => playground::run(&args, printer),
+        Command::Trace(args) => trace::run(&args, printer),
         Command::User(args) => user::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Ramp(args) => ramp::run(&args, printer),

@@ -23,6 +23,7 @@ pub mod resources;
 pub mod review;
 pub mod simulate;
 pub mod time;
+pub mod trace;
 pub mod user;
 pub mod wasm;
 

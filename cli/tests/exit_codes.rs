@@ -40,6 +40,15 @@ fn folder(program: &str) -> tempfile::TempDir {
     put("renamed.yaml", &open.replace("version: 1\n", "version: 1\nheader: x-lane\n"));
     put("teams/ours.yaml", GOOD);
     put("teams/theirs.yaml", "services: {orders: {baseline: [}\n");
+    let call = |id: &str, subset: &str| {
+        let cluster = format!("outbound|8080|{subset}|api.shop.svc.cluster.local");
+        let line = serde_json::json!({
+            "start_time": "2026-03-01T09:30:00.000Z", "request_id": id, "upstream_cluster": cluster, "tenant": "green",
+            "subset": subset, "source": "default",
+        });
+        format!("{line}\n")
+    };
+    put("access.log", &(call("a1", "stable") + &call("b2", "older")));
     let printed = |args: &[&str]| {
         let output = Command::new(program).args(args).current_dir(folder.path()).output().unwrap();
         String::from_utf8(output.stdout).unwrap()

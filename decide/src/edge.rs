@@ -51,7 +51,6 @@ impl Rules {
     ///
     /// # Errors
     /// The path and the problem of the first mistake.
-    #[inline(never)] // Large functions cost V8 the most: decision 15.
     pub fn new(
         field: &str,
         rules: &[config::Rule],
@@ -61,7 +60,7 @@ impl Rules {
     ) -> Result<Self, (String, &'static str)> {
         let mut list = Vec::with_capacity(rules.len());
         for (index, rule) in rules.iter().enumerate() {
-            let at = |problem| (["edge.", field, "[", &index.to_string(), "]"].concat(), problem);
+            let at = |problem| ([field, &index.to_string(), "]"].concat(), problem);
             let find = |name: &String| tenants.find(name.as_bytes()).ok_or(at("unknown tenant"));
             let gives = match (&rule.tenant, &rule.may_choose[..]) {
                 (Some(name), []) => {

@@ -92,12 +92,9 @@ impl Plan {
         let mut properties = Properties::new(edge.and_then(|edge| edge.issuer.as_deref()));
         let keys = config.sticky.as_ref().map(|sticky| Keys::new(sticky, &mut interest, &mut properties));
         let (rules, debug) = edge.map_or((&[][..], &[][..]), |edge| (&edge.rules, &edge.debug));
-        let [rules, debug] = [("rules", rules), ("debug", debug)].map(|(field, list)| {
-            Rules::new(field, list, &tenants, &mut interest, &mut properties).unwrap_or_else(|mistake| {
-                mistakes.add(mistake.0, mistake.1);
-                Rules::default()
-            })
-        });
+        let mut compile = Compile { tenants: &tenants, interest: &mut interest, properties: &mut properties };
+        let rules = compile.rules("edge.rules[", rules, &mut mistakes);
+        let debug = compile.rules("edge.debug[", debug, &mut mistakes);
         for name in config.sticky.iter().flat_map(|sticky| &sticky.tenants) {
             tenants.find(name.as_bytes()).into_iter().for_each(|id| tenants.let_carry_unit(id));
         }
@@ -164,6 +161,24 @@ impl Plan {
     #[must_use]
     pub fn enforces(&self) -> bool {
         self.mode == Mode::Enforce
+    }
+}
+
+/// What rules are compiled with.
+struct Compile<'a> {
+    tenants: &'a Tenants,
+    interest: &'a mut Interest,
+    properties: &'a mut Properties,
+}
+
+impl Compile<'_> {
+    /// Some rules; none if there is a mistake in them.
+    #[inline(never)] // Large functions cost V8 the most: decision 15.
+    fn rules(&mut self, field: &str, list: &[config::Rule], mistakes: &mut Mistakes) -> Rules {
+        Rules::new(field, list, self.tenants, self.interest, self.properties).unwrap_or_else(|mistake| {
+            mistakes.add(mistake.0, mistake.1);
+            Rules::default()
+        })
     }
 }
 

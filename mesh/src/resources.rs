@@ -41,7 +41,7 @@ pub use checks::{check_data_plane, check_extension, check_filter, check_unseen};
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
 pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_labels, host_fallbacks};
 pub use files::{Written, file_name, files};
-pub use mesh_config::mesh_config;
+pub use mesh_config::{access_log_format, mesh_config};
 pub use native::{LABEL as NATIVE_LABEL, PROXIES as NATIVE_PROXIES};
 pub use native_pods::{NativePods, native_pods};
 pub use next::{LABEL as NEXT_LABEL, Next, VALUE as NEXT_VALUE, check as check_next};

@@ -139,7 +139,6 @@ fn tell(plan: &Plan, host: &mut impl Host, decision: &Decision<'_>) {
 }
 
 /// The value of the debug header, as filter state that the route puts into the response.
-#[inline(never)] // Large functions cost V8 the most: decision 15.
 fn debug(plan: &Plan, host: &mut impl Host, decision: &Decision<'_>) {
     let (tenant, subset) = (plan.tenants.name(decision.tenant), decision.subset.unwrap_or("-"));
     let value = ["tenant=", tenant, ",subset=", subset, ",source=", decision.source.name()].concat();

@@ -1,4 +1,4 @@
-//! Arguments of what is for people outside of the mesh.
+//! Arguments of what is for people outside of the mesh, and for one user's complaint.
 
 use std::path::PathBuf;
 
@@ -54,6 +54,27 @@ pub struct User {
     /// As of this time: RFC 3339, or a date, which is its first moment in UTC. Default: as of the text on disk.
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The request's id as logs have it: `x-request-id`, a trace id, or a whole `traceparent`.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// Access logs of the gateway and of sidecars, of one or many: a file, or `-`, as in
+    /// `stern -n shop -c istio-proxy --no-follow . | graylane trace ID --logs -`. Other lines are skipped.
+    #[arg(long, value_name = "FILE")]
+    pub logs: PathBuf,
+    /// The user's sticky key, such as a user id: then the file says which version a rollout gives them.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

@@ -1,10 +1,10 @@
 //! `graylane demo`: the file as a real mesh on loopback.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use graylane_decide::config::Mode;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -57,6 +57,14 @@ fn read(args: &Demo, printer: Printer) -> Result<Option<Mesh>> {
     }
     let loaded = document::load_text("examples/bank/graylane.yaml", BANK)?;
     Ok(Some(Mesh::of(&crate::check::open(loaded).checked()?)))
+}
+
+/// The file for access logs, whole, as Envoys see it; what an earlier run wrote is gone.
+fn logs(path: Option<&Path>) -> Result<Option<PathBuf>> {
+    let Some(path) = path else { return Ok(None) };
+    let shown = || format!("cannot write `{}`", path.display());
+    std::fs::write(path, "").with_context(shown)?;
+    Ok(Some(path.canonicalize().with_context(shown)?))
 }
 
 /// The order of the services on the way: those that are exposed first.
@@ -147,6 +155,7 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
         entry: path.first().cloned().unwrap_or_default(),
         worker_tenant: Some(cast.gray.clone()),
         native: None,
+        logs: logs(args.logs.as_deref())?,
         mesh,
     };
     let mut testbed = Testbed::start(setup, |name| {

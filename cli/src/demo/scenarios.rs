@@ -29,6 +29,8 @@ struct Scenario {
 }
 
 const USER: &str = "user-7";
+/// The trace of the request whose applications lose everything, so that its log can be found.
+const LOST: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn journeys(mesh: &Mesh, cast: &Cast<'_>) -> Vec<Scenario> {
@@ -141,7 +143,12 @@ impl Plan<'_> {
             late: vec![self.first.clone()],
             ..self.gray_journey()
         };
+        let lost = vec![
+            (self.mesh.header.clone(), self.cast.gray.clone()),
+            ("traceparent".to_owned(), LOST.to_owned()),
+        ];
         let nothing = Journey {
+            headers: lost,
             forward: vec![(self.first.clone(), Forward::Nothing)],
             path: self.cast.path.iter().take(2).cloned().collect(),
             ..self.gray_journey()

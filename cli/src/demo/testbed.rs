@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use graylane_decide::Role;
@@ -17,6 +17,7 @@ use crate::envoy::{Envoy, Options};
 use crate::lower;
 use crate::mesh::{Mesh, Service};
 use graylane_mesh::native;
+use graylane_mesh::resources::access_log_format;
 
 /// Worker threads of each Envoy: two, so that what comes in and what goes out meet different ones.
 const CONCURRENCY: u32 = 2;
@@ -101,12 +102,14 @@ pub struct Setup<'a> {
     pub worker_tenant: Option<String>,
     /// The native module, and the services whose sidecars run it instead of the filter.
     pub native: Option<(PathBuf, Vec<String>)>,
+    /// Where all Envoys write their access logs.
+    pub logs: Option<PathBuf>,
 }
 
 impl Testbed {
     /// Starts everything; `step` is told of every Envoy that serves.
     pub async fn start(setup: Setup<'_>, mut step: impl FnMut(&str)) -> Result<Self> {
-        let Setup { envoy: binary, module, mesh, entry, worker_tenant, native } = setup;
+        let Setup { envoy: binary, module, mesh, entry, worker_tenant, native, logs } = setup;
         let (native, natives) = native.unzip();
         let natives = natives.unwrap_or_default();
         let journal = Journal::default();
@@ -127,7 +130,8 @@ impl Testbed {
                 places.push((service, subset, port));
             }
         }
-        let gateway_bootstrap = gateway(&mesh, &clusters);
+        let logs = logs.as_deref();
+        let gateway_bootstrap = gateway(&mesh, &clusters, logs);
         clusters.insert(OUTSIDE.to_owned(), vec![outside.address]);
 
         let mut pods = Vec::new();
@@ -138,7 +142,7 @@ impl Testbed {
             labels.insert("app".to_owned(), service.host.split('.').next().unwrap_or_default().to_owned());
             let node = config::node("sidecar", &name, &service.namespace, &json!(labels));
             let is_native = natives.contains(&service.name);
-            let bootstrap = sidecar(&node, &clusters, Some((port.address, app.address)), is_native);
+            let bootstrap = sidecar(&node, &clusters, Some((port.address, app.address)), is_native, logs);
             let envoy = Envoy::start(&binary, &name, &bootstrap, options).await?;
             app.attach(envoy.listener(Role::Outbound.name()).await?);
             pods.push(Pod {
@@ -153,7 +157,7 @@ impl Testbed {
         let labels = worker_tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
         let node = config::node("sidecar", WORKER, &mesh.document.mesh.namespace, &labels);
         let worker_envoy =
-            Envoy::start(&binary, WORKER, &sidecar(&node, &clusters, None, false), options).await?;
+            Envoy::start(&binary, WORKER, &sidecar(&node, &clusters, None, false, logs), options).await?;
         step(WORKER);
         let gateway_envoy = Envoy::start(&binary, "gateway", &gateway_bootstrap, options).await?;
         step("gateway");
@@ -187,7 +191,7 @@ impl Testbed {
         let labels = tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
         let node = config::node("sidecar", name, &self.mesh.document.mesh.namespace, &labels);
         let options = Options { concurrency: CONCURRENCY };
-        let bootstrap = sidecar(&node, &self.clusters, None, false);
+        let bootstrap = sidecar(&node, &self.clusters, None, false, None);
         let envoy = Envoy::start(&self.binary, name, &bootstrap, options).await?;
         let said = format!("graylane: outbound runs revision {}", lower::revision(&self.mesh));
         envoy.wait_for_log(&said, CONCURRENCY as usize + 1).await?;
@@ -296,6 +300,7 @@ fn sidecar(
     clusters: &Clusters,
     inbound: Option<(SocketAddr, SocketAddr)>,
     is_native: bool,
+    logs: Option<&Path>,
 ) -> Json {
     let filter = |role| {
         [if is_native {
@@ -304,7 +309,7 @@ fn sidecar(
             config::discovered_filter(&plugin(role))
         }]
     };
-    let routes = config::discovered_routes(Role::Outbound.name());
+    let routes = logged(config::discovered_routes(Role::Outbound.name()), logs);
     let name = Role::Outbound.name();
     let mut listeners = vec![config::listener(name, 0, "OUTBOUND", &filter(Role::Outbound), &routes)];
     let mut clusters = all(clusters);
@@ -313,6 +318,7 @@ fn sidecar(
             "name": "inbound", "domains": ["*"],
             "routes": [{"match": {"prefix": "/"}, "route": {"cluster": APPLICATION}}],
         }]}});
+        let routes = logged(routes, logs);
         let name = Role::Inbound.name();
         listeners.push(config::listener(name, listen.port(), "INBOUND", &filter(Role::Inbound), &routes));
         clusters.push(config::cluster(APPLICATION, &[app]));
@@ -325,9 +331,17 @@ fn sidecar(
     bootstrap
 }
 
-fn gateway(mesh: &Mesh, clusters: &Clusters) -> Json {
+/// A connection manager that writes the access log of `render --mesh-config`.
+fn logged(mut manager: Json, logs: Option<&Path>) -> Json {
+    if let Some(path) = logs {
+        manager["access_log"] = json!([config::access_log(path, &access_log_format())]);
+    }
+    manager
+}
+
+fn gateway(mesh: &Mesh, clusters: &Clusters, logs: Option<&Path>) -> Json {
     let filter = config::discovered_filter(&plugin(Role::Gateway));
-    let mut manager = config::discovered_routes(Role::Gateway.name());
+    let mut manager = logged(config::discovered_routes(Role::Gateway.name()), logs);
     // As Istio's gateways: the client's address counts, and ids of strangers are replaced.
     manager["use_remote_address"] = json!(true);
     let listener = config::listener(Role::Gateway.name(), 0, "OUTBOUND", &[filter], &manager);

@@ -136,6 +136,19 @@ pub fn discovered_routes(name: &str) -> Json {
     json!({"rds": {"route_config_name": name, "config_source": discovery()}})
 }
 
+/// A log of requests, appended to a file.
+#[must_use]
+pub fn access_log(path: &Path, format: &str) -> Json {
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": path,
+            "log_format": {"text_format_source": {"inline_string": format}},
+        },
+    })
+}
+
 /// A cluster with these addresses.
 #[must_use]
 pub fn cluster(name: &str, addresses: &[SocketAddr]) -> Json {

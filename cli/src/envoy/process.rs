@@ -75,6 +75,8 @@ impl Envoy {
             .args(["--file-flush-interval-msec", "20"])
             .args(["--drain-strategy", "immediate", "--drain-time-s", "1"])
             .args(["--concurrency", &options.concurrency.to_string()])
+            // As in a pod of Istio's.
+            .env("POD_NAME", name)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(file("stderr"))?);
