@@ -136,11 +136,12 @@ e2e-helm: toolchain ## Charts with the real Helm and a function in the real kust
 	@export HELM=$$(.ci/go-program helm) KUSTOMIZE=$$(.ci/go-program kustomize)
 	cargo test --quiet --package graylane --test helm --test gitops -- --ignored
 
-e2e-client: npm ## Code of `graylane client`, compiled by tsc and Kotlin, and run; @graylane/core in an empty project [rustup, node, npm, Java and Maven]
+e2e-client: npm ## Code of `graylane client`, compiled by tsc and Kotlin, and run; @graylane/core in an empty project; dashboards by Grafana's types [rustup, node, npm, Java and Maven]
 	@.ci/debian node=nodejs npm=npm java=openjdk-17-jdk-headless mvn=maven
 	@cargo build --quiet --package graylane
 	@tests/client/try target/debug/graylane
 	@tests/js/try target/debug/graylane dist/npm
+	@tests/client/dashboard target/debug/graylane
 
 e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: under a second each [rustup, python3]
 	@python3 examples/eighty/measure.py target/release/graylane
@@ -237,7 +238,7 @@ lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licence
 
 shell: ## Shell scripts, by shellcheck [shellcheck]
 	@.ci/debian shellcheck=shellcheck
-	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') .github/review/{comment,install} tests/review/try tests/release/{try,deny} tests/client/{try,get-compilers} tests/js/try tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
+	@shellcheck --external-sources --source-path=SCRIPTDIR $$(find .ci -maxdepth 1 -type f -not -name '*.sha256') .github/review/{comment,install} tests/review/try tests/release/{try,deny} tests/client/{try,dashboard,get-compilers} tests/js/try tests/kind/{cluster,machine,roots,images,old-filter,bad-input,*.sh,files/runc-fewer}
 
 workflows: ## GitHub workflows, by actionlint [Go, shellcheck]
 	@.ci/debian go=golang-go shellcheck=shellcheck
