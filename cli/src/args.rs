@@ -244,7 +244,7 @@ pub struct Demo {
     /// The services that a request passes, in order, and no others. Default: all, those that are exposed first.
     #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
     pub path: Vec<String>,
-    /// Write the access logs of all Envoys into this file, as `graylane trace` reads them.
+    /// Write the access logs of all Envoys into this file when all requests were sent; `graylane trace` reads it.
     #[arg(long, value_name = "FILE")]
     pub logs: Option<PathBuf>,
     /// Keep the mesh running, and print its addresses.

@@ -59,12 +59,9 @@ fn read(args: &Demo, printer: Printer) -> Result<Option<Mesh>> {
     Ok(Some(Mesh::of(&crate::check::open(loaded).checked()?)))
 }
 
-/// The file for access logs, whole, as Envoys see it; what an earlier run wrote is gone.
-fn logs(path: Option<&Path>) -> Result<Option<PathBuf>> {
-    let Some(path) = path else { return Ok(None) };
-    let shown = || format!("cannot write `{}`", path.display());
-    std::fs::write(path, "").with_context(shown)?;
-    Ok(Some(path.canonicalize().with_context(shown)?))
+/// Writes the file for access logs.
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// The order of the services on the way: those that are exposed first.
@@ -148,6 +145,10 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     let cast = Cast::of(&mesh, &path, &client);
 
     let bar = progress(args, printer, pods as u64 + 2);
+    if let Some(path) = &args.logs {
+        // Before anything is started for it.
+        write(path, "")?;
+    }
     bar.set_message("starting Envoys");
     let setup = Setup {
         envoy: locate()?,
@@ -155,7 +156,7 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
         entry: path.first().cloned().unwrap_or_default(),
         worker_tenant: Some(cast.gray.clone()),
         native: None,
-        logs: logs(args.logs.as_deref())?,
+        logs: args.logs.is_some(),
         mesh,
     };
     let mut testbed = Testbed::start(setup, |name| {
@@ -170,6 +171,9 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     })
     .await?;
     bar.finish_and_clear();
+    if let Some(path) = &args.logs {
+        write(path, &testbed.access_logs()?)?;
+    }
     let ok = rows.iter().all(|row| row.ok);
     match args.output {
         Format::Json => printer.json(&json!({"scenarios": rows}))?,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use graylane_decide::Role;
 use graylane_decide::names::TENANT_LABEL;
 use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 use crate::demo::app::{App, Journal};
@@ -75,6 +76,7 @@ pub struct Testbed {
     _outside: App,
     binary: PathBuf,
     clusters: Clusters,
+    logs: Option<TempDir>,
 }
 
 /// An Envoy, as somebody sees it who asks what it counted.
@@ -102,8 +104,8 @@ pub struct Setup<'a> {
     pub worker_tenant: Option<String>,
     /// The native module, and the services whose sidecars run it instead of the filter.
     pub native: Option<(PathBuf, Vec<String>)>,
-    /// Where all Envoys write their access logs.
-    pub logs: Option<PathBuf>,
+    /// Do all Envoys write access logs?
+    pub logs: bool,
 }
 
 impl Testbed {
@@ -130,8 +132,11 @@ impl Testbed {
                 places.push((service, subset, port));
             }
         }
-        let logs = logs.as_deref();
-        let gateway_bootstrap = gateway(&mesh, &clusters, logs);
+        let logs =
+            if logs { Some(tempfile::Builder::new().prefix("graylane-logs-").tempdir()?) } else { None };
+        // A file for each: several processes would write into each other's lines.
+        let log = |pod: &str| logs.as_ref().map(|folder| folder.path().join(format!("{pod}.log")));
+        let gateway_bootstrap = gateway(&mesh, &clusters, log("gateway").as_deref());
         clusters.insert(OUTSIDE.to_owned(), vec![outside.address]);
 
         let mut pods = Vec::new();
@@ -142,7 +147,13 @@ impl Testbed {
             labels.insert("app".to_owned(), service.host.split('.').next().unwrap_or_default().to_owned());
             let node = config::node("sidecar", &name, &service.namespace, &json!(labels));
             let is_native = natives.contains(&service.name);
-            let bootstrap = sidecar(&node, &clusters, Some((port.address, app.address)), is_native, logs);
+            let bootstrap = sidecar(
+                &node,
+                &clusters,
+                Some((port.address, app.address)),
+                is_native,
+                log(&name).as_deref(),
+            );
             let envoy = Envoy::start(&binary, &name, &bootstrap, options).await?;
             app.attach(envoy.listener(Role::Outbound.name()).await?);
             pods.push(Pod {
@@ -156,8 +167,13 @@ impl Testbed {
         }
         let labels = worker_tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
         let node = config::node("sidecar", WORKER, &mesh.document.mesh.namespace, &labels);
-        let worker_envoy =
-            Envoy::start(&binary, WORKER, &sidecar(&node, &clusters, None, false, logs), options).await?;
+        let worker_envoy = Envoy::start(
+            &binary,
+            WORKER,
+            &sidecar(&node, &clusters, None, false, log(WORKER).as_deref()),
+            options,
+        )
+        .await?;
         step(WORKER);
         let gateway_envoy = Envoy::start(&binary, "gateway", &gateway_bootstrap, options).await?;
         step("gateway");
@@ -178,6 +194,7 @@ impl Testbed {
             _outside: outside,
             binary,
             clusters,
+            logs,
         };
         testbed.wait_for_plugins().await?;
         Ok(testbed)
@@ -202,6 +219,22 @@ impl Testbed {
     /// All Envoys and their names.
     pub fn envoys(&self) -> impl Iterator<Item = &Envoy> {
         self.pods.iter().map(|pod| &pod.envoy).chain([&self.worker_envoy, &self.gateway_envoy])
+    }
+
+    /// The access logs of all Envoys, one after the other; of a line that is being written nothing.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn access_logs(&self) -> Result<String> {
+        let mut all = String::new();
+        let Some(folder) = &self.logs else { return Ok(all) };
+        for envoy in self.envoys() {
+            let file = folder.path().join(format!("{}.log", envoy.name()));
+            let text =
+                std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            all.extend(text.split_inclusive('\n').filter(|line| line.ends_with('\n')));
+        }
+        Ok(all)
     }
 
     /// All Envoys, and where each one is.

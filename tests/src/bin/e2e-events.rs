@@ -160,7 +160,7 @@ async fn run(java: &Java) -> Result<()> {
         entry: "api".to_owned(),
         worker_tenant: Some(GRAY.to_owned()),
         native: None,
-        logs: None,
+        logs: false,
     };
     let testbed = Testbed::start(setup, |_| {}).await?;
     let (green_envoy, green_sidecar) = testbed.another_worker("invoice-mailer", None).await?;

@@ -110,7 +110,7 @@ async fn traffic(program: &Path) -> Result<()> {
         worker_tenant: Some(cast.gray.clone()),
         // Some pods run the native module, and queries need not know.
         native: Some((native_path(), vec![NATIVE.to_owned()])),
-        logs: None,
+        logs: false,
     };
     let testbed = Testbed::start(setup, |_| ()).await?;
     let targets: Vec<Target> = testbed

@@ -236,7 +236,7 @@ async fn all(program: &Path, folder: &Path) -> Result<()> {
         entry: "api".to_owned(),
         worker_tenant: Some("gray-v1".to_owned()),
         native: None,
-        logs: None,
+        logs: false,
     };
     let mut testbed = Testbed::start(setup, |_| ()).await?;
     let targets = testbed.envoys().enumerate().map(|(number, envoy)| Target {
