@@ -123,15 +123,7 @@ impl Testbed {
         let options = Options { concurrency: CONCURRENCY };
 
         let mut clusters = Clusters::from([(DISCOVERY.to_owned(), vec![discovery.address])]);
-        let mut places = Vec::new();
-        for service in &mesh.services {
-            for subset in service.subsets.keys() {
-                let port = Reserved::new()?;
-                clusters.entry(cluster(service, subset)).or_default().push(port.address);
-                clusters.entry(cluster(service, "")).or_default().push(port.address);
-                places.push((service, subset, port));
-            }
-        }
+        let places = reserve(&mesh, &mut clusters)?;
         let logs =
             if logs { Some(tempfile::Builder::new().prefix("graylane-logs-").tempdir()?) } else { None };
         // A file for each: several processes would write into each other's lines.
@@ -313,6 +305,20 @@ impl Testbed {
             .extend(self.pods.iter().map(|pod| (format!("application of {}", pod.cluster), pod.app.address)));
         addresses
     }
+}
+
+/// A port for each pod: subset by subset, in the clusters that lead to it.
+fn reserve<'m>(mesh: &'m Mesh, clusters: &mut Clusters) -> Result<Vec<(&'m Service, &'m String, Reserved)>> {
+    let mut places = Vec::new();
+    for service in &mesh.services {
+        for subset in service.subsets.keys() {
+            let port = Reserved::new()?;
+            clusters.entry(cluster(service, subset)).or_default().push(port.address);
+            clusters.entry(cluster(service, "")).or_default().push(port.address);
+            places.push((service, subset, port));
+        }
+    }
+    Ok(places)
 }
 
 /// How applications call a service.
