@@ -9,10 +9,10 @@ use super::{READY, Try};
 const SOON: f64 = 50.0;
 
 pub fn test(test: &mut Try) -> Result<()> {
-    same(test, "1 warning, 1 note")?;
+    same(test, "2 warnings, 1 note")?;
     test.replace("port: 8080", "port: 80x80")?;
     test.browser.wait("document.querySelector('.findings .error') !== null")?;
-    same(test, "1 error, 1 warning, 1 note")?;
+    same(test, "1 error, 2 warnings, 1 note")?;
     let marked = test.browser.evaluate(
         "[...document.querySelectorAll('#ink > div')].map((row, at) => [at + 1, [...row.querySelectorAll('.at.error')].map((one) => one.textContent).join('')])
          .filter(([, text]) => text)",
@@ -73,7 +73,7 @@ fn not_yaml(test: &mut Try) -> Result<()> {
     test.replace("tenants:", "tenants: [")?;
     test.browser.wait("document.querySelectorAll('.findings .error').length > 0")?;
     test.browser.evaluate("document.getElementById('reset').click()")?;
-    test.browser.wait("document.getElementById('verdict').textContent === '1 warning, 1 note'")?;
+    test.browser.wait("document.getElementById('verdict').textContent === '2 warnings, 1 note'")?;
     ensure!(test.browser.evaluate("location.hash")? == "", "nothing is changed, and the address has a state");
     Ok(())
 }
