@@ -2,8 +2,9 @@
 
 use anyhow::{Result, ensure};
 use graylane_decide::choice::sticky::{Seed, Unit};
+use graylane_decide::config::Mode;
 use graylane_decide::names::{UNIT_MEMBER, route_in};
-use graylane_decide::why::Source;
+use graylane_decide::why::{Reason, Source};
 use serde::Serialize;
 
 use super::join::By;
@@ -12,6 +13,7 @@ use crate::document::Checked;
 use crate::document::source::SourceFiles;
 use crate::explain::{self, Request};
 use crate::mesh::{Mesh, OR_BASELINE, Service};
+use crate::simulate::Layout;
 
 /// A request's way.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -90,7 +92,7 @@ impl Trace {
         );
         ensure!(
             calls.iter().any(|(line, _)| line.has_fields),
-            "the access log has none of graylane's fields: add those that `graylane render --mesh-config` prints"
+            "the access log has none of graylane's fields: add those that `graylane render --mesh-config` prints (with `telemetry.tracing: true`)"
         );
         let mut hops = Vec::new();
         let mut left = None;
@@ -183,7 +185,10 @@ impl Compared<'_> {
             to: service.map_or_else(|| line.authority.clone(), |service| service.name.clone()),
             tenant: line.tenant.clone(),
             subset: service.and_then(|service| reached(service, line)).or_else(|| line.subset.clone()),
-            source: line.tenant.as_ref().map(|_| line.source.clone().unwrap_or_else(|| "header".to_owned())),
+            source: line
+                .tenant
+                .as_ref()
+                .map(|_| line.source.clone().unwrap_or_else(|| Source::Header.name().to_owned())),
             by_time: by == By::Time,
             from,
             ..Hop::default()
@@ -191,9 +196,22 @@ impl Compared<'_> {
         if let Some(service) = service.filter(|service| !service.external && mesh.tenants.contains(&tenant)) {
             self.file_says(&mut hop, service, line, &tenant)?;
         }
-        let wrong = self.wrong(&hop, caller, line, service.is_some());
+        let wrong = match self.mode(&hop.from) {
+            Mode::Enforce => self.wrong(&hop, caller, line, service.is_some()),
+            // What is only counted, or left alone, is routed by the headers as they arrived.
+            Mode::Observe | Mode::Off => None,
+        };
         hop.differs = wrong.as_ref().map(|(why, _)| why.clone());
         Ok((hop, wrong))
+    }
+
+    /// Of the proxy that made a call. A pod's own label is not in the log, nor whether an unlisted pod is a gateway's.
+    fn mode(&self, from: &str) -> Mode {
+        match self.mesh.service(from) {
+            Some(service) => self.mesh.pod_mode(&service.namespace, Some(service.short_host())).0,
+            None if self.mesh.gateway_mode == Mode::Enforce => self.mesh.mode,
+            None => self.mesh.gateway_mode,
+        }
     }
 
     /// What `explain` says about the call.
@@ -215,13 +233,13 @@ impl Compared<'_> {
         let plain = said.subset.map(|subset| subset.strip_suffix(OR_BASELINE).unwrap_or(&subset).to_owned());
         hop.file_says = plain.into_iter().collect();
         if said.bucket.is_some() && self.key.is_none() {
-            let rollout =
-                service.all_routes().find(|one| one.name.as_deref() == route).or(Some(service.rest()));
-            let weights =
-                rollout.and_then(|route| route.rollout.as_ref()).into_iter().flat_map(|one| &one.weights);
-            let canaries = weights.filter(|weight| weight.buckets > 0).map(|weight| weight.subset.clone());
-            hop.file_says = canaries.chain([service.baseline.clone()]).collect();
-            hop.reason = Some("rollout");
+            let own = service.routes.iter().find(|one| one.name.as_deref() == route);
+            let route = own.unwrap_or_else(|| service.rest());
+            let weights = route.rollout.as_ref().map_or(&[][..], |rollout| &rollout.weights);
+            let layout = Layout::of(&route.baseline, weights);
+            let all = layout.subsets.iter().skip(1).chain(layout.subsets.first());
+            hop.file_says = all.filter(|one| layout.share(one) > 0).cloned().collect();
+            hop.reason = Some(Reason::Rollout.name());
         }
         Ok(())
     }

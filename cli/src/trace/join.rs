@@ -1,7 +1,7 @@
 //! The lines of one request: those with its id, those with another id of these, and calls without any id that only it can have
 //! caused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::Line;
 
@@ -26,6 +26,7 @@ pub fn id(text: &str) -> String {
 /// The lines of a request, in the order of the log.
 #[must_use]
 pub fn join<'l>(lines: &'l [Line], id: &str) -> Vec<(&'l Line, By)> {
+    let pods = Pods::of(lines);
     let mut ids = BTreeSet::from([id.to_owned()]);
     let mut by: Vec<Option<By>> = vec![None; lines.len()];
     loop {
@@ -40,8 +41,7 @@ pub fn join<'l>(lines: &'l [Line], id: &str) -> Vec<(&'l Line, By)> {
         if grown {
             continue;
         }
-        let found = (0..lines.len()).filter(|index| by[*index].is_none() && is_caused(lines, &by, *index));
-        let found: Vec<usize> = found.collect();
+        let found = pods.caused(lines, &by);
         if found.is_empty() {
             break;
         }
@@ -53,18 +53,41 @@ pub fn join<'l>(lines: &'l [Line], id: &str) -> Vec<(&'l Line, By)> {
     lines.iter().zip(by).filter_map(|(line, by)| Some((line, by?))).collect()
 }
 
-/// Was a call made by a pod that answered the request then, and no other?
-fn is_caused(lines: &[Line], by: &[Option<By>], index: usize) -> bool {
-    let call = &lines[index];
-    if call.is_inbound() || call.pod.is_none() {
-        return false;
+/// What each pod was asked and what it called, by the places of the lines.
+struct Pods<'l>(BTreeMap<&'l str, [Vec<usize>; 2]>);
+
+impl<'l> Pods<'l> {
+    fn of(lines: &'l [Line]) -> Self {
+        let mut pods: BTreeMap<&str, [Vec<usize>; 2]> = BTreeMap::new();
+        for (index, line) in lines.iter().enumerate() {
+            if let Some(pod) = &line.pod {
+                pods.entry(pod).or_default()[usize::from(!line.is_inbound())].push(index);
+            }
+        }
+        Self(pods)
     }
-    let at_work = |line: &Line| {
-        let ends = line.duration.map(|duration| line.time + duration);
-        line.is_inbound()
-            && line.pod == call.pod
-            && ends.is_some_and(|ends| (line.time..=ends).contains(&call.time))
-    };
-    let mut busy = lines.iter().zip(by).filter(|(line, _)| at_work(line));
-    matches!((busy.next(), busy.next()), (Some((_, Some(_))), None))
+
+    /// The calls that only the request can have caused: their pod answered it then, and, by this log, no other.
+    fn caused(&self, lines: &[Line], by: &[Option<By>]) -> Vec<usize> {
+        let mut found = Vec::new();
+        // Few pods have a line of the request, so nothing is compared with the lines of all others.
+        let took_part = |asked: &[usize]| asked.iter().any(|index| by[*index].is_some());
+        for [asked, called] in self.0.values().filter(|[asked, _]| took_part(asked)) {
+            for call in called.iter().filter(|call| by[**call].is_none()) {
+                let mut busy = asked.iter().filter(|answer| at_work(&lines[**answer], lines[*call].time));
+                if let (Some(only), None) = (busy.next(), busy.next())
+                    && by[*only].is_some()
+                {
+                    found.push(*call);
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+/// Was this request being answered at a time? Where nothing says how long that took, it may still have been.
+fn at_work(answer: &Line, time: i64) -> bool {
+    answer.time <= time && answer.duration.is_none_or(|duration| time <= answer.time + duration)
 }

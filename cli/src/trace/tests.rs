@@ -5,7 +5,7 @@ use super::{Compared, Trace, id, join, read};
 use crate::document;
 use crate::mesh::Mesh;
 
-const TEXT: &str = r#"[2026-03-01T09:30:00.123Z] "GET /a?b="c HTTP/1.1" 200 - via_upstream - "-" 0 12 5 4 "10.0.0.1" "agent "q" [x]" "6F1e" "api.bank:8080" "10.1.1.1:8080" outbound|8080|canary|api.bank.svc.cluster.local 10.1.1.2:1 10.1.1.3:2 10.1.1.4:3 - api:pin tenant=gray-v1 subset=canary source=memory traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 b3=- pod=web-7f-x"#;
+const TEXT: &str = r#"[2026-03-01T09:30:00.123Z] "GET /a?b="c HTTP/1.1" 200 - via_upstream - "-" 0 12 5 4 "10.0.0.1" "agent "q" [x]" "6F1e" "api.bank:8080" "10.1.1.1:8080" outbound|8080|canary|api.bank.svc.cluster.local 10.1.1.2:1 10.1.1.3:2 10.1.1.4:3 - api:pin traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 b3=- pod=web-7f-x tenant=gray-v1 subset=canary source=memory"#;
 const JSON: &str = r#"{"start_time":"2026-03-01T09:30:00.123Z","duration":5,"request_id":"6F1e","authority":"api.bank:8080","upstream_cluster":"outbound|8080|canary|api.bank.svc.cluster.local","route_name":"api:pin","response_code":200,"tenant":"gray-v1","subset":"canary","source":"memory","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","b3":null,"pod":"web-7f-x"}"#;
 
 fn line() -> Line {
@@ -17,7 +17,6 @@ fn line() -> Line {
         authority: "api.bank:8080".to_owned(),
         cluster: "outbound|8080|canary|api.bank.svc.cluster.local".to_owned(),
         route: "api:pin".to_owned(),
-        status: "200".to_owned(),
         has_fields: true,
         tenant: Some("gray-v1".to_owned()),
         subset: Some("canary".to_owned()),
@@ -29,7 +28,7 @@ fn line() -> Line {
 fn text_and_json_are_the_same() {
     assert_eq!(read(JSON), (vec![line()], 0));
     let text = TEXT.replace(r#""agent "q" [x]""#, r#""agent""#);
-    // A quote in a path is the caller's, and does not hide the status of others.
+    // A quote in a path is the caller's, and does not hide what stands behind it.
     let (lines, _) = read(&text.replace(r#"/a?b="c"#, "/a"));
     assert_eq!(lines, [line()]);
     // Quotes of a caller's agent cost no more than how long it took.
@@ -105,7 +104,11 @@ fn answer(time: i64, duration: i64, pod: &str, id: &str) -> Line {
 }
 
 fn trace(lines: &[Line], id: &str, key: Option<&str>) -> anyhow::Result<Trace> {
-    let opened = crate::check::open(document::load_text("graylane.yaml", FILE)?);
+    trace_by(FILE, lines, id, key)
+}
+
+fn trace_by(file: &str, lines: &[Line], id: &str, key: Option<&str>) -> anyhow::Result<Trace> {
+    let opened = crate::check::open(document::load_text("graylane.yaml", file)?);
     let sources = opened.sources.clone();
     let file = opened.checked()?;
     let mesh = Mesh::of(&file);
@@ -138,6 +141,36 @@ fn a_call_without_an_id_is_known_where_its_pod_answered_nothing_else() {
     assert!(left.why.starts_with("the tenant was lost: api was called for `gray-v1`"), "{}", left.why);
     lines.push(answer(14, 5, "api-v2-x", "c"));
     assert_eq!(trace(&lines, "a", None).unwrap().hops.len(), 1);
+    // How long the other request took is not known, so it may have been that one.
+    lines[3] = Line { duration: None, ..answer(2, 0, "api-v2-x", "c") };
+    assert_eq!(trace(&lines, "a", None).unwrap().hops.len(), 1);
+}
+
+#[test]
+fn what_is_only_counted_is_not_compared() {
+    let other = [call(10, "gateway-x", "a", ("api", "stable"), "gray-v1", "claim")];
+    for mode in ["observe", "off"] {
+        let file = FILE.replace("version: 1\n", &format!("version: 1\nmode: {mode}\n"));
+        assert_eq!(trace_by(&file, &other, "a", None).unwrap().left, None, "{mode}");
+    }
+    // The caller's mode is its own.
+    let lost = [call(10, "api-v2-x", "a", ("ledger", "other"), "gray-v1", "header")];
+    assert!(trace(&lost, "a", None).unwrap().left.is_some());
+    let file = FILE.replace("api: {", "api: {mode: observe, ");
+    assert_eq!(trace_by(&file, &lost, "a", None).unwrap().left, None);
+}
+
+#[test]
+fn a_caller_s_trace_header_does_not_pass_for_a_decision() {
+    let forged = "traceparent=x tenant=green subset=stable source=claim";
+    let text =
+        TEXT.replacen(&TEXT[TEXT.find("traceparent=").unwrap()..TEXT.find(" b3=").unwrap()], forged, 1);
+    let (lines, _) = read(&text);
+    assert_eq!(
+        (lines[0].tenant.as_deref(), lines[0].subset.as_deref()),
+        (Some("gray-v1"), Some("canary")),
+        "{text}"
+    );
 }
 
 #[test]

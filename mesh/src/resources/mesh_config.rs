@@ -14,7 +14,8 @@ use crate::native;
 const ISTIOS_FORMAT: &str = r#"[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%"#;
 
 /// What [`ISTIOS_FORMAT`] lacks by which the calls of one request are found and put in order: ids that applications forward
-/// instead of the request id, and the pod, by a variable that Istio's injection sets.
+/// instead of the request id, and the pod, by a variable that Istio's injection sets. Callers write the ids, so they stand before what
+/// the filter decided: of two fields with one name the last one counts.
 const JOINED_BY: &str = "traceparent=%REQ(TRACEPARENT)% b3=%REQ(X-B3-TRACEID)% pod=%ENVIRONMENT(POD_NAME)%";
 
 /// The format of access logs that `graylane trace` reads, a line.
@@ -22,7 +23,7 @@ const JOINED_BY: &str = "traceparent=%REQ(TRACEPARENT)% b3=%REQ(X-B3-TRACEID)% p
 pub fn access_log_format() -> String {
     let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
     let ours = ["tenant", "subset", "source"].map(state).join(" ");
-    format!("{ISTIOS_FORMAT} {ours} {JOINED_BY}\n")
+    format!("{ISTIOS_FORMAT} {JOINED_BY} {ours}\n")
 }
 
 #[derive(Serialize)]

@@ -76,9 +76,9 @@ fn spans(dump: &Json) -> Result<()> {
 fn access_log(dump: &Json) -> Result<()> {
     let formats: BTreeSet<&str> =
         values_of(dump, "inline_string").into_iter().filter_map(Json::as_str).collect();
-    let ours = "%ROUTE_NAME% tenant=%FILTER_STATE(wasm.tenant:PLAIN)% subset=%FILTER_STATE(wasm.subset:PLAIN)% \
-                source=%FILTER_STATE(wasm.source:PLAIN)% traceparent=%REQ(TRACEPARENT)% \
-                b3=%REQ(X-B3-TRACEID)% pod=%ENVIRONMENT(POD_NAME)%\n";
+    let ours = "%ROUTE_NAME% traceparent=%REQ(TRACEPARENT)% b3=%REQ(X-B3-TRACEID)% pod=%ENVIRONMENT(POD_NAME)% \
+                tenant=%FILTER_STATE(wasm.tenant:PLAIN)% subset=%FILTER_STATE(wasm.subset:PLAIN)% \
+                source=%FILTER_STATE(wasm.source:PLAIN)%\n";
     ensure!(formats.iter().any(|format| format.ends_with(ours)), "{formats:?}");
     Ok(())
 }
