@@ -2,7 +2,7 @@
 
 use graylane_decide::config::Accept;
 
-use super::rules::proven;
+use super::rules::{any_token, proven};
 use super::{Checker, instead};
 use crate::conditions::{Condition, Path, Proof, at};
 use crate::document::model::{Callers, DebugHeader, Document, Rule, Tenant};
@@ -57,6 +57,7 @@ fn some(checker: &mut Checker<'_>, callers: &Callers, path: &Path) {
     }
     if has_condition {
         callers.when.check(checker, path, 1);
+        any_token(checker, &callers.when, &at(path, &[]), "the debug header for a claim");
     }
     if document.edge.gateway.is_none() {
         checker

@@ -47,17 +47,22 @@ pub fn check(checker: &mut Checker<'_>) {
             .warning(&["edge", "rules"], "rules apply at a gateway, and the file names none")
             .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
     }
-    if document.edge.jwt.is_none()
-        && let Some(index) =
-            rules.iter().position(|rule| rule.when.has(&|part| matches!(part, Part::Claim(_))))
-    {
+    for (index, rule) in rules.iter().enumerate() {
+        if any_token(checker, &rule.when, &["edge", "rules", &index.to_string()], "a rule on a claim") {
+            break;
+        }
+    }
+}
+
+/// Warns of a condition on a claim where the file does not say whose tokens count. Did it?
+pub(super) fn any_token(checker: &mut Checker<'_>, when: &Condition, path: &[&str], what: &str) -> bool {
+    let warns = checker.document().edge.jwt.is_none() && when.has(&|part| matches!(part, Part::Claim(_)));
+    if warns {
         checker
-            .warning(
-                &["edge", "rules", &index.to_string()],
-                "a rule on a claim, but the file names no `jwt`: any token that Istio verifies there counts",
-            )
+            .warning(path, format!("{what}, but the file names no `jwt`: any token that Istio verifies there counts"))
             .help("add `jwt: {issuer: https://id.example}`; a RequestAuthentication must exist, or `render: true` writes one");
     }
+    warns
 }
 
 fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {

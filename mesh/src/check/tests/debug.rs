@@ -62,6 +62,22 @@ fn a_header_never_opens_it() {
 }
 
 #[test]
+fn a_claim_of_any_token_is_said() {
+    let file = "version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}}
+services: {api: {subsets: {stable: {version: v1}}}}
+edge: {gateway: {selector: {istio: ingressgateway}, name: istio-ingress/public}}
+telemetry: {debugHeader: {claim: {name: role, exact: employee}}}
+";
+    let found = findings(file);
+    assert!(
+        found[0].starts_with("6: Warning: the debug header for a claim, but the file names no `jwt`"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn what_is_written_wrongly() {
     for (wrong, says) in [
         ("{}", "13: Error: a debug header for nobody in particular"),
