@@ -51,9 +51,11 @@ function headers(request, outline) {
 }
 
 function claims(request, outline) {
-  const result = {};
+  // Names come from links of others: without a prototype none of them means anything.
+  const result = Object.create(null);
   const put = (path, value) => {
-    const inner = path.slice(0, -1).reduce((object, name) => (object[name] ??= {}), result);
+    const inner = path.slice(0, -1).reduce((object, name) => (object[name] ??= Object.create(null)), result);
+    if (typeof inner !== 'object') throw new Error(`claims: \`${path.join('.')}\` is within a claim that is a text`);
     inner[path.at(-1)] = value;
   };
   const key = outline.keys[0];

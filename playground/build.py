@@ -63,7 +63,11 @@ def main(module, glue, page):
         "version": version,
     }
     text = re.sub(r"@(\w+)@", lambda found: parts[found[1]], (HERE / "page.html").read_text())
-    new = pathlib.Path(page).with_suffix(".new")
+    page = pathlib.Path(page)
+    # The command line is built again whenever its page is newer.
+    if page.exists() and page.read_text() == text:
+        return
+    new = page.with_suffix(".new")
     new.write_text(text)
     new.replace(page)
 

@@ -10,11 +10,14 @@ export async function start() {
 
 // A file as far as it can be used: what was found, and, if none of it is an error, the mesh. Whoever opens one closes it.
 export function open(layers, variables) {
-  const findings = wasm_bindgen.check(layers, { variables });
-  const broken = findings.some((finding) => finding.severity === 'error');
   let mesh = null;
-  if (!broken) {
-    try { mesh = wasm_bindgen.open(layers, { variables }); } catch { /* A file without any text has no finding, and no mesh. */ }
+  let findings = [];
+  try {
+    mesh = wasm_bindgen.open(layers, { variables });
+    findings = mesh.findings;
+  } catch (error) {
+    // A file without any text has no finding, and no mesh.
+    findings = error.findings ?? [];
   }
   let isClosed = false;
   const close = () => {

@@ -26,7 +26,7 @@ export async function read(fragment) {
 function checked(state) {
   const isText = (value) => typeof value === 'string';
   const isFile = (file) => isText(file?.name) && isText(file?.text);
-  const isLayers = (layers) => Array.isArray(layers) && layers.length > 0 && layers.every((layer) => Array.isArray(layer) && layer.every(isFile));
+  const isLayers = (layers) => Array.isArray(layers) && layers.length > 0 && layers.every((layer) => Array.isArray(layer) && layer.length > 0 && layer.every(isFile));
   const isStop = (stop) => isText(stop?.service) && isText(stop.drops) && isText(stop.route);
   const { request } = state;
   const fits = isLayers(state.layers) && isLayers(state.was) && isText(state.tab) && isText(state.image)

@@ -1,8 +1,12 @@
 //! The page of the playground, with files in it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use axum::http::header::{CACHE_CONTROL, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
 use serde_json::json;
 
 use crate::document::{self, Variables};
@@ -55,6 +59,20 @@ pub fn demo_page(paths: &[PathBuf]) -> Result<String> {
         )
     };
     Ok(format!("{before}{given}{after}"))
+}
+
+/// The answer of a server at this address to a request for the page. Other sites cannot have it under a name of theirs that leads
+/// here: it holds files, and values of environment variables.
+#[must_use]
+pub fn response(address: SocketAddr, headers: &HeaderMap, page: impl FnOnce() -> Result<String>) -> Response {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if ![address.to_string(), format!("localhost:{}", address.port())].iter().any(|own| own == host) {
+        return (StatusCode::FORBIDDEN, "not the name of this server\n").into_response();
+    }
+    match page() {
+        Ok(page) => ([(CACHE_CONTROL, "no-store")], Html(page)).into_response(),
+        Err(problem) => (StatusCode::INTERNAL_SERVER_ERROR, format!("error: {problem:#}\n")).into_response(),
+    }
 }
 
 /// Was this program built with the page?

@@ -146,6 +146,9 @@ fn kept_it_prints_addresses_that_answer() {
         let its =
             if graylane::playground::is_there() { "\"name\":\"bank.yaml\"" } else { "run `make playground`" };
         assert!(playground.contains(its), "{}", playground.chars().take(300).collect::<String>());
+        // Another site cannot read it under a name of its own that leads here.
+        let other = client.get(format!("{page}playground")).header("host", "elsewhere.example").send().await;
+        assert_eq!(other.unwrap().status(), 403);
         // Somebody comes all the time, so every box appears.
         let deadline = Instant::now() + Duration::from_secs(60);
         while get(format!("{page}content")).await.matches(r#"class="name""#).count() < 5 {

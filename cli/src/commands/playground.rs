@@ -1,6 +1,7 @@
 //! `graylane playground`: the file in a page that checks, explains, simulates and renders it.
 
 use std::io::IsTerminal as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -8,9 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, HOST};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
@@ -35,8 +35,7 @@ struct Served {
     files: Vec<PathBuf>,
     /// The page, if its file can be read only once.
     fixed: Option<String>,
-    /// What browsers call this server.
-    hosts: [String; 2],
+    address: SocketAddr,
 }
 
 async fn serve(args: &Playground, page: String, printer: Printer) -> Result<Outcome> {
@@ -44,15 +43,11 @@ async fn serve(args: &Playground, page: String, printer: Printer) -> Result<Outc
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await.with_context(failed)?;
     let address = listener.local_addr()?;
     let from_input = args.file.iter().any(|path| path == Path::new("-"));
-    let served = Served {
-        files: args.file.clone(),
-        fixed: from_input.then_some(page),
-        hosts: [address.to_string(), format!("localhost:{}", address.port())],
-    };
+    let served = Served { files: args.file.clone(), fixed: from_input.then_some(page), address };
     let router = Router::new().route("/", get(answer)).with_state(Arc::new(served));
     let url = format!("http://{address}/");
     printer.data(&format!("{url}\n"))?;
-    printer.say("a reload reads the file again; end it with ctrl-C");
+    printer.say("opening this address again reads the file again; end it with ctrl-C");
     if !args.no_open && std::io::stdout().is_terminal() {
         open(&url);
     }
@@ -63,16 +58,11 @@ async fn serve(args: &Playground, page: String, printer: Printer) -> Result<Outc
     Ok(Outcome::Ok)
 }
 
-/// The page, with the files as they are now. Other sites cannot have it under a name of theirs that leads here.
+/// The page, with the files as they are now.
 async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !served.hosts.iter().any(|known| known == host) {
-        return (StatusCode::FORBIDDEN, "not the name of this server\n").into_response();
-    }
-    match served.fixed.clone().map_or_else(|| playground::page(&served.files), Ok) {
-        Ok(page) => ([(CACHE_CONTROL, "no-store")], Html(page)).into_response(),
-        Err(problem) => (StatusCode::INTERNAL_SERVER_ERROR, format!("error: {problem:#}\n")).into_response(),
-    }
+    playground::response(served.address, &headers, || {
+        served.fixed.clone().map_or_else(|| playground::page(&served.files), Ok)
+    })
 }
 
 /// Opens a browser, if there is a program that does: the address was printed anyway.

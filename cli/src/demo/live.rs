@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse as _};
+use axum::http::HeaderMap;
+use axum::response::Html;
 use axum::routing::get;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
@@ -65,11 +65,8 @@ impl Live {
         });
         watch.look().await?;
         let files: Arc<[PathBuf]> = files.into();
-        let playground = async move || match playground::demo_page(&files) {
-            Ok(page) => Html(page).into_response(),
-            Err(problem) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, format!("error: {problem:#}\n")).into_response()
-            }
+        let playground = async move |headers: HeaderMap| {
+            playground::response(address, &headers, || playground::demo_page(&files))
         };
         let router = Router::new()
             .route("/playground", get(playground))
