@@ -9,7 +9,7 @@
 //! | `journey` | one request through the mesh, hop by hop |
 //! | `expect` | what the core says should become of it |
 //! | `scenarios` | the journeys that are shown |
-//! | `other_files` | the same mesh with a file without services, and in mode observe |
+//! | `variants` | the same mesh with a file without services, and in mode observe |
 //! | `crowd` | thousands of users |
 //! | `table` | what is printed |
 //! | `live` | the page of the report, as long as the demo is kept |
@@ -21,11 +21,11 @@ mod discovery;
 mod expect;
 mod journey;
 mod live;
-mod other_files;
 mod row;
 mod scenarios;
 mod table;
 mod testbed;
+mod variants;
 
 pub use app::{Forward, Visit};
 pub use cast::{Cast, KeyOf};

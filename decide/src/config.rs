@@ -23,7 +23,7 @@ pub use policy::{Carrier, Conflict, Missing, Policy, Restore, Unknown};
 pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubset};
 
 /// The newest version of the document that this crate reads. 2 has `policy.carriers`, `policy.ids`, `policy.missing: pass`,
-/// services whose routes are not ours, `modes`, the mode `off` and `edge.debug`; a document without them is written as version 1, which
+/// services whose routes are not ours, `modes`, the mode `off`, `edge.debug` and `points`; a document without them is written as version 1, which
 /// filters of graylane 0.1 read too.
 pub const VERSION: u32 = 2;
 /// The oldest version that this crate reads.

@@ -100,7 +100,7 @@ fn without_revision(mesh: &Mesh, role: Role) -> Config {
             state: mesh.document.telemetry.tracing || everybody_sees,
             source: everybody_sees,
         },
-        points: role == Role::Inbound && services(mesh).iter().any(Service::is_weighed_by_another),
+        points: role == Role::Inbound && weights::services(mesh).next().is_some(),
         edge: (role == Role::Gateway).then(|| edge::edge(mesh)),
     }
 }

@@ -10,9 +10,9 @@ use crate::demo::crowd;
 use crate::demo::discovery::OUTSIDE_HOST;
 use crate::demo::expect::Core;
 use crate::demo::journey::{Arrival, Entry, Journey};
-use crate::demo::other_files;
 use crate::demo::row::{Row, Stop};
 use crate::demo::testbed::Testbed;
+use crate::demo::variants;
 use crate::mesh::Mesh;
 
 /// A journey and what should become of it.
@@ -272,9 +272,9 @@ pub async fn run(
     }
     rows.extend(crowd::rows(testbed, cast, users, &mut step).await?);
     step("a file without services");
-    rows.extend(other_files::header_only(testbed, cast).await?);
+    rows.extend(variants::header_only(testbed, cast).await?);
     step("mode: observe");
-    rows.push(other_files::observe(testbed, cast).await?);
+    rows.push(variants::observe(testbed, cast).await?);
     Ok(rows)
 }
 

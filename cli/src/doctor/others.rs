@@ -55,11 +55,14 @@ fn routes(cluster: &Cluster<'_>, mesh: &Mesh) -> Row {
         .next("`graylane check --against` says what each one means; `routing: external` keeps them, `graylane import` replaces them")
 }
 
-/// Objects of another file of graylane's for the same pods or routes: the first of them, since one command removes all.
+/// Objects of another file of graylane's for the same pods or routes: the first of them, and how to see the others.
 fn other_files(cluster: &Cluster<'_>, mesh: &Mesh) -> Option<Row> {
     let whole: Vec<&Json> = cluster.resources.iter().map(|resource| &resource.whole).collect();
     let claim = other_files::claims(mesh, &whole).into_iter().next()?;
-    Some(Row::new(State::Error, "other files", claim.text).next(claim.help))
+    Some(
+        Row::new(State::Error, "other files", claim.text)
+            .next(format!("{}; `graylane check --against` names each", claim.help)),
+    )
 }
 
 /// Plugins that are there, and of which version.

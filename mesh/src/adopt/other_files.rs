@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::{patches, weights};
 use crate::document::model::Gateway;
+use crate::manifest;
 use crate::mesh::{Mesh, Service};
 use crate::resources::{PART_OF, is_of, is_ours};
 
@@ -32,9 +33,10 @@ pub fn claims(mesh: &Mesh, resources: &[&Json]) -> Vec<Claim> {
 fn claim(mesh: &Mesh, resource: usize, json: &Json) -> Option<Claim> {
     let metadata = &json["metadata"];
     let file = metadata["labels"][PART_OF].as_str()?;
-    let namespace = metadata["namespace"].as_str().unwrap_or("default");
     let kind = json["kind"].as_str()?;
-    let title = format!("{kind} {namespace}/{} of the file `{file}`", metadata["name"].as_str()?);
+    let namespace = metadata["namespace"].as_str().unwrap_or(manifest::default_namespace(kind));
+    let title =
+        format!("{} of the file `{file}`", manifest::title(kind, namespace, metadata["name"].as_str()?));
     match kind {
         "WasmPlugin" | "TrafficExtension" if has_filter(mesh, namespace, &json["spec"]["selector"]) => {
             Some(Claim {

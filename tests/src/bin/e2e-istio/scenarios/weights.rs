@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use graylane::adopt::weights::choose;
 use graylane_decide::choice::sticky::{Seed, Unit};
-use graylane_tests::istio::{ControlPlane, Mesh, Pod, Service};
+use graylane_tests::istio::{ControlPlane, Look, Mesh, Pod, Service, until};
 
 use super::examples::has_filter;
 use crate::compare::ensure_who;
@@ -87,8 +87,9 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
 /// The API server refuses a single destination while the EnvoyFilter is there, and nothing else.
 async fn guarded(plane: &ControlPlane, example: &Example) -> Result<()> {
     // It hears of a new policy a moment later.
-    let refused =
-        until(LIMIT, "a single destination is refused", async || Ok(edit(plane, &single()).await.err()));
+    let refused = until("a single destination is refused", LIMIT, async || {
+        Ok(Look::at(edit(plane, &single()).await.err(), || "it is accepted".to_owned()))
+    });
     let refused = format!("{:#}", refused.await?);
     for part in ["shop-point-api", "rule `primary`", "at least two destinations", REMOVAL] {
         ensure!(refused.contains(part), "the API server says why, and what to do ({part}): {refused}");
@@ -114,7 +115,10 @@ async fn guarded(plane: &ControlPlane, example: &Example) -> Result<()> {
 
 /// Waits until the API server would take a single destination: it hears of what was deleted a moment later.
 async fn accepted(plane: &ControlPlane) -> Result<()> {
-    until(LIMIT, "a single destination is accepted", async || Ok(edit(plane, &single()).await.ok())).await
+    until("a single destination is accepted", LIMIT, async || {
+        Ok(edit(plane, &single()).await.map_or_else(|error| Look::NotYet(format!("{error:#}")), Look::Yes))
+    })
+    .await
 }
 
 /// Would the API server take it? Nothing is changed.
@@ -129,26 +133,15 @@ async fn remove(plane: &ControlPlane, command: &str) -> Result<()> {
     plane.kube.kubectl(&words, "").await.map(drop)
 }
 
-/// Waits until there is a result.
-async fn until<T>(limit: Duration, what: &str, look: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
-    let found = async {
-        loop {
-            if let Some(found) = look().await? {
-                return anyhow::Ok(found);
-            }
-        }
-    };
-    tokio::time::timeout(limit, found).await.with_context(|| format!("it is still not so that {what}"))?
-}
-
 /// The controller, or somebody, leaves a single destination: Envoy refuses the table and goes on with the old one, until
 /// the EnvoyFilter is gone.
 async fn broken(plane: &ControlPlane, mesh: &Mesh<'_>) -> Result<()> {
     plane.apply(&routes(100, false)).await?;
     let before = mesh.proxy(CALLER).rejections().await?;
     plane.kube.kubectl(&["apply", "--filename", "-"], &format!("---\n{}", single())).await?;
-    until(LIMIT, "Envoy rejects the routes", async || {
-        Ok((mesh.proxy(CALLER).rejections().await? != before).then_some(()))
+    until("Envoy rejects the routes", LIMIT, async || {
+        let now = mesh.proxy(CALLER).rejections().await?;
+        Ok(Look::whether(now != before, || format!("{now} rejections")))
     })
     .await?;
     let kept = mesh.pod(CALLER).call("api:8080").header("x-user-id", "user-1").send().await?;

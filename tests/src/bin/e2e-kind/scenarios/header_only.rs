@@ -88,31 +88,14 @@ async fn lost_and_restored(bank: &Bank<'_>) -> Result<()> {
     let off = bank.cluster.graylane(&["off", "-f", "bank.yaml"]).await?;
     ensure!(off.code == 0, "{}", off.text);
     bank.cluster.apply(&off.text).await?;
-    let lost = [("api-v2", Some("gray-v1")), ("orders-v1", None)];
-    until("sidecars have no filter", LIMIT, async || {
-        let seen = visits(bank, "gray-v1").await?;
-        Ok(Look::whether(is(&seen, lost), || format!("{seen:?}")))
-    })
-    .await?;
-    for _ in 0..TIMES {
-        let seen = visits(bank, "gray-v1").await?;
-        ensure!(is(&seen, lost), "without the filter a lost header stays lost: {seen:?}");
-    }
+    all_are(bank, "a lost header stays lost", "gray-v1", [("api-v2", Some("gray-v1")), ("orders-v1", None)])
+        .await?;
 
     // On again while listeners with the filter still drain: every proxy takes it.
     bank.run(FILE).await?;
     let restored = [("api-v2", Some("gray-v1")), ("orders-v2", Some("gray-v1"))];
-    until("the lost header is restored", LIMIT, async || {
-        let seen = visits(bank, "gray-v1").await?;
-        Ok(Look::whether(is(&seen, restored), || format!("{seen:?}")))
-    })
-    .await?;
-    for _ in 0..TIMES {
-        let gray = visits(bank, "gray-v1").await?;
-        ensure!(is(&gray, restored), "{gray:?}");
-        let live = visits(bank, "").await?;
-        ensure!(is(&live, [("api-v1", None), ("orders-v1", None)]), "{live:?}");
-    }
+    all_are(bank, "the lost header is restored", "gray-v1", restored).await?;
+    all_are(bank, "live users have no header", "", [("api-v1", None), ("orders-v1", None)]).await?;
     ensure!(rejections(bank).await? == rejected, "proxies rejected what istiod sent: see its log");
     println!(
         "   {TIMES} gray users lost their header at api and reached orders-v2; {TIMES} live ones got none"
@@ -126,8 +109,19 @@ async fn rejections(bank: &Bank<'_>) -> Result<usize> {
     Ok(log.matches("ACK ERROR").count())
 }
 
-fn is(seen: &[Seen], want: [(&str, Option<&str>); 2]) -> bool {
-    seen.iter().map(|(who, tenant)| (who.as_str(), tenant.as_deref())).eq(want)
+/// Waits until a tenant's request goes this way, and then expects it of each.
+async fn all_are(bank: &Bank<'_>, what: &str, tenant: &str, want: [(&str, Option<&str>); 2]) -> Result<()> {
+    let is = |seen: &[Seen]| seen.iter().map(|(who, tenant)| (who.as_str(), tenant.as_deref())).eq(want);
+    until(what, LIMIT, async || {
+        let seen = visits(bank, tenant).await?;
+        Ok(Look::whether(is(&seen), || format!("{seen:?}")))
+    })
+    .await?;
+    for _ in 0..TIMES {
+        let seen = visits(bank, tenant).await?;
+        ensure!(is(&seen), "{what}: {seen:?}");
+    }
+    Ok(())
 }
 
 /// Who answers at each hop of a chain whose first application keeps the request id alone, and the tenant that they see.
