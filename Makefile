@@ -177,7 +177,7 @@ e2e-playground: playground programs ## The playground in a real Chromium, compar
 	@.ci/debian chromium=chromium
 	@target/debug/e2e-playground target/debug/graylane
 
-pictures: playground ## The screenshots in docs/: playground, report and lane map [rustup, python3, Chromium]
+pictures: playground ## The screenshots in docs/: playground and report [rustup, python3, Chromium]
 	@.ci/debian chromium=chromium
 	@cargo build --quiet --package graylane --package graylane-tests --bin graylane --bin e2e-playground
 	@GRAYLANE_REPORT=$(CURDIR)/target/report.html cargo test --quiet --package graylane --test docs drawing_of_the_lanes
