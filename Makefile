@@ -9,6 +9,9 @@ MUSL := $(shell uname -m)-unknown-linux-musl
 # What tests/kind/cluster is told about this checkout.
 KIND = GRAYLANE_APP=$(CURDIR)/target/$(MUSL)/release/graylane-app ENVOY=$$(readlink -f "$${ENVOY:-$$(command -v envoy || echo .tools/envoy/envoy)}") \
   GRAYLANE=$(CURDIR)/$(1) tests/kind/cluster
+# Tests and programs of tests are built with --workspace, also where one crate is meant: for one crate alone, Cargo would compile all
+# that it needs once more, with fewer of its features.
+
 # No path of the machine that builds it gets into the module, so that the same sources give the same bytes.
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CURDIR)=/graylane
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS := $(CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS)
@@ -31,8 +34,8 @@ wasm: toolchain ## The filter: dist/graylane.wasm [rustup]
 	@mkdir -p dist
 	@target/release/graylane-lean target/wasm32-wasip1/wasm/graylane_filter.wasm dist/graylane.wasm
 
-native-arm64: toolchain ## The same for arm64, built here: dist/arm64/libgraylane.so [rustup, gcc-aarch64-linux-gnu]
-	@.ci/debian aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu
+native-arm64: toolchain ## The same for arm64, built here: dist/arm64/libgraylane.so [rustup, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross]
+	@.ci/debian aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/lib/crti.o=libc6-dev-arm64-cross
 	@rustup target list --installed | grep -q aarch64-unknown-linux-gnu || rustup target add aarch64-unknown-linux-gnu
 	@export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 	cargo build --quiet --profile native --target aarch64-unknown-linux-gnu --package graylane-native
@@ -54,11 +57,7 @@ component: wasm ## The filter built by `cargo component`: the same module, byte 
 playground: toolchain ## The playground, one page without a server: dist/playground.html [rustup, python3]
 	@rustup target list --installed | grep -q wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
 	@cargo build --quiet --profile wasm --target wasm32-unknown-unknown --package graylane-js
-	@bindgen=$$(.ci/tool wasm-bindgen-cli $(WASM_BINDGEN) wasm-bindgen)
-	mkdir -p dist
-	$$bindgen --target no-modules --no-typescript --remove-name-section --remove-producers-section --out-dir target/playground \
-	  target/wasm32-unknown-unknown/wasm/graylane_js.wasm
-	python3 playground/build.py target/playground/graylane_js_bg.wasm target/playground/graylane_js.js dist/playground.html
+	@.ci/playground target/wasm32-unknown-unknown/wasm/graylane_js.wasm dist/playground.html
 
 build: wasm playground ## The command line, with the filter and the playground in it: target/release/graylane [rustup]
 	@cargo build --quiet --release --package graylane
@@ -134,11 +133,11 @@ bench-modules: toolchain ## What the bench compares with [rustup]
 e2e-helm: toolchain ## Charts with the real Helm and a function in the real kustomize, built from their Go modules: the same objects as plain YAML [rustup, Go]
 	@.ci/debian go=golang-go
 	@export HELM=$$(.ci/go-program helm) KUSTOMIZE=$$(.ci/go-program kustomize)
-	cargo test --quiet --package graylane --test helm --test gitops -- --ignored
+	cargo test --quiet --workspace --test helm --test gitops -- --ignored
 
 e2e-client: npm ## Code of `graylane client`, compiled by tsc and Kotlin, and run; @graylane/core in an empty project; dashboards by Grafana's types [rustup, node, npm, Java and Maven]
 	@.ci/debian node=nodejs npm=npm java=openjdk-17-jdk-headless mvn=maven
-	@cargo build --quiet --package graylane
+	@cargo build --quiet --workspace --bin graylane
 	@tests/client/try target/debug/graylane
 	@tests/js/try target/debug/graylane dist/npm
 	@tests/client/dashboard target/debug/graylane
@@ -148,7 +147,8 @@ e2e-size: build ## check, render, diff and explain on 80 and 1,000 services: und
 
 vectors: toolchain ## Golden vectors and cases compiled to WebAssembly: in a small host, and in node [rustup; node]
 	@cargo build --quiet --release --target wasm32-wasip1 --package graylane-vectors
-	@cargo run --quiet --package graylane-tests --bin run-export -- target/wasm32-wasip1/release/graylane_vectors.wasm graylane_vectors
+	@cargo build --quiet --workspace --bin run-export
+	@target/debug/run-export target/wasm32-wasip1/release/graylane_vectors.wasm graylane_vectors
 	@if ! command -v node >/dev/null; then echo "vectors in node: skipped, there is no node"
 	elif ! rustup target add wasm32-unknown-unknown >/dev/null 2>&1; then echo "vectors in node: skipped, wasm32-unknown-unknown cannot be installed"
 	else
@@ -159,7 +159,7 @@ vectors: toolchain ## Golden vectors and cases compiled to WebAssembly: in a sma
 programs: wasm native ## The programs of the end-to-end tests: target/debug/e2e-* [rustup]
 	@cargo build --quiet --workspace --bins
 
-e2e-registry: programs native-arm64 ## What `push` sends to a real registry, pulled back by skopeo [rustup, docker-registry, skopeo, gcc-aarch64-linux-gnu]
+e2e-registry: programs native-arm64 ## What `push` sends to a real registry, pulled back by skopeo [rustup, docker-registry, skopeo, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross]
 	@.ci/debian docker-registry=docker-registry skopeo=skopeo
 	@target/debug/e2e-registry target/debug/graylane
 
@@ -179,8 +179,8 @@ e2e-playground: playground programs ## The playground in a real Chromium, compar
 
 pictures: playground ## The screenshots in docs/: playground and report [rustup, python3, Chromium]
 	@.ci/debian chromium=chromium
-	@cargo build --quiet --package graylane --package graylane-tests --bin graylane --bin e2e-playground
-	@GRAYLANE_REPORT=$(CURDIR)/target/report.html cargo test --quiet --package graylane --test docs drawing_of_the_lanes
+	@cargo build --quiet --workspace --bin graylane --bin e2e-playground
+	@GRAYLANE_REPORT=$(CURDIR)/target/report.html cargo test --quiet --workspace --test docs drawing_of_the_lanes
 	@target/debug/e2e-playground target/debug/graylane --pictures docs target/report.html
 
 e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: writes docs/envoys.tsv, and the table of docs/support.md [rustup, python3]
@@ -191,7 +191,7 @@ e2e-envoys: programs ## Every case with each Envoy of .ci/envoys.sha256: writes 
 	  tests="--test cases"
 	  # Those before lack dynamic modules, or functions of them: a case shows that they say so.
 	  case $$version in 1.3[0-8].*) ;; *) tests+=" --test native_in_envoy" ;; esac
-	  ENVOY=$$envoy GRAYLANE_RAN=$$new .ci/timed "$$version" cargo test --quiet --package graylane-tests $$tests
+	  ENVOY=$$envoy GRAYLANE_RAN=$$new .ci/timed "$$version" cargo test --quiet --workspace $$tests
 	done
 	sort --reverse --version-sort "$$new" >docs/envoys.tsv
 	$(MAKE) --no-print-directory docs
@@ -222,12 +222,12 @@ e2e-istio: programs envoy ## Rendered examples in a real Istio, without containe
 	@.ci/e2e-istio $(ONLY)
 
 docs: ## The generated part of docs/ [rustup]
-	@GRAYLANE_DOCS=write cargo test --quiet --package graylane --test docs --test guide --test render --test samples --test user
+	@GRAYLANE_DOCS=write cargo test --quiet --workspace --test docs --test guide --test render --test samples --test user
 
 lint: toolchain ## Formatting, clippy, generated docs, shell, workflows, licences [rustup, python3, shellcheck, Go]
 	@.ci/timed fmt cargo fmt --all --check
 	@.ci/timed clippy cargo clippy --quiet --workspace --all-targets -- --deny warnings
-	@.ci/timed docs cargo test --quiet --package graylane --test docs --test guide --test render --test samples --test user
+	@.ci/timed docs cargo test --quiet --workspace --test docs --test guide --test render --test samples --test user
 	@.ci/timed shell $(MAKE) --no-print-directory shell
 	@.ci/timed workflows $(MAKE) --no-print-directory workflows
 	@.ci/timed release tests/release/try

@@ -15,7 +15,7 @@ export function first(outline) {
   const chosen = [...exposed.slice(0, 1), ...usable.filter((service) => service !== exposed[0])].slice(0, 3);
   const path = chosen.map(({ name }, at) => ({ service: name, drops: at === 0 && chosen.length > 1 ? 'all' : '', route: '' }));
   return {
-    from: outline.hasGateway && exposed.length > 0 ? 'gateway' : 'pod',
+    from: outline.hasGateway && exposed.length > 0 ? outline.gateways[0] : 'pod',
     of: '', path, tenant: outline.tenants[1] ?? '', user: outline.keys.length > 0 ? 'user-7' : '', headers: '', claims: '',
   };
 }
@@ -28,7 +28,7 @@ export function fitting(request, outline) {
     .filter((stop) => service(stop.service) || isHost(stop.service))
     .map((stop) => ({ ...stop, route: service(stop.service)?.routes.includes(stop.route) ? stop.route : '' }));
   const worker = outline.workers.find((one) => `worker:${one.name}` === request.from);
-  const known = worker || request.from === 'gateway' || request.from === 'pod';
+  const known = worker || outline.gateways.includes(request.from) || request.from === 'pod';
   const tenant = request.tenant && outline.tenants.includes(request.tenant) ? request.tenant : '';
   const of = worker ? (outline.tenants.includes(request.of) ? request.of : outline.tenants[0]) : '';
   return { ...request, from: known ? request.from : 'pod', of, tenant, path };
@@ -74,7 +74,7 @@ export function asked(request, outline) {
   const worker = request.from.startsWith('worker:') ? { name: request.from.slice(7), tenant: request.of } : undefined;
   const named = (key) => Object.fromEntries(request.path.filter((stop) => stop[key]).map((stop) => [stop.service, stop[key]]));
   return {
-    path: request.from === 'gateway' ? ['gateway', ...path] : path,
+    path: outline.gateways.includes(request.from) ? [request.from, ...path] : path,
     headers: headers(request, outline), claims: claims(request, outline), drops: named('drops'), routes: named('route'),
     ...(worker ? { worker } : {}),
   };

@@ -18,7 +18,7 @@ const KEYS = { header: 'header', cookie: 'cookie', query: 'query parameter', cla
 export function draw(form, request, outline, change) {
   const key = outline.keys[0];
   const callers = [
-    ['gateway', 'outside, through the gateway'],
+    ...outline.gateways.map((gateway) => [gateway, `outside, through ${gateway === 'gateway' ? 'the gateway' : gateway.replace(':', ' ')}`]),
     ['pod', 'a pod of the mesh'],
     ...outline.workers.map(({ name }) => [`worker:${name}`, `worker ${name}`]),
   ];

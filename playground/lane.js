@@ -43,7 +43,7 @@ export function draw(element, { hops, notes }, page) {
   fill(element,
     el('ol', { class: 'lane', 'aria-label': 'Hops of the request' },
       el('li', { class: 'start' }, el('div', { class: 'node' }, el('span', { class: 'name' }, hops[0]?.by ?? request.from)),
-        el('p', {}, request.from === 'gateway' ? 'A request from outside enters here.' : 'The request begins here.')),
+        el('p', {}, outline.gateways.includes(request.from) ? 'A request from outside enters here.' : 'The request begins here.')),
       hops.map((hop, at) => stop(hop, at, lost, page))),
     legend(hops, outline),
     notes.map((note) => el('p', { class: 'note' }, 'note: ', code(note))),

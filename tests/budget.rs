@@ -2,6 +2,44 @@
 
 use super::*;
 
+/// A file that names an id beyond the default ones.
+const NAMED: &str = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1: {}}
+policy: {ids: [request-id, w3c, b3, {header: x-correlation-id}]}
+services:
+  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray-v1: canary}}
+";
+
+const TOKENS: &str = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1: {}}
+edge: {gateway: {selector: {istio: ingressgateway}}, tokens: {keys: [TOKEN_KEY]}}
+sticky: {keys: [{header: x-user-id}]}
+services:
+  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, rollout: {weights: {canary: 25}}}
+";
+
+const EDGE: &str = "
+version: 1
+mesh: {name: shop, namespace: shop}
+tenants: {green: {default: true}, gray-v1: {}}
+edge:
+  gateway: {selector: {istio: ingressgateway}}
+  jwt: {issuer: 'https://id.example'}
+  rules:
+    - {tenant: gray-v1, header: {name: x-app, prefix: qa/}, path: {regex: '/v[0-9]+/.*'}, trusted: true}
+    - {tenant: gray-v1, host: {suffix: .qa.example}}
+    - {mayChoose: [gray-v1], source: [10.0.0.0/8]}
+    - {tenant: gray-v1, claim: {name: role, exact: employee}}
+    - {tenant: gray-v1, claim: {name: role, exact: tester}}
+sticky: {keys: [{claim: sub}, {cookie: lane-id, mint: {maxAge: 30d}}]}
+services:
+  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, rollout: {weights: {canary: 25}}}
+";
+
 /// The budget of host calls, in calls that return bytes and calls that do not: one metric included, filter state off.
 /// Where the memory is used, the clock is one more.
 struct Path {
@@ -14,7 +52,7 @@ struct Path {
     budget: (u32, u32),
 }
 
-const PATHS: [Path; 18] = [
+const PATHS: [Path; 20] = [
     Path {
         name: "inbound, default tenant present",
         text: PLAIN,
@@ -122,6 +160,25 @@ const PATHS: [Path; 18] = [
         budget: (2, 4),
     },
     Path {
+        name: "gateway with lane tokens, a live user without one",
+        text: TOKENS,
+        role: Role::Gateway,
+        before: &[],
+        request: &[":authority= api.example.com", ":path= /?a=b", "x-user-id= alice"],
+        budget: (2, 4),
+    },
+    Path {
+        name: "gateway, a callback with a lane token: the clock, and the path written",
+        text: TOKENS,
+        role: Role::Gateway,
+        before: &[],
+        request: &[
+            ":authority= api.example.com",
+            ":path= /?graylane-token=v1.green.3cb755a01455661a.4102444800.c8f63904db2e52b08907029d85507672",
+        ],
+        budget: (2, 4 + 2),
+    },
+    Path {
         name: "gateway, a rule on headers, host and path costs nothing more",
         text: EDGE,
         role: Role::Gateway,
@@ -170,6 +227,10 @@ fn no_path_asks_more_of_the_host_than_its_budget() {
     for path in PATHS {
         for state in [false, true] {
             let mut vm = vm();
+            vm.state().environment = vec![(
+                "TOKEN_KEY".to_owned(),
+                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned(),
+            )];
             // As if other requests had been here: the slots of ids exist, and hold nothing of theirs.
             let mut inbound = config(path.text, Role::Inbound);
             let mut own = config(path.text, path.role);

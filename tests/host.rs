@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use graylane::{document, lower, mesh::Mesh};
+use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::{Config, Role};
 use graylane_tests::host::{Plugin, Seen, Shared, Vm};
 
@@ -18,39 +19,11 @@ services:
   api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray-v1: canary}}
 ";
 
-/// A file that names an id beyond the default ones.
-const NAMED: &str = "
-version: 1
-mesh: {name: shop, namespace: shop}
-tenants: {green: {default: true}, gray-v1: {}}
-policy: {ids: [request-id, w3c, b3, {header: x-correlation-id}]}
-services:
-  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, pins: {gray-v1: canary}}
-";
-
 const STICKY: &str = "
 version: 1
 mesh: {name: shop, namespace: shop}
 tenants: {green: {default: true}, gray-v1: {}}
 sticky: {keys: [{header: x-user-id}]}
-services:
-  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, rollout: {weights: {canary: 25}}}
-";
-
-const EDGE: &str = "
-version: 1
-mesh: {name: shop, namespace: shop}
-tenants: {green: {default: true}, gray-v1: {}}
-edge:
-  gateway: {selector: {istio: ingressgateway}}
-  jwt: {issuer: 'https://id.example'}
-  rules:
-    - {tenant: gray-v1, header: {name: x-app, prefix: qa/}, path: {regex: '/v[0-9]+/.*'}, trusted: true}
-    - {tenant: gray-v1, host: {suffix: .qa.example}}
-    - {mayChoose: [gray-v1], source: [10.0.0.0/8]}
-    - {tenant: gray-v1, claim: {name: role, exact: employee}}
-    - {tenant: gray-v1, claim: {name: role, exact: tester}}
-sticky: {keys: [{claim: sub}, {cookie: lane-id, mint: {maxAge: 30d}}]}
 services:
   api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable, rollout: {weights: {canary: 25}}}
 ";
@@ -126,7 +99,7 @@ fn the_module_exports_what_is_needed_and_stays_small() {
         "proxy_on_request_trailers",
     ];
     assert_eq!(about.exports, exports);
-    assert!(about.size <= 235_000, "{} bytes", about.size);
+    assert!(about.size <= 242_000, "{} bytes", about.size);
 }
 
 /// Fills every slot that is not there yet with an empty one, as a process has them after a while.
@@ -262,6 +235,47 @@ fn a_gateway_with_a_bad_configuration_keeps_its_last_good_one_and_never_opens() 
     load(&mut vm, STICKY, Role::Gateway);
     let kept = vm.load("gateway", b"{}").unwrap();
     assert_eq!(header(&send(&mut vm, kept, &forged), "tenant").as_deref(), Some("green"));
+}
+
+/// A gateway whose key is missing or none runs, makes no units of keys, and says so where alerts look: in the gauge.
+#[test]
+fn a_hash_key_that_is_missing_or_invalid_is_said_and_what_it_is_is_not() {
+    const GOOD: &str = "000102030405060708090a0b0c0d0e0f";
+    let keyed = STICKY.replace(
+        "sticky: {",
+        "edge: {gateway: {selector: {istio: x}}}\nsticky: {hash: keyed, hashKeys: {k1: STICKY_KEY}, ",
+    );
+    let wrong = ["s3cret", &GOOD[..30], &format!("{GOOD}00"), "AAECAwQFBgcICQoLDA0ODw==", ""];
+    for key in wrong.map(Some).into_iter().chain([None, Some(GOOD)]) {
+        let mut vm = vm();
+        vm.state().environment =
+            key.map(|key| ("STICKY_KEY".to_owned(), key.to_owned())).into_iter().collect();
+        let plugin = load(&mut vm, &keyed, Role::Gateway);
+        let seen = send(&mut vm, plugin, &[":authority= api", "x-user-id= alice", "x-request-id= a"]);
+        let unit = header(&seen, "baggage").unwrap();
+        let open = format!("graylane-unit={}", Unit::of(b"alice", Seed::of("shop")));
+        assert_ne!(unit, open, "{key:?}");
+        let is_good = key == Some(GOOD);
+        let of_id = format!("graylane-unit={}", Unit::of(b"a", Seed::of("shop")));
+        assert_eq!(unit != of_id, is_good, "{key:?}");
+        assert_eq!(vm.state().metric("direction=.=gateway;.;graylane_config_valid"), i64::from(is_good));
+        let log: Vec<String> = vm.state().log.iter().map(|(_, text)| text.clone()).collect();
+        let said: Vec<&String> = log.iter().filter(|line| line.contains("hash key")).collect();
+        if is_good {
+            assert!(said.is_empty(), "{said:?}");
+        } else {
+            let is = if key.is_some() { "invalid" } else { "missing" };
+            let line = format!(
+                "graylane: hash key `k1` in STICKY_KEY is {is}: expected 32 lowercase hex digits, as `openssl rand -hex 16` \
+                 prints: no unit is made of a user's key"
+            );
+            assert_eq!(said, [&line]);
+        }
+        for key in key.into_iter().filter(|key| !key.is_empty()) {
+            assert!(log.iter().all(|line| !line.contains(key)), "{log:?}");
+            assert!(vm.state().metrics.keys().all(|name| !name.contains(key)));
+        }
+    }
 }
 
 #[test]

@@ -53,7 +53,9 @@ impl<'m> Proxy<'m> {
         let listener = config::listener("inbound", 0, "INBOUND", &[filter], &manager);
         let node = config::node("sidecar", "pod", "shop", &json!({}));
         let bootstrap = config::bootstrap(&node, &[listener], &[]);
-        let envoy = Envoy::start(&locate()?, "reload", &bootstrap, Options { concurrency: 1 }).await?;
+        let envoy =
+            Envoy::start(&locate()?, "reload", &bootstrap, Options { concurrency: 1, environment: &[] })
+                .await?;
         Ok(Self { envoy, folder, module, changes: 0 })
     }
 

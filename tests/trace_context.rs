@@ -100,8 +100,9 @@ fn callers_outside_cannot_join_a_trace_of_the_mesh() {
     let node = config::node("router", "gateway", "istio-system", &json!({"istio": "ingressgateway"}));
     let bootstrap = config::bootstrap(&node, &listeners, &clusters);
     let binary = locate().unwrap();
-    let envoy =
-        runtime.block_on(Envoy::start(&binary, "traces", &bootstrap, Options { concurrency: 1 })).unwrap();
+    let envoy = runtime
+        .block_on(Envoy::start(&binary, "traces", &bootstrap, Options { concurrency: 1, environment: &[] }))
+        .unwrap();
     let strangers = [
         format!("traceparent: 00-{STRANGERS}-b7ad6b7169203331-01\r\ntracestate: a=1\r\n"),
         format!("b3: {STRANGERS}-b7ad6b7169203331-1\r\n"),

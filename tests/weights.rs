@@ -106,7 +106,7 @@ fn users_stay_where_external_weights_put_them() {
     let node = config::node("sidecar", "web", "shop", &json!({}));
     let bootstrap = config::bootstrap(&node, &listeners, &["stable", "canary"].map(version));
     let binary = locate().unwrap();
-    let start = Envoy::start(&binary, "weights", &bootstrap, Options { concurrency: 1 });
+    let start = Envoy::start(&binary, "weights", &bootstrap, Options { concurrency: 1, environment: &[] });
     let envoy = runtime.block_on(start).unwrap();
     let address = |name: &str| runtime.block_on(envoy.listener(name)).unwrap();
     let point = |user: u64| Unit::of(&user.to_be_bytes(), Seed::of("shop")).point(Seed::of("release-42"));

@@ -2,12 +2,14 @@
 
 mod client;
 mod doctor;
+mod git;
 mod image;
 mod playground;
 mod remote;
 mod resources;
 mod rollout;
 mod span;
+mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,15 +17,21 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane_decide::Role;
 
-pub use client::{Client, Lang, Trace, User};
+pub use client::{Client, History, Lang, Trace, User};
 pub use doctor::Doctor;
+pub use git::{ByGit, Pushed};
 pub use image::{Inspect, Package, Push};
 pub use playground::Playground;
 pub use remote::{Asked, RegistryTimes};
 pub use resources::{
-    Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render, Review,
+    Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render, RenderOrCost,
+    Review,
 };
-pub use rollout::{Explain, Ramp, RampEdit, RampPromote, RampRun, RampSet, RampStatus, Simulate, Status};
+pub use rollout::{
+    Answers, Explain, Ramp, RampAbort, RampApprove, RampEdit, RampPromote, RampRun, RampSet, RampStatus,
+    Simulate, Status,
+};
+pub use token::{OfToken, Token, TokenMake, TokenRead};
 
 /// Keeps internal and live users on the right version of every service in an Istio mesh.
 #[derive(Debug, Parser)]
@@ -57,6 +65,11 @@ pub enum Command {
     Trace(Trace),
     /// Show one user's side in each rollout, and when it changed, by the file's history in Git.
     User(User),
+    /// Show who changed a rollout, when, why, and how many users it moved, by the file's history in Git.
+    History(History),
+    /// Make and read lane tokens, which give a callback from outside the tenant and unit of the user whom it is about.
+    #[command(subcommand)]
+    Token(Token),
     /// Show which users move when weights change.
     Simulate(Simulate),
     /// Take a rollout through its steps, in the file itself.
@@ -66,7 +79,7 @@ pub enum Command {
     /// there; exit 1 if there are any.
     Status(Status),
     /// Print the Istio resources of a file, ready for `kubectl apply -f -`.
-    Render(Render),
+    Render(RenderOrCost),
     /// Run as a KRM function: read all objects from stdin, add or replace those of the file, and write all to stdout.
     Krm,
     /// Print what switches the filter off, ready for `kubectl apply -f -`; the edge stays closed.
@@ -98,12 +111,20 @@ pub enum Command {
 }
 
 /// The files that a command reads.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Files {
     /// A graylane file, a folder of them, or `-`; later ones override earlier ones: maps merge, lists replace, `null`
     /// removes. `${NAME}` and `${NAME:-default}` in values come from the environment.
     #[arg(short, long = "file", value_name = "PATH", default_value = "graylane.yaml")]
     pub file: Vec<PathBuf>,
+}
+
+/// The key of `sticky.hash: keyed`.
+#[derive(Debug, Args)]
+pub struct OfHash {
+    /// The key of `sticky.hash: keyed`, in a file. Default: in the environment variable that the graylane file names.
+    #[arg(long, value_name = "FILE")]
+    pub hash_key_file: Option<PathBuf>,
 }
 
 /// Arguments of `migrate`.
@@ -143,7 +164,7 @@ pub struct Check {
     #[command(flatten)]
     pub files: Files,
     /// Existing workloads, to compare workers with: a file, a folder, or `-`, as in
-    /// `kubectl get deploy,sts -A -o yaml | graylane check --workloads -`.
+    /// `kubectl get deploy,sts,cronjob,job,svc -A -o yaml | graylane check --workloads -`.
     #[arg(long, value_name = "PATH")]
     pub workloads: Option<PathBuf>,
     /// Existing resources: a file, a folder, or `-`, as in `kubectl get vs,dr -A -o yaml | graylane check --against -`. What
@@ -155,7 +176,11 @@ pub struct Check {
     /// `--against` (`kubectl get envoyfilter,wasmplugin,trafficextension …`) and `--workloads`.
     #[arg(long)]
     pub native: bool,
-    /// The file or folder before a change. A finding if users leave a canary whose weight does not fall. As in
+    /// What carries the mesh's traffic. With `ambient`, what the file says that waypoints cannot do is a warning.
+    #[arg(long, value_enum, default_value_t)]
+    pub data_plane: DataPlane,
+    /// The file or folder before a change. A finding if users leave a canary whose weight does not fall, or a worker no longer
+    /// consumes topics of a tenant. As in
     /// `git show main:graylane.yaml | graylane check --was -`.
     #[arg(long, value_name = "PATH")]
     pub was: Option<PathBuf>,
@@ -184,6 +209,12 @@ pub struct PluginConfig {
     /// Where the plugin runs.
     #[arg(long, value_parser = role, default_value = "outbound")]
     pub role: Role,
+    /// With `--role gateway`, in a file with several gateways: which one, by its name in `edge.gateways`.
+    #[arg(long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// Of the pods of this namespace, which know the services that are `visibleTo` it. Default: with all services.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
 }
 
 fn role(name: &str) -> Result<Role, String> {

@@ -5,11 +5,13 @@ mod adopted;
 mod check;
 mod client;
 mod config;
+mod cost;
 mod demo;
 mod desk;
 mod diff;
 mod doctor;
 mod explain;
+mod history;
 mod image;
 mod import;
 mod init;
@@ -21,7 +23,10 @@ mod patches;
 mod playground;
 mod plugin_config;
 mod ramp;
+mod ramp_forced;
+mod ramp_person;
 mod ramp_run;
+mod ramp_status;
 mod render;
 mod report;
 mod review;
@@ -29,6 +34,7 @@ mod rivals;
 mod simulate;
 mod status;
 mod there;
+mod token;
 mod trace;
 mod user;
 
@@ -56,12 +62,15 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Migrate(args) => migrate::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),
         Command::Playground(args) => playground::run(&args, printer),
+        Command::Token(args) => token::run(&args, printer),
         Command::Trace(args) => trace::run(&args, printer),
         Command::User(args) => user::run(&args, printer),
+        Command::History(args) => history::run(&args, printer),
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Ramp(args) => ramp::run(&args, printer),
         Command::Status(args) => status::run(&args, printer),
-        Command::Render(args) => render::run(&args, printer),
+        Command::Render(args) if args.cost => cost::run(&args, printer),
+        Command::Render(args) => render::run(&args.render, printer),
         Command::Krm => krm::run(printer),
         Command::Off(args) => off::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),
@@ -85,7 +94,8 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
 fn warn_of_topics(gone: &[String], printer: Printer) {
     if !gone.is_empty() {
         printer.say(&format!(
-            "warning: gone: {}\nwith `--prune`, or a controller that prunes, their messages go too; to keep them, first annotate the \
+            "warning: gone: {}\nwith `--prune`, or a controller that prunes, their messages go too: first see that LAG is 0 for each of them \
+             (kafka-consumer-groups --bootstrap-server HOST:9092 --describe --all-groups); to keep them, first annotate the \
              KafkaTopics with strimzi.io/managed=false",
             gone.join(", ")
         ));

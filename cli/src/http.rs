@@ -109,6 +109,24 @@ pub fn without_password(url: &str) -> String {
     format!("{scheme}{separator}{authority}{path}")
 }
 
+/// A text of a program without the users and passwords of the addresses in it. Of `ssh` a user alone is no secret.
+#[must_use]
+pub fn without_passwords(text: &str) -> String {
+    let mut said = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (head, tail) = rest.split_at(at + 3);
+        said += head;
+        let end = tail.find(|c: char| c.is_whitespace() || "/?#'\"`<>".contains(c)).unwrap_or(tail.len());
+        let (authority, _) = tail.split_at(end);
+        let secret = authority.rfind('@').filter(|at| {
+            !head.ends_with("ssh://") || authority.get(..*at).is_some_and(|user| user.contains(':'))
+        });
+        rest = secret.and_then(|at| tail.get(at + 1..)).unwrap_or(tail);
+    }
+    said + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +142,22 @@ mod tests {
             ("host:9090", "host:9090"),
         ] {
             assert_eq!(without_password(url), said, "{url}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_what_programs_say_are_not_said() {
+        for (text, said) in [
+            (
+                "fatal: repository 'https://me:secret@host/a.git/' not found",
+                "fatal: repository 'https://host/a.git/' not found",
+            ),
+            ("a https://secret@host b\nhttp://u:s@h:1/x@y c", "a https://host b\nhttp://h:1/x@y c"),
+            ("ssh://git@host/x ssh://git:secret@host/x", "ssh://git@host/x ssh://host/x"),
+            ("git@host:x, a@b ://", "git@host:x, a@b ://"),
+            ("grün https://ä:ü@host", "grün https://host"),
+        ] {
+            assert_eq!(without_passwords(text), said);
         }
     }
 }

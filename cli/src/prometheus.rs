@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::Url;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::args::Asked;
 use crate::http::{Limits, without_password};
+use crate::time::now;
 use crate::{files, plain};
 
 /// Default limits.
@@ -281,11 +282,6 @@ impl Prometheus {
             several => Err(Problem::Several(several.len())),
         }
     }
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
 /// How far a date of HTTP is from a time, in seconds.

@@ -7,6 +7,7 @@
 //! | `read` | decisions, out of Prometheus or Envoy |
 //! | `map` | services and workloads, and the calls between them |
 //! | `breaks` | where a lane breaks, in plain words |
+//! | `unsticky` | who calls without users |
 //! | `would` | what enforcing would change |
 //! | `text` | the report for a terminal |
 //! | `draw` | the drawing |
@@ -18,12 +19,14 @@ mod map;
 mod page;
 mod read;
 mod text;
+mod unsticky;
 mod would;
 
 pub use map::{Break, Call, Delivery, Flow, LaneMap, Node, Would};
 pub use page::{content, drawing, live_page, page};
 pub use read::{Decision, Decisions, of_envoy, of_prometheus};
 pub use text::text;
+pub use unsticky::{Unsticky, without_user};
 
 use crate::mesh::Mesh;
 

@@ -4,10 +4,12 @@
 //! | part | its subject |
 //! |-|-|
 //! | `shifts` | users of a tenant who get another version |
+//! | `unread` | topics of a tenant that nobody consumes any more |
 //! | `comment` | what is printed |
 
 mod comment;
 mod shifts;
+mod unread;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +21,7 @@ use crate::resources::{self, Options};
 
 pub use comment::{markdown, text};
 pub use shifts::Shift;
+pub use unread::against as unread;
 
 /// What stands for the address of the filter where none is given: the same before and after, so that it is no change.
 const SOME_URL: &str = "oci://graylane";

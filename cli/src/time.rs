@@ -1,7 +1,15 @@
 //! Times as people and logs write them: RFC 3339.
 
+use std::time::SystemTime;
+
 use anyhow::{Result, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat};
+
+/// Now, in seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
+}
 
 /// Seconds since 1970 as RFC 3339 in UTC.
 #[must_use]

@@ -2,15 +2,16 @@
 //!
 //! | part | its subject |
 //! |-|-|
-//! | `git` | the revisions of files, as the command `git` has them |
 //! | `history` | sides by revision, and what changed between two |
+//! | `made` | how a file makes units |
 //! | `text` | what is printed |
 
-mod git;
 mod history;
+mod made;
 mod text;
 
-pub use git::{Commit, Repository};
+pub use crate::git::{Commit, Repository};
 pub use graylane_mesh::sides::{Side, Sides};
-pub use history::{Change, History, Since, Skipped};
+pub use history::{Change, History, Since, Skipped, Wrong, read};
+pub use made::Made;
 pub use text::text;

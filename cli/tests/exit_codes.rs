@@ -30,6 +30,7 @@ fn folder(program: &str) -> tempfile::TempDir {
     };
     put("good.yaml", GOOD);
     put("broken.yaml", &GOOD.replace("baseline: stable", "baseline: stabel"));
+    put("dear.yaml", &format!("{GOOD}telemetry: {{budget: {{series: 10}}}}\n"));
     put("later.yaml", &GOOD.replace("version: 1\n", "version: 2\n"));
     let open = GOOD.replace("sticky:", "edge: {gateway: {selector: {a: b}}, accept: always}\nsticky:");
     let open = open.replace(
@@ -37,9 +38,19 @@ fn folder(program: &str) -> tempfile::TempDir {
         "    port: 8080\n    expose: {hosts: [api.example.com], gateways: [a/b]}\n",
     );
     put("open.yaml", &open);
+    let tokens = "edge: {gateway: {selector: {a: b}}, tokens: {keys: [TOKEN_KEY_THAT_NOBODY_SETS]}}\nsticky:";
+    put("tokens.yaml", &GOOD.replace("sticky:", tokens));
+    put("token.key", &"k".repeat(32));
     put("renamed.yaml", &open.replace("version: 1\n", "version: 1\nheader: x-lane\n"));
     put("teams/ours.yaml", GOOD);
     put("teams/theirs.yaml", "services: {orders: {baseline: [}\n");
+    put(
+        "bank/graylane.yaml",
+        &GOOD.replace(
+            "{weights: {canary: 5}, steps: [5, 25, 100]}",
+            "{weights: {canary: 25}, steps: [5, 25, {pause: approve}, 100], noReturn: 25, approvers: [ada]}",
+        ),
+    );
     let call = |id: &str, subset: &str| {
         let cluster = format!("outbound|8080|{subset}|api.shop.svc.cluster.local");
         let line = serde_json::json!({

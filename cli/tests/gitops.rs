@@ -117,3 +117,66 @@ fn argo_cds_plugin_generates_what_render_prints() {
     let order: Vec<u8> = order.iter().map(|name| waves[*name]).collect();
     assert!(order.windows(2).all(|pair| pair[0] < pair[1]), "{waves:?}");
 }
+
+/// A workload of each kind, and where its pods' template is.
+const WORKLOADS: [(&str, &str, &str); 5] = [
+    ("Deployment", "apps/v1", "/spec/template"),
+    ("StatefulSet", "apps/v1", "/spec/template"),
+    ("Job", "batch/v1", "/spec/template"),
+    ("CronJob", "batch/v1", "/spec/jobTemplate/spec/template"),
+    ("Rollout", "argoproj.io/v1alpha1", "/spec/template"),
+];
+
+#[test]
+#[ignore = "wants $KUSTOMIZE: make e2e-helm"]
+fn kustomize_makes_a_tenants_workload_of_every_kind_that_runs_workers() {
+    let program = std::env::var_os("KUSTOMIZE").expect("$KUSTOMIZE: run `make e2e-helm`");
+    for (kind, api, template) in WORKLOADS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let file = std::fs::read_to_string(root().join("examples/events/graylane.yaml")).unwrap();
+        let file = file.replace("  invoice-mailer:\n", &format!("  invoice-mailer:\n    kind: {kind}\n"));
+        std::fs::write(path("graylane.yaml"), file).unwrap();
+        let mut render = Command::new(PROGRAM);
+        render.args(["render", "-f"]).arg(path("graylane.yaml")).arg("--out").arg(path("out"));
+        text(render.output().unwrap());
+        let pods = serde_json::json!({
+            "metadata": {"labels": {"app": "invoice-mailer"}},
+            "spec": {"containers": [{"name": "invoice-mailer", "image": "mailer:1", "env": [{"name": "A", "value": "b"}]}]},
+        });
+        let mut workload = serde_json::json!({
+            "apiVersion": api, "kind": kind, "metadata": {"name": "invoice-mailer", "namespace": "bank"},
+        });
+        let has_selector = !["Job", "CronJob"].contains(&kind);
+        workload["spec"] = match kind {
+            "CronJob" => {
+                serde_json::json!({"schedule": "@daily", "jobTemplate": {"spec": {"template": pods}}})
+            }
+            _ => serde_json::json!({"template": pods}),
+        };
+        if has_selector {
+            workload["spec"]["selector"] = serde_json::json!({"matchLabels": {"app": "invoice-mailer"}});
+        }
+        std::fs::write(path("workload.yaml"), workload.to_string()).unwrap();
+        let component = "resources: [workload.yaml]\ncomponents: [out/workers/invoice-mailer/gray-v1]\n";
+        std::fs::write(path("kustomization.yaml"), component).unwrap();
+        let built = Command::new(&program).args(["build", "."]).current_dir(folder.path()).output().unwrap();
+        let built: Json = serde_saphyr::from_str(&text(built)).unwrap();
+        assert_eq!(built["metadata"]["name"], "invoice-mailer-gray-v1", "{built}");
+        let pods = built.pointer(template).unwrap();
+        assert_eq!(pods["metadata"]["labels"]["graylane.dev/tenant"], "gray-v1", "{kind}: {built}");
+        let container = &pods["spec"]["containers"][0];
+        assert_eq!(container["image"], "mailer:1", "{kind}: {built}");
+        let value = |name: &str| {
+            let all = container["env"].as_array().unwrap();
+            all.iter().find(|one| one["name"] == name).map(|one| one["value"].clone())
+        };
+        assert_eq!(value("A"), Some("b".into()), "{kind}: {built}");
+        assert_eq!(value("TOPIC_ORDERS"), Some("orders.gray-v1".into()), "{kind}: {built}");
+        assert_eq!(value("CONSUMER_GROUP"), Some("invoice-mailer.gray-v1".into()), "{kind}: {built}");
+        if has_selector {
+            let selector = &built["spec"]["selector"]["matchLabels"];
+            assert_eq!(selector["graylane.dev/tenant"], "gray-v1", "{kind}: {built}");
+        }
+    }
+}

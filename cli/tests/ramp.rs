@@ -58,7 +58,7 @@ fn run(page: &str, text: &str) -> String {
 
 #[test]
 fn pages_show_what_happens() {
-    for page in ["docs/rollout.md", "examples/ramp/README.md"] {
+    for page in ["docs/rollout.md", "examples/bank-rollout/README.md", "examples/ramp/README.md"] {
         let path = root().join(page);
         let text = std::fs::read_to_string(&path).unwrap();
         let new = run(page, &text);

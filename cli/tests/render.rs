@@ -174,10 +174,12 @@ fn beside_each_plugin_an_envoy_filter_replaces_it_where_a_pod_has_the_native_mod
             let (name, namespace) = (&plugin.metadata.name, &plugin.metadata.namespace);
             let spec = plugin.json()["spec"].clone();
             let role = spec["pluginName"].as_str().unwrap();
+            let own = &mesh.document.mesh.name;
+            let native = name.replacen(&format!("{own}-"), &format!("{own}-native-"), 1);
             let of_plugin = |resource: &&Resource| {
                 resource.kind() == Kind::EnvoyFilter
                     && resource.metadata.namespace == *namespace
-                    && resource.metadata.name.ends_with(&format!("-native-{role}"))
+                    && resource.metadata.name == native
             };
             let filter = all.iter().find(of_plugin).unwrap().json();
             assert_eq!(filter["spec"]["workloadSelector"]["labels"]["graylane.dev/native"], "true");

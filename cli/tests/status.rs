@@ -80,6 +80,8 @@ async fn of(file: &str, plugins: &'static [Plugin], more: &[&str]) -> (String, O
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let mut command = Command::new(env!("CARGO_BIN_EXE_graylane"));
+    // Without Git: which commit of this checkout brought the revision is nothing that lasts.
+    command.env("PATH", "/nowhere");
     command.current_dir(root).args(["status", "-f", file, "--prometheus", &url]).args(more);
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     server.abort();

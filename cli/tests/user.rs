@@ -1,72 +1,22 @@
 //! `graylane user` in real Git repositories, and the page that shows it: rewritten with GRAYLANE_DOCS=write (`make docs`).
 
+mod repository;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
+use repository::{FILE, commit, git, graylane, shown, text, weight};
 use serde_json::Value as Json;
 
-const FILE: &str = include_str!("../../examples/ramp/graylane.yaml");
 /// Of bucket 1890 under the salt `release-42`: on the canary from 25 % on.
 const KEY: &str = "user-8";
 
-/// Runs git as of a day of March 2026: the same input makes the same commits.
-fn git(folder: &Path, day: u32, arguments: &[&str]) {
-    let time = format!("2026-03-{day:02}T09:00:00Z");
-    let output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
-        .args([
-            "-c",
-            "init.defaultBranch=main",
-            "-c",
-            "core.autocrlf=false",
-            "-c",
-            "protocol.file.allow=always",
-        ])
-        .args(arguments)
-        .current_dir(folder)
-        .envs([("GIT_AUTHOR_DATE", &*time), ("GIT_COMMITTER_DATE", &*time)])
-        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn commit(folder: &Path, day: u32, name: &str, text: &str, message: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-    git(folder, day, &["add", "--all"]);
-    git(folder, day, &["commit", "--quiet", "--message", message]);
-}
-
-fn weight(percent: &str) -> String {
-    FILE.replace("canary: 1}", &format!("canary: {percent}}}"))
-}
-
 fn user(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_graylane"));
-    // Nothing above the temporary folder counts, and a user's own settings change nothing.
-    command.env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap());
-    let settings = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(
-        settings.path(),
-        "[log]\ndiffMerges = off\nshowSignature = true\nabbrevCommit = true\n[color]\nui = always\n[diff]\nrenames = false\n\
-         [core]\npager = false\nquotePath = true\n[format]\npretty = fuller\n",
-    )
-    .unwrap();
-    command.env("GIT_CONFIG_GLOBAL", settings.path());
-    command.arg("user").args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn text(output: &Output) -> (Option<i32>, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
+    graylane(folder, &[&["user"], arguments].concat())
 }
 
 fn json(folder: &Path, arguments: &[&str]) -> Json {
-    let (code, out, said) = text(&user(folder, &[arguments, &["--output", "json"]].concat()));
-    assert_eq!(code, Some(0), "{said}");
-    serde_json::from_str(&out).unwrap()
+    repository::json(folder, &[&["user"], arguments].concat())
 }
 
 /// What changed, each as `day from to because`.
@@ -80,7 +30,7 @@ fn changes(report: &Json) -> Vec<String> {
 }
 
 /// A rollout that goes up, back and up again, in a file that is renamed and broken on the way.
-fn repository() -> tempfile::TempDir {
+fn of_a_rollout() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     git(root, 1, &["init", "--quiet"]);
@@ -97,33 +47,14 @@ fn repository() -> tempfile::TempDir {
 
 #[test]
 fn the_page_shows_what_is_printed() {
-    let folder = repository();
-    let mut shown = String::new();
-    for line in [format!("graylane user {KEY}"), format!("graylane user {KEY} --at 2026-03-03")] {
-        let words: Vec<&str> = line.split(' ').skip(2).collect();
-        let (code, out, said) = text(&user(folder.path(), &words));
-        assert_eq!(code, Some(0), "{said}");
-        shown += &format!("$ {line}\n{out}{said}\n");
-    }
-    let lines: Vec<&str> = shown.lines().map(str::trim_end).collect();
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rollout.md");
-    let text = std::fs::read_to_string(&page).unwrap();
-    let (head, rest) = text.split_once("<!-- user -->\n").expect("the place of the output");
-    let (_, tail) = rest.split_once("<!-- /user -->").expect("its end");
-    let now =
-        format!("{head}<!-- user -->\n```text\n{}\n```\n<!-- /user -->{tail}", lines.join("\n").trim_end());
-    if std::env::var_os("GRAYLANE_DOCS").is_some_and(|value| value == "write") {
-        std::fs::write(&page, &now).unwrap();
-    }
-    assert!(
-        std::fs::read_to_string(&page).unwrap() == now,
-        "docs/rollout.md is not current: run `make docs`"
-    );
+    let folder = of_a_rollout();
+    let lines = [format!("graylane user {KEY}"), format!("graylane user {KEY} --at 2026-03-03")];
+    shown("docs/rollout.md", "user", folder.path(), &lines.each_ref().map(String::as_str));
 }
 
 #[test]
 fn changes_are_found_over_renames_and_mistakes() {
-    let folder = repository();
+    let folder = of_a_rollout();
     let report = json(folder.path(), &[KEY]);
     let wanted = [
         "01 - stable new rollout",
@@ -157,7 +88,7 @@ fn changes_are_found_over_renames_and_mistakes() {
 
 #[test]
 fn a_time_is_answered_by_the_commit_before_it() {
-    let folder = repository();
+    let folder = of_a_rollout();
     let subset = |at: &str| {
         let report = json(folder.path(), &[KEY, "--at", at]);
         assert!(report["commit"]["time"].as_str().unwrap() <= at, "{report}");
@@ -178,7 +109,7 @@ fn a_time_is_answered_by_the_commit_before_it() {
 
 #[test]
 fn what_is_not_committed_counts_as_now() {
-    let folder = repository();
+    let folder = of_a_rollout();
     std::fs::write(folder.path().join("graylane.yaml"), weight("1")).unwrap();
     let report = json(folder.path(), &[KEY]);
     assert_eq!((&report["commit"], &report["sides"][0]["subset"]), (&Json::Null, &"stable".into()));
@@ -234,7 +165,7 @@ fn salts_and_merges_and_folders() {
 
 #[test]
 fn a_shallow_clone_says_that_it_is_one() {
-    let folder = repository();
+    let folder = of_a_rollout();
     let clone = tempfile::tempdir().unwrap();
     let from = format!("file://{}", folder.path().display());
     git(clone.path(), 9, &["clone", "--quiet", "--depth", "1", &from, "."]);
@@ -291,4 +222,76 @@ fn routes_and_external_weights() {
     assert_eq!(code, Some(0), "{said}");
     assert!(out.contains("api (pay)") && !out.contains("api (same)"), "{out}");
     assert!(said.contains("another controller sets the weights of `theirs`"), "{said}");
+}
+
+/// The way from open units to keyed ones and to another key, with the keys of now, and without the older one.
+#[test]
+fn another_hash_moves_users_and_a_key_that_is_missing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let hashed = |how: &str| weight("50").replace("keys:", &format!("{how}\n  keys:"));
+    let keys = "hashKeys: {k1: GRAYLANE_OLD_TEST_KEY, k2: GRAYLANE_NEW_TEST_KEY}";
+    git(root, 1, &["init", "--quiet"]);
+    commit(root, 1, "graylane.yaml", &weight("50"), "Begin");
+    commit(
+        root,
+        2,
+        "graylane.yaml",
+        &hashed("hash: keyed\n  hashKeys: {k1: GRAYLANE_OLD_TEST_KEY}"),
+        "Keyed",
+    );
+    commit(
+        root,
+        3,
+        "graylane.yaml",
+        &hashed(&format!("hash: keyed\n  hashKey: k1\n  {keys}")),
+        "Another key is known",
+    );
+    commit(
+        root,
+        4,
+        "graylane.yaml",
+        &hashed(&format!("hash: keyed\n  hashKey: k2\n  {keys}")),
+        "Another key",
+    );
+    let ask = |words: &[&str], old: bool| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_graylane"));
+        command.env("GIT_CEILING_DIRECTORIES", root.parent().unwrap()).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.env("GRAYLANE_NEW_TEST_KEY", "000102030405060708090a0b0c0d0e0f");
+        if old {
+            command.env("GRAYLANE_OLD_TEST_KEY", "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+        }
+        text(&command.args(words).current_dir(root).output().unwrap())
+    };
+    let told = |key: &str, old: bool| {
+        let (code, out, said) = ask(&["user", key, "-o", "json"], old);
+        assert_eq!(code, Some(0), "{said}");
+        (changes(&serde_json::from_str(&out).unwrap()), said)
+    };
+    // Of some users, so that each change moves one.
+    let users: Vec<Vec<String>> = (0..20).map(|user| told(&format!("user-{user}"), true).0).collect();
+    for wanted in ["02", "04"] {
+        let because = if wanted == "02" { "sticky.hash" } else { "sticky.hashKey" };
+        let of_day = users.iter().flatten().filter(|change| change.starts_with(wanted)).collect::<Vec<_>>();
+        assert!(
+            !of_day.is_empty() && of_day.iter().all(|change| change.ends_with(&format!(" {because}"))),
+            "{users:?}"
+        );
+    }
+    assert!(!users.iter().flatten().any(|change| change.starts_with("03")), "{users:?}");
+    let (changed, said) = told("user-1", false);
+    let [first, gone, back] = &changed[..] else { panic!("{changed:?}") };
+    assert!(first.starts_with("01 - ") && first.ends_with(" new rollout"), "{changed:?}");
+    assert!(gone.starts_with("02 ") && gone.ends_with(" - sticky.hash"), "{changed:?}");
+    assert!(back.starts_with("04 - ") && back.ends_with(" sticky.hashKey"), "{changed:?}");
+    assert!(said.contains("and 1 after it cannot be told: units are made with the hash key `k1`"), "{said}");
+    assert!(said.contains("set GRAYLANE_OLD_TEST_KEY") && !said.contains("not in order"), "{said}");
+    let (code, _, said) = ask(&["user", "user-1", "--at", "2026-03-03T12:00:00Z"], false);
+    assert!(code == Some(2) && said.contains("set GRAYLANE_OLD_TEST_KEY"), "{said}");
+    let (code, out, said) = ask(&["history", "api"], false);
+    assert!(
+        code == Some(0) && out.contains("sticky.hashKey k1 → k2") && out.contains("sticky.hash open → keyed"),
+        "{out}{said}"
+    );
+    assert!(!out.contains("Another key is known") && out.matches("50 %").count() >= 2, "{out}");
 }

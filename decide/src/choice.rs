@@ -2,5 +2,6 @@
 
 pub mod destination;
 pub mod key;
+pub mod keyed;
 pub mod placement;
 pub mod sticky;

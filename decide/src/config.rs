@@ -23,8 +23,9 @@ pub use policy::{Carrier, Conflict, Missing, Policy, Restore, Unknown};
 pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubset};
 
 /// The newest version of the document that this crate reads. 2 has `policy.carriers`, `policy.ids`, `policy.missing: pass`,
-/// services whose routes are not ours, `modes`, the mode `off`, `edge.debug` and `points`; a document without them is written as version 1, which
-/// filters of graylane 0.1 read too.
+/// services whose routes are not ours, `modes`, the mode `off`, `edge.debug`, `points`, `cookie.minted`, `sticky.hash`,
+/// `edge.tokens` and `telemetry.unlabelled`; a document without them is written as
+/// version 1, which filters of graylane 0.1 read too.
 pub const VERSION: u32 = 2;
 /// The oldest version that this crate reads.
 pub const OLDEST_VERSION: u32 = 1;
@@ -200,6 +201,18 @@ pub struct Sticky {
     /// Where this plugin finds a user's key, the first one present counts. Empty where keys are not for this role.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
+    /// Keys become units by a keyed hash (algorithm 2): gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
+}
+
+/// A keyed hash; the key itself stands in no configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hash {
+    /// Names the key, for people.
+    pub id: String,
+    /// The variable of the proxy's environment that has the key.
+    pub env: String,
 }
 
 /// Where a user's key is.
@@ -227,10 +240,13 @@ pub struct Cookie {
     /// `; Path=/; Secure`. Gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mint: Option<String>,
+    /// It counts only if its value has the form of one that a gateway made.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub minted: bool,
 }
 
 /// Where decisions are reported: metrics, tags, filter state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Telemetry {
     /// Count requests.
     pub metrics: bool,
@@ -238,11 +254,14 @@ pub struct Telemetry {
     pub state: bool,
     /// Write `wasm.source` also where the source is the header.
     pub source: bool,
+    /// Tenants that are counted under `other`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlabelled: Vec<String>,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { metrics: true, state: true, source: false }
+        Self { metrics: true, state: true, source: false, unlabelled: Vec::new() }
     }
 }
 
@@ -273,10 +292,16 @@ fields!(Config {
 fields!(PodMode { namespace: "namespace", service: "service" = String::new, mode: "mode" });
 fields!(Exempt { paths: "paths" = Vec::new, ports: "ports" = Vec::new });
 fields!(Memory { seconds: "seconds" = || Memory::default().seconds });
-fields!(Sticky { salt: "salt", tenants: "tenants", keys: "keys" = Vec::new });
-fields!(Telemetry { metrics: "metrics" = || true, state: "state" = || true, source: "source" = || false });
+fields!(Sticky { salt: "salt", tenants: "tenants", keys: "keys" = Vec::new, hash: "hash" = || None });
+fields!(Hash { id: "id", env: "env" });
+fields!(Telemetry {
+    metrics: "metrics" = || true,
+    state: "state" = || true,
+    source: "source" = || false,
+    unlabelled: "unlabelled" = Vec::new,
+});
 
-fields!(Cookie { name: "name", mint: "mint" = || None });
+fields!(Cookie { name: "name", mint: "mint" = || None, minted: "minted" = || false });
 
 variants!(Key { Header: "header", Cookie: "cookie", Query: "query", Claim: "claim", Source: "source" });
 

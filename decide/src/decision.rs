@@ -35,6 +35,8 @@ pub struct Decision<'p> {
     pub unit: Option<Unit>,
     /// Where that came from.
     pub unit_source: UnitSource,
+    /// At a gateway: the sticky key that it is of, by its place among those of the configuration.
+    pub key: Option<usize>,
     /// A cookie for the response, the whole value of `Set-Cookie`, where one was made.
     pub cookie: Option<String>,
     /// The caller gets the debug header.
@@ -66,6 +68,7 @@ impl<'p> Decision<'p> {
             reason: None,
             unit: None,
             unit_source: UnitSource::Unneeded,
+            key: None,
             cookie: None,
             debug: false,
             bucket: None,

@@ -9,6 +9,7 @@ pub mod dfa;
 pub mod facts;
 pub mod network;
 pub mod text;
+pub mod token;
 
 use crate::config;
 use crate::request::headers::{Interest, Seen};

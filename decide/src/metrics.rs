@@ -33,7 +33,7 @@ pub const COUNTERS: [&str; 6] = [REQUESTS, REJECTED, CONFLICTS, WOULD_REMOVE, EV
 /// All tags that any metric has, as they have to be named in Istio's `extraStatTags`.
 pub const TAGS: [&str; 7] = ["direction", "tenant", "subset", "source", "service", "unit", "reason"];
 
-/// Service of a destination that the file does not list.
+/// Service of a destination that the file does not list, and tenant without a label of its own.
 pub const OTHER: &str = "other";
 /// Subset where there is none, or where the route's weights draw.
 pub const NONE: &str = "none";
@@ -92,7 +92,9 @@ pub fn parts(name: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
 pub fn requests(plan: &Plan, decision: &Decision<'_>) -> String {
     let mut name = String::with_capacity(160);
     tag(&mut name, "direction", plan.role.name());
-    tag(&mut name, "tenant", plan.tenants.name(decision.tenant));
+    let tenant = plan.tenants.name(decision.tenant);
+    let labelled = !plan.telemetry.unlabelled.iter().any(|one| one == tenant);
+    tag(&mut name, "tenant", if labelled { tenant } else { OTHER });
     tag(&mut name, "subset", decision.subset.unwrap_or(NONE));
     tag(&mut name, "source", decision.source.name());
     if plan.role != Role::Inbound {
@@ -133,6 +135,17 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::plan::Node;
+
+    #[test]
+    fn tenants_without_a_label_are_counted_under_other() {
+        let text = r#"{"version": 2, "role": "inbound", "header": "tenant", "tenants": ["a", "b"], "default": "a",
+                       "telemetry": {"unlabelled": ["b"]}}"#;
+        let plan = Plan::compile(&config::parse(text.as_bytes()).unwrap(), &Node::default()).unwrap();
+        for (tenant, label) in [("a", "tenant=.=a;.;"), ("b", "tenant=.=other;.;")] {
+            let tenant = plan.tenants.find(tenant.as_bytes()).unwrap();
+            assert!(requests(&plan, &Decision::new(tenant, Source::Header, true)).contains(label));
+        }
+    }
 
     #[test]
     fn full_names_have_the_tags_that_they_should() {

@@ -10,6 +10,12 @@ pub const POINT_HEADER: &str = "x-graylane-point";
 /// Filter state with the payload of a verified token as JSON, which Envoy writes for the native module.
 pub const CLAIMS_STATE: &str = "graylane.claims";
 
+/// Request header with a lane token ([`crate::edge::token`]), for callers who send headers.
+pub const TOKEN_HEADER: &str = "x-graylane-token";
+
+/// Parameter of the query with a lane token, for callers who are given a URL.
+pub const TOKEN_PARAMETER: &[u8] = b"graylane-token";
+
 /// Every header of graylane's own starts with it; outside callers must send none of them.
 pub const OWN_PREFIX: &str = "x-graylane-";
 

@@ -5,9 +5,11 @@ mod checks;
 use crate::carriers::Carriers;
 use crate::choice::destination::Destinations;
 use crate::choice::key::Keys;
+use crate::choice::keyed::HashKey;
 use crate::config::{self, Accept, Config, Mistake, Mode, PodMode, Policy, Restore, Role, Telemetry};
 use crate::edge::Rules;
 use crate::edge::facts::Properties;
+use crate::edge::token::{TokenKey, Tokens};
 use crate::exempt::Exempt;
 use crate::ids::Kinds;
 use crate::names::{MODE_LABEL, POINT_HEADER, TENANT_LABEL};
@@ -19,7 +21,7 @@ use crate::workload::{self, Labels};
 use checks::Mistakes;
 
 /// What is known of the proxy that a plan is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Node {
     /// Its namespace; without one only names with a namespace are found.
     pub namespace: Option<String>,
@@ -27,6 +29,10 @@ pub struct Node {
     pub labels: Labels,
     /// Is it a gateway? There the plugin for outbound does nothing: its match mode fits gateways too.
     pub is_router: bool,
+    /// The key that [`config::Hash`] asks for.
+    pub hash_key: Option<HashKey>,
+    /// Those keys that [`config::Edge::tokens`] asks for, as far as they are there.
+    pub token_keys: Vec<TokenKey>,
 }
 
 /// A compiled configuration.
@@ -55,6 +61,10 @@ pub struct Plan {
     pub(crate) remembers: bool,
     pub(crate) accept: Accept,
     pub(crate) rules: Rules,
+    /// Takes lane tokens off, and reads them as far as their keys are there; none where the file asks for none.
+    pub(crate) tokens: Option<Tokens>,
+    /// Are keys missing that the configuration asks for?
+    lacks_keys: bool,
     /// Who gets the debug header.
     pub(crate) debug: Rules,
     pub(crate) properties: Properties,
@@ -90,7 +100,8 @@ impl Plan {
         let ids = Kinds::new(&config.policy.ids, &mut interest);
         let edge = config.edge.as_ref();
         let mut properties = Properties::new(edge.and_then(|edge| edge.issuer.as_deref()));
-        let keys = config.sticky.as_ref().map(|sticky| Keys::new(sticky, &mut interest, &mut properties));
+        let keys = config.sticky.as_ref();
+        let keys = keys.map(|sticky| Keys::new(sticky, node.hash_key, &mut interest, &mut properties));
         let (rules, debug) = edge.map_or((&[][..], &[][..]), |edge| (&edge.rules, &edge.debug));
         let mut compile = Compile { tenants: &tenants, interest: &mut interest, properties: &mut properties };
         let rules = compile.rules("edge.rules[", rules, &mut mistakes);
@@ -109,6 +120,8 @@ impl Plan {
         if !mistakes.list.is_empty() {
             return Err(mistakes.list);
         }
+        let asks_for = edge.map_or(0, |edge| edge.tokens.len());
+        let tokens = (asks_for > 0).then(|| Tokens::new(&node.token_keys, &mut interest));
         let point = (config.points || config.services.iter().any(config::Service::is_weighed_by_another))
             .then(|| interest.ask(POINT_HEADER));
         let mode = mode(config, node);
@@ -120,7 +133,7 @@ impl Plan {
         Ok(Self {
             role: config.role,
             revision: u64::from_str_radix(&config.revision, 16).unwrap_or(0),
-            telemetry: config.telemetry,
+            telemetry: config.telemetry.clone(),
             worker: node.labels.get(TENANT_LABEL).and_then(|name| tenants.find(name.as_bytes())),
             subset: workload::subset(&config.workloads, &node.labels).map(Into::into),
             tenants,
@@ -134,8 +147,10 @@ impl Plan {
             remembers,
             accept: edge.map(|edge| edge.accept).unwrap_or_default(),
             rules,
+            tokens,
             debug,
             properties,
+            lacks_keys: asks_for > node.token_keys.len() || keys.as_ref().is_some_and(Keys::lack_a_key),
             keys,
             exempt: Exempt::new(&config.exempt),
             point,
@@ -155,6 +170,12 @@ impl Plan {
     #[must_use]
     pub fn is_inert(&self) -> bool {
         self.inert
+    }
+
+    /// Is a key missing that it asks for, of the hash of units or of lane tokens?
+    #[must_use]
+    pub fn lacks_keys(&self) -> bool {
+        self.lacks_keys
     }
 
     /// Does it change requests, or only look on?

@@ -83,6 +83,7 @@ impl Reader {
         self.enter(&["[", &index.to_string(), "]"].concat())
     }
 
+    #[inline(never)]
     fn leave(&mut self, length: usize) {
         self.path.truncate(length);
     }
@@ -101,17 +102,35 @@ impl Reader {
 
     /// Reads a field; without a default it is required.
     pub fn field<T: Read>(&mut self, value: &Value, key: &str, default: Option<fn() -> T>) -> Option<T> {
+        match (self.enter_field(value, key, default.is_some()), default) {
+            (Some((value, back)), _) => {
+                let result = T::read(value, self);
+                self.leave(back);
+                result
+            }
+            (None, default) => Some(default?()),
+        }
+    }
+
+    /// A field's value, and where to return to. None: it is not there, which is noted unless it has a default. What of a field
+    /// need not be compiled for each type.
+    #[inline(never)]
+    fn enter_field<'v>(
+        &mut self,
+        value: &'v Value,
+        key: &str,
+        has_default: bool,
+    ) -> Option<(&'v Value, usize)> {
         let value = value.get(key);
-        if let (None, Some(default)) = (value, default) {
-            return Some(default());
+        if value.is_none() && has_default {
+            return None;
         }
         let back = self.enter(key);
-        let result = match value {
-            Some(value) => T::read(value, self),
-            None => self.mistake("missing".to_owned()),
-        };
-        self.leave(back);
-        result
+        if value.is_none() {
+            self.note("missing".to_owned());
+            self.leave(back);
+        }
+        Some((value?, back))
     }
 
     /// The one key of an object that has exactly one of these.
@@ -167,6 +186,7 @@ impl Read for u16 {
 }
 
 impl Read for String {
+    #[inline(never)]
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
         value.as_str().map(ToOwned::to_owned).or_else(|| reader.expected("a string", value))
     }
@@ -181,17 +201,16 @@ impl<T: Read> Read for Option<T> {
 impl<T: Read> Read for Vec<T> {
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
         let Value::Array(list) = value else { return reader.expected("a list", value) };
-        let mut all = Some(Self::with_capacity(list.len()));
+        let mut all = Self::new();
         for (index, value) in list.iter().enumerate() {
             let back = reader.enter_element(index);
-            let element = T::read(value, reader);
-            reader.leave(back);
-            match (&mut all, element) {
-                (Some(all), Some(element)) => all.push(element),
-                _ => all = None,
+            if let Some(element) = T::read(value, reader) {
+                all.push(element);
             }
+            reader.leave(back);
         }
-        all
+        // One that was no element is a mistake, which was noted.
+        (all.len() == list.len()).then_some(all)
     }
 }
 
@@ -204,9 +223,12 @@ macro_rules! fields {
             #[inline(never)]
             fn read(value: &serde_json::Value, reader: &mut Reader) -> Option<Self> {
                 reader.refuse_others(value, &[$($key),*])?;
-                // All of them before any `?`, so that every mistake is noted.
-                $(let $field = reader.field(value, $key, fields!(@default $($default)?));)*
-                Some(Self { $($field: $field?),* })
+                // All of them before any is taken, so that every mistake is noted; in one pattern, since each `?` would drop all
+                // others in code of its own.
+                match ($(reader.field(value, $key, fields!(@default $($default)?)),)*) {
+                    ($(Some($field),)*) => Some(Self { $($field),* }),
+                    _ => None,
+                }
             }
         }
     };

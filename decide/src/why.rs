@@ -11,6 +11,8 @@ pub enum Source {
     Memory,
     /// The label of the pod.
     Workload,
+    /// A lane token, which a service of the mesh made.
+    Token,
     /// A rule of the edge.
     Rule,
     /// A rule of the edge on a verified claim.
@@ -21,8 +23,16 @@ pub enum Source {
 
 impl Source {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Header, Self::Baggage, Self::Memory, Self::Workload, Self::Rule, Self::Claim, Self::Default];
+    pub const ALL: [Self; 8] = [
+        Self::Header,
+        Self::Baggage,
+        Self::Memory,
+        Self::Workload,
+        Self::Token,
+        Self::Rule,
+        Self::Claim,
+        Self::Default,
+    ];
 
     /// The source of that name.
     #[must_use]
@@ -44,6 +54,7 @@ impl Source {
             Self::Baggage => "baggage",
             Self::Memory => "memory",
             Self::Workload => "workload",
+            Self::Token => "token",
             Self::Rule => "rule",
             Self::Claim => "claim",
             Self::Default => "default",
@@ -84,6 +95,8 @@ pub enum UnitSource {
     Baggage,
     /// What came in under the same request id or trace id.
     Memory,
+    /// A lane token.
+    Token,
     /// A sticky key.
     Key,
     /// A cookie that was made for an anonymous user: sticky if they keep it.
@@ -104,6 +117,7 @@ impl UnitSource {
             Self::Unneeded => "none",
             Self::Baggage => "baggage",
             Self::Memory => "memory",
+            Self::Token => "token",
             Self::Key => "key",
             Self::Mint => "mint",
             Self::Request => "request",

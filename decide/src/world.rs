@@ -26,6 +26,9 @@ pub trait World {
 
     /// Random bits; nothing secret is made of them.
     fn random(&mut self) -> Option<u64>;
+
+    /// Milliseconds since 1970; none without a clock. Asked where a request has a token alone.
+    fn now(&mut self) -> Option<u64>;
 }
 
 /// Surroundings that know nothing: no memory, no route.
@@ -58,6 +61,10 @@ impl World for Nothing {
     }
 
     fn random(&mut self) -> Option<u64> {
+        None
+    }
+
+    fn now(&mut self) -> Option<u64> {
         None
     }
 }

@@ -4,4 +4,4 @@ import { initSync } from "./graylane.js";
 
 initSync({ module: readFileSync(new URL("./graylane.wasm", import.meta.url)) });
 
-export { Mesh, bucket, check, open, subset, unit, version } from "./graylane.js";
+export { Mesh, bucket, check, keyedUnit, open, subset, unit, version } from "./graylane.js";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use graylane_decide::choice::sticky::{Seed, Unit};
+use graylane_decide::choice::sticky::Seed;
 use graylane_mesh::simulate::{self, Layout};
 use serde::Serialize;
 
@@ -38,12 +38,12 @@ impl File {
         let canaries: BTreeSet<&String> =
             layouts.iter().flat_map(|layout| &layout.subsets).filter(|subset| **subset != baseline).collect();
         let subsets: Vec<String> = [&baseline].into_iter().chain(canaries).cloned().collect();
-        let (units, salt) = (Seed::of(&self.mesh.salt), Seed::of(&rollout.salt));
+        let (units, salt) = (self.mesh.units_of_made_up(), Seed::of(&rollout.salt));
         let mut key = Vec::new();
         let buckets: Vec<u16> = (0..count)
             .map(|number| {
                 simulate::write_key(&mut key, number);
-                Unit::of(&key, units).bucket(salt)
+                units.of(&key).bucket(salt)
             })
             .collect();
         let of = |layout: &Layout| -> Vec<usize> {

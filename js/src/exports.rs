@@ -141,6 +141,16 @@ pub fn unit(
     Ok(sticky::unit(&bytes(key)?, salt))
 }
 
+/// The unit of a user where units are keyed (`sticky.hash: keyed`). `hashKey`: 32 lowercase hex digits.
+#[wasm_bindgen(js_name = keyedUnit)]
+pub fn keyed_unit(
+    #[wasm_bindgen(unchecked_param_type = "string | Uint8Array")] key: &JsValue,
+    salt: &str,
+    #[wasm_bindgen(js_name = hashKey)] hash_key: &str,
+) -> Result<String, JsValue> {
+    sticky::keyed_unit(&bytes(key)?, salt, hash_key).map_err(thrown)
+}
+
 /// The bucket of a unit under the salt of a rollout, 0 to 9999.
 #[wasm_bindgen]
 pub fn bucket(unit: &str, salt: &str) -> Result<u16, JsValue> {

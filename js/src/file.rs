@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use graylane_decide::choice::keyed::{HashKey, KEY_RULE};
 use graylane_mesh::check::{self, Opened};
 use graylane_mesh::document::layers::Text;
 use graylane_mesh::document::source::SourceFiles;
@@ -34,12 +35,22 @@ pub enum Layer {
     Folder(Vec<Named>),
 }
 
+/// The key of a keyed hash. What is none is not repeated.
+///
+/// # Errors
+/// When it is none.
+pub fn hash_key(text: &str) -> Result<HashKey, Failure> {
+    HashKey::parse(text).ok_or_else(|| Failure::of(format!("hashKey: expected {KEY_RULE}")))
+}
+
 /// How files are read.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ReadOptions {
     /// Values of the `${NAME}` in files.
     variables: BTreeMap<String, String>,
+    /// The key of `sticky.hash: keyed`.
+    hash_key: Option<String>,
 }
 
 fn opened(layers: Vec<Layer>, options: &ReadOptions) -> Opened {
@@ -70,7 +81,7 @@ pub struct File {
     pub checked: Checked,
     /// What it means.
     pub mesh: Mesh,
-    rollouts: Rollouts,
+    rollouts: Result<Rollouts, Failure>,
 }
 
 /// Where a request went.
@@ -100,8 +111,9 @@ impl File {
         let Opened { sources, findings, file } = opened(layers, options);
         match file {
             Some(checked) => {
-                let (findings, mesh) = (failure::rows(&findings, &sources), Mesh::of(&checked));
-                let rollouts = Rollouts::of(&mesh);
+                let (findings, mut mesh) = (failure::rows(&findings, &sources), Mesh::of(&checked));
+                mesh.hash_key = options.hash_key.as_deref().map(hash_key).transpose()?;
+                let rollouts = Rollouts::of(&mesh).map_err(Failure::from);
                 Ok(Self { sources, findings, checked, mesh, rollouts })
             }
             None if findings.has_errors() => Err(Failure::of_file(&findings, &sources)),
@@ -125,14 +137,14 @@ impl File {
     /// A user's side in each rollout.
     ///
     /// # Errors
-    /// When the key is empty.
+    /// When the key is empty, or units are keyed and there is no hash key.
     pub fn user(&self, key: &[u8]) -> Result<User, Failure> {
         if key.is_empty() {
             return Err(Failure::of(
                 "key: expected the user's value of the file's sticky key, got an empty one",
             ));
         }
-        let Sides { unit, all } = self.rollouts.sides(key);
+        let Sides { unit, all } = self.rollouts.as_ref().map_err(Clone::clone)?.sides(key);
         Ok(User { unit, sides: all })
     }
 }

@@ -17,6 +17,8 @@ pub struct Outline {
     tenants: Vec<String>,
     keys: Vec<KeyOf>,
     has_gateway: bool,
+    /// What a way from outside begins with: `gateway`, or `gateway:NAME` of each of several.
+    gateways: Vec<String>,
     has_tokens: bool,
     services: Vec<Part>,
     workers: Vec<Consumer>,
@@ -90,9 +92,10 @@ impl File {
             mesh: document.mesh.name.clone(),
             header: mesh.header.clone(),
             tenants: [&mesh.default].into_iter().chain(others).cloned().collect(),
-            keys: document.sticky.keys.iter().filter_map(key).collect(),
-            has_gateway: document.edge.gateway.is_some(),
-            has_tokens: document.edge.jwt.is_some(),
+            keys: document.sticky.in_order(&document.sticky.keys).into_iter().filter_map(key).collect(),
+            has_gateway: mesh.gateways().next().is_some(),
+            gateways: mesh.ingresses().iter().map(graylane_mesh::explain::stop).collect(),
+            has_tokens: mesh.ingresses().iter().any(|ingress| ingress.jwt.is_some()),
             services: mesh.services.iter().map(|service| self.part(service)).collect(),
             workers: mesh.workers.iter().map(consumer).collect(),
         }
@@ -116,7 +119,7 @@ impl File {
     fn rolled(&self, service: &str, rollout: &Rollout) -> Rolled {
         let canary = |weight: &Weight| Canary {
             subset: weight.subset.clone(),
-            percent: f64::from(weight.buckets) / 100.0,
+            percent: graylane_mesh::percent::of(weight.buckets),
             place: self.place(service, &weight.subset),
         };
         Rolled {

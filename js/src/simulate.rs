@@ -122,7 +122,7 @@ impl File {
     pub fn simulate(&self, change: &Change) -> Result<Json, Failure> {
         let (service, rollout) = simulate::rollout(&self.mesh, &change.service)?;
         let layouts = change.layouts(service, rollout)?;
-        let none = Users::none(&self.mesh.salt, &rollout.salt);
+        let none = Users::none(self.mesh.units_of_made_up(), &rollout.salt);
         let users = match &change.users {
             None => simulate::made(none, 100_000),
             Some(Who::Count(count)) if (1..=MOST).contains(count) => simulate::made(none, *count),

@@ -14,6 +14,14 @@ pub fn unit(key: &[u8], salt: &str) -> String {
     Unit::of(key, Seed::of(salt)).to_string()
 }
 
+/// The unit of a key by the keyed hash (`sticky.hash: keyed`).
+///
+/// # Errors
+/// When the key of the hash is none.
+pub fn keyed_unit(key: &[u8], salt: &str, hash_key: &str) -> Result<String, Failure> {
+    Ok(crate::file::hash_key(hash_key)?.unit(key, Seed::of(salt)).to_string())
+}
+
 /// The bucket of a unit under the salt of a rollout, 0 to 9999.
 ///
 /// # Errors
@@ -39,7 +47,7 @@ pub fn subset(bucket: f64, baseline: &str, shares: &BTreeMap<String, Share>) -> 
     if sum > u32::from(BUCKETS) {
         return Err(Failure::of(format!(
             "the weights add up to {} %: expected 100 or less",
-            f64::from(sum) / 100.0
+            graylane_mesh::percent::of(sum)
         )));
     }
     // Checked above, so the cast loses nothing.

@@ -10,6 +10,8 @@ export type Layer = File | File[];
 export interface ReadOptions {
   /** Values of the `${NAME}` in files. No environment variable is read. */
   variables?: Record<string, string>;
+  /** The key of `sticky.hash: keyed`, 32 lowercase hex digits; without it `user` throws for such a file. Keep it out of logs. */
+  hashKey?: string;
 }
 
 /** What `graylane check` found: a row of `--output json`, and where its place ends. */
@@ -42,7 +44,7 @@ export type Drop = "all" | "tenant" | "baggage" | "everything";
 
 /** A request to be explained: the options of `graylane explain`. */
 export interface Request {
-  /** Services by their names in the file, `gateway` first for a request from outside. */
+  /** Services by their names in the file, `gateway` first for a request from outside (of several gateways `gateway:NAME`). */
   path: string[];
   /** By name, or as pairs where a header comes twice. */
   headers?: Record<string, string> | [string, string][];
@@ -74,7 +76,7 @@ export interface Mode {
 export interface Hop {
   /** The service that is called. */
   service: string;
-  /** Who decided: `gateway`, a service (its sidecar), or `pod`: some pod of the mesh. */
+  /** Who decided: `gateway` (of several `gateway:NAME`), a service (its sidecar), or `pod`: some pod of the mesh. */
   by: string;
   /** null: the filter leaves the request alone. */
   tenant: string | null;
@@ -85,6 +87,8 @@ export interface Hop {
   /** The user's sticky value. */
   unit: string | null;
   unitSource: string | null;
+  /** Which of the file's `sticky.keys` the unit is made from, from 0. */
+  unitKey?: number;
   /** 0 to 9999. */
   bucket: number | null;
   /** Where the request goes; null: not to a service of the file. */
@@ -93,6 +97,8 @@ export interface Hop {
   reason: string | null;
   /** The routes are external: where the request goes is not in the file. */
   isExternal?: true;
+  /** The service is not `visibleTo` the caller's namespace, so its plugin does not know it. */
+  isHidden?: true;
   /** It goes no further. */
   rejected?: { status: number; reason: string };
   /** The line that decided. */
@@ -176,6 +182,8 @@ export interface Outline {
   /** Where a user's key is; the first one present counts. */
   keys: { in: "header" | "cookie" | "query" | "claim" | "source"; name?: string | string[] }[];
   hasGateway: boolean;
+  /** What a path from outside begins with: `gateway`, or `gateway:NAME` of each of several. */
+  gateways: string[];
   hasTokens: boolean;
   services: {
     name: string;

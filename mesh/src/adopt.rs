@@ -1,8 +1,10 @@
 //! What the filter changes for external routes: the same request, as it is sent and as the filter leaves
 //! it, by the model of what is there.
 
+pub mod headless;
 pub mod other_files;
 pub mod patches;
+pub mod unlisted;
 pub mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,14 +25,24 @@ pub fn differences(mesh: &Mesh, world: &World) -> Result<Report> {
     let mut report = Report::default();
     let mut known: BTreeMap<(String, Option<At>, Option<At>, bool), usize> = BTreeMap::new();
     let mut sidecar = Proxy::sidecar(mesh, None, 0)?;
-    let mut gateway = Proxy::gateway(mesh, BTreeMap::new())?;
+    let mut gateways = mesh
+        .gateways()
+        .map(|(ingress, _)| Ok((Proxy::gateway(mesh, &ingress, BTreeMap::new(), 0)?, ingress)))
+        .collect::<Result<Vec<_>>>()?;
     let own = own_hosts(mesh);
     for (place, host) in world.places() {
-        if own.contains(host.as_str()) || !has_filter(mesh, &place) {
+        if own.contains(host.as_str()) {
             continue;
         }
+        let proxy = match place.as_str() {
+            MESH => &mut sidecar,
+            // No filter sees requests elsewhere.
+            _ => match gateways.iter_mut().find(|(_, ingress)| ingress.serves(&place)) {
+                Some((proxy, _)) => proxy,
+                None => continue,
+            },
+        };
         let rules = world.rules(&place, &host);
-        let proxy = if place == MESH { &mut sidecar } else { &mut gateway };
         for request in requests(&place, &host, [rules.as_ref(), None]) {
             if request.headers.keys().any(|name| name.starts_with(OWN_PREFIX)) {
                 continue;
@@ -65,15 +77,6 @@ fn own_hosts(mesh: &Mesh) -> BTreeSet<&str> {
         hosts.extend(service.expose.hosts.iter().map(String::as_str));
     }
     hosts
-}
-
-/// Is there a filter where this request is seen? `place`: a gateway, or the mesh.
-fn has_filter(mesh: &Mesh, place: &str) -> bool {
-    match &mesh.document.edge.gateway {
-        _ if place == MESH => true,
-        Some(gateway) => gateway.name.as_ref().is_none_or(|name| name == place),
-        None => false,
-    }
 }
 
 /// A request as the filter leaves it; none if it is turned away, which nothing in the routes can be about. `to`: the host

@@ -5,15 +5,21 @@ mod carriers;
 mod debug;
 mod edge;
 mod external;
+mod gateways;
 mod guards;
+mod hash;
 mod istio;
 mod modes;
 mod names;
+mod owners;
 mod policy;
+mod rollout;
 mod rules;
 mod services;
 mod sticky;
+mod telemetry;
 mod tenants;
+mod tokens;
 mod workers;
 mod workloads;
 
@@ -37,7 +43,7 @@ pub struct Opened {
 /// Checks what was read: the one way to a document that can be worked with.
 #[must_use]
 pub fn open(loaded: Loaded) -> Opened {
-    let Loaded { sources, mut findings, project } = loaded;
+    let Loaded { sources, mut findings, project, .. } = loaded;
     if let Some(project) = &project {
         check(project, &mut findings);
     }
@@ -62,12 +68,16 @@ impl Opened {
 /// Everything that is wrong with a document whose shape is right.
 pub fn check(project: &Project, findings: &mut Findings) {
     let mut checker = Checker { project, findings };
+    owners::check(&mut checker);
     tenants::check(&mut checker);
     policy::check(&mut checker);
     carriers::check(&mut checker);
     services::check(&mut checker);
     sticky::check(&mut checker);
+    hash::check(&mut checker);
     edge::check(&mut checker);
+    tokens::check(&mut checker);
+    gateways::check(&mut checker);
     external::check(&mut checker);
     modes::check(&mut checker);
     rules::check(&mut checker);
@@ -75,6 +85,10 @@ pub fn check(project: &Project, findings: &mut Findings) {
     istio::check(&mut checker);
     workers::check(&mut checker);
     alerts::check(&mut checker);
+    telemetry::check(&mut checker);
+    if !checker.findings.has_errors() {
+        telemetry::budget(&mut checker);
+    }
 }
 
 /// Compares the workers of a document with workloads that there are.

@@ -27,6 +27,8 @@ pub struct Loaded {
     pub sources: SourceFiles,
     /// What was found so far.
     pub findings: Findings,
+    /// The name of each file, and what it says by itself.
+    pub files: Vec<(String, Node)>,
     /// The document, as far as its shape is right; not to be used while there are errors.
     pub project: Option<Project>,
 }
@@ -38,6 +40,8 @@ pub struct Project {
     pub tree: Node,
     /// The same, typed.
     pub document: Document,
+    /// The name of each file, and what it says by itself; nothing where no owner asks for it.
+    pub files: Vec<(String, Node)>,
 }
 
 /// A document that `check` found no error in. Only [`crate::check::open`] makes one, and what a file means
@@ -110,7 +114,14 @@ pub fn shaped((mut loaded, tree): (Loaded, Option<Node>)) -> Loaded {
     let Some(tree) = tree else { return loaded };
     let Some(json) = shape::check(&tree, &mut loaded.findings) else { return loaded };
     match serde_json::from_value(json) {
-        Ok(document) => loaded.project = Some(Project { tree, document }),
+        Ok(document) => {
+            let document: Document = document;
+            let files = std::mem::take(&mut loaded.files);
+            // A file above may have taken them away again, which is what they are to prevent.
+            let has_owners = files.iter().any(|(_, file)| file.get("owners").is_some());
+            let files = if has_owners { files } else { Vec::new() };
+            loaded.project = Some(Project { tree, document, files });
+        }
         // The schema is derived from the same types, so this is a gap in `shape`; a poor message is better than none.
         Err(error) => {
             loaded.findings.error(Some(tree.span), format!("the file cannot be read: {error}"));

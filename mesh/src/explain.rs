@@ -9,6 +9,7 @@
 //! | `place` | which line of the file decided |
 //! | `table` | what is printed |
 //! | `notes` | what a reader may wonder about |
+//! | `token` | whether a lane token counts |
 //! | `theirs` | where external routes lead |
 
 mod mode;
@@ -18,33 +19,41 @@ mod proxy;
 mod request;
 mod table;
 mod theirs;
+pub mod token;
 
 use anyhow::{Result, bail, ensure};
-use graylane_decide::names::route_name;
+use graylane_decide::choice::sticky::{Seed, Unit};
+use graylane_decide::names::{self, route_name};
 use graylane_decide::why::{Reason, Rejection};
 use serde::Serialize;
 
 use crate::document::Project;
-use crate::document::model::FullTopic;
+use crate::document::model::{FullTopic, Key};
 use crate::document::source::{SourceFiles, Span};
-use crate::mesh::{Mesh, Service};
-use crate::workers::{in_kubernetes, topic_of};
+use crate::mesh::{Ingress, Mesh, Service};
+use crate::resources::DataPlane;
+use crate::workers::{in_kubernetes, subscribed, topic_of};
 
 pub use mode::ModeOf;
+use mode::Where;
 pub use notes::notes;
 use proxy::Outcome;
 pub use proxy::{Proxy, Target};
-pub use request::{Drops, GATEWAY, Headers, Request, header, unknown};
+pub use request::{Drops, GATEWAY, Headers, Request, header, stop, unknown};
 pub use table::render;
 pub use theirs::Against;
 
-/// One outbound call, and what was decided about it.
+/// Who decides before a service where the mesh has no sidecars.
+pub const WAYPOINT: &str = "waypoint";
+
+/// One call, and what was decided about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hop {
     /// The service that is called.
     pub service: String,
-    /// Who decided: `gateway`, a service (its sidecar), or `pod`: some pod of the mesh.
+    /// Who decided: `gateway` (of several `gateway:NAME`), a service (its sidecar), `pod` (some pod of the mesh), or `waypoint`: the
+    /// one before the service that is called.
     pub by: String,
     /// Whose request it is. None: the filter leaves the request alone.
     pub tenant: Option<String>,
@@ -57,6 +66,9 @@ pub struct Hop {
     pub unit: Option<String>,
     /// Where the unit came from.
     pub unit_source: Option<&'static str>,
+    /// The sticky key that the unit is of, at a gateway: its index in that gateway's `keys`, or in `sticky.keys`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit_key: Option<usize>,
     /// The bucket that decided.
     pub bucket: Option<u16>,
     /// Where the request goes. None: it leaves the mesh, or goes to a service that the file does not list.
@@ -66,6 +78,9 @@ pub struct Hop {
     /// The routes are external: without them it is not known where the request goes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_external: bool,
+    /// The caller's plugin does not know the service, since it is not `visibleTo` the caller's namespace.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_hidden: bool,
     /// It goes no further.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
@@ -114,52 +129,119 @@ pub fn explain(
     request: &Request,
     against: Option<&Against<'_>>,
 ) -> Result<Vec<Hop>> {
-    let (from_outside, services) = request.check(mesh)?;
-    let mut headers = request.headers.clone();
-    let mut hops: Vec<Hop> = Vec::new();
+    let (ingress, services) = request.check(mesh)?;
+    let headers = request.headers.clone();
+    let mut way = Way { project, sources, mesh, request, against, headers, hops: Vec::new() };
+    let ambient = request.data_plane == DataPlane::Ambient;
     let mut from: Option<&Service> = None;
-    let (mut caller, mut by) = match &request.worker {
-        Some((worker, tenant)) => {
-            let (proxy, pod) = message(project, sources, mesh, (worker, tenant), &mut hops)?;
+    let (mut caller, mut by) = match (&request.worker, &ingress) {
+        (Some((worker, tenant)), _) => {
+            let (proxy, pod) = message(project, sources, mesh, (worker, tenant), &mut way.hops)?;
+            if is_alone(mesh, request) {
+                let unit = Unit::of(b"any", Seed::of(&mesh.salt));
+                let member = format!("{}={unit}", names::UNIT_MEMBER).into_bytes();
+                way.headers.push(("baggage".to_owned(), member));
+            }
             (proxy, pod)
         }
-        None if from_outside => (Proxy::gateway(mesh, request.properties(mesh))?, GATEWAY.to_owned()),
-        None => (Proxy::sidecar(mesh, None, 0)?, "pod".to_owned()),
+        (None, Some(at)) => {
+            (Proxy::gateway(mesh, at, request.properties(at), request.now)?, request::stop(at))
+        }
+        (None, None) => (Proxy::sidecar(mesh, None, 0)?, "pod".to_owned()),
     };
     for to in services {
         let service = mesh.service(to);
+        let at = ingress.as_ref().filter(|_| way.hops.is_empty());
+        if !ambient || at.is_some() {
+            let place = at.map_or(Where::Pod(from), Where::Gateway);
+            if way.call(&mut caller, &by, place, to) {
+                break;
+            }
+        }
+        let Some(service) = service else { break };
+        if ambient {
+            // The gateway's route has taken its choice off, and so does the waypoint's.
+            way.headers.retain(|(name, _)| name != names::SUBSET_HEADER);
+            let mut waypoint = Proxy::waypoint(mesh, service, way.hops.len())?;
+            if way.call(&mut waypoint, WAYPOINT, Where::Waypoint(service), to) {
+                break;
+            }
+            way.headers.retain(|(name, _)| name != names::SUBSET_HEADER && name != ":authority");
+        } else {
+            let mut pod = Proxy::sidecar(mesh, Some(service), way.hops.len())?;
+            if let Some(rejection) = pod.receive(&mut way.headers)
+                && let Some(last) = way.hops.last_mut()
+            {
+                last.rejected = Some(rejected(rejection));
+                break;
+            }
+            caller = pod;
+        }
+        if let Some(drops) = request.drops.get(to) {
+            drops.forget(&mut way.headers, &mesh.header);
+        }
+        (by, from) = (to.clone(), Some(service));
+    }
+    // Without the key a gateway makes units of ids alone, which is not what gateways do that have it.
+    if ingress.is_some() && way.hops.iter().any(|hop| hop.unit.is_some()) {
+        mesh.units()?;
+    }
+    Ok(way.hops)
+}
+
+/// A request on its way.
+struct Way<'w> {
+    project: &'w Project,
+    sources: &'w SourceFiles,
+    mesh: &'w Mesh,
+    request: &'w Request,
+    against: Option<&'w Against<'w>>,
+    headers: Headers,
+    hops: Vec<Hop>,
+}
+
+impl Way<'_> {
+    /// What a proxy decides about a call. True: the request goes no further.
+    fn call(&mut self, proxy: &mut Proxy, by: &str, at: Where<'_>, to: &str) -> bool {
+        let Self { project, sources, mesh, request, against, .. } = *self;
+        let service = mesh.service(to);
         let route = request.routes.get(to).map(String::as_str);
         let mut target = target(to, service, route);
-        if let (Some(against), Some(service)) = (against, service.filter(|one| one.external))
-            && let Some((_, host)) = against.public(mesh, service)
+        let gateway = at.gateway();
+        if let (Some(against), Some(service), Some(gateway)) =
+            (against, service.filter(|one| one.external), gateway)
+            && let Some((_, host)) = against.public(gateway, service)
         {
             target.public = Some(host);
         }
-        let outcome = caller.send(&target, &mut headers);
+        let outcome = proxy.send(&target, &mut self.headers);
         let place = outcome.as_ref().and_then(|outcome| place::of(project, service, route, outcome));
         let rejection = outcome.as_ref().and_then(|outcome| outcome.rejection);
-        let rule = outcome.as_ref().and_then(|outcome| place::rule(project, outcome.rule?));
+        let rule = outcome.as_ref().and_then(|outcome| place::rule(project, gateway?, outcome.rule?));
         let rule = rule.map(|span| Line { file: sources.name(span.file).to_owned(), line: span.line });
         let is_external = service.is_some_and(|service| service.external);
-        let mode = ModeOf::of(project, sources, mesh, from, from_outside && hops.is_empty());
-        hops.push(Hop { rule, is_external, mode, ..hop(to, &by, outcome, place, sources) });
-        let (Some(service), None) = (service, rejection) else { break };
-        if let (true, Some(against), Some(last)) = (service.external, against, hops.last_mut()) {
-            against.fill(mesh, service, &headers, last);
+        let is_hidden = service.is_some_and(|service| proxy.hides(service));
+        let place = if is_hidden { project.key(&["services", to, "visibleTo"]) } else { place };
+        let mode = ModeOf::of(project, sources, mesh, at);
+        let key = outcome.as_ref().and_then(|outcome| outcome.key);
+        let unit_key = key.and_then(|key| place_of_key(mesh, gateway?, key));
+        let mut hop =
+            Hop { rule, is_external, is_hidden, mode, unit_key, ..hop(to, by, outcome, place, sources) };
+        if let (Some(service), None, true, Some(against)) = (service, rejection, is_external, against) {
+            against.fill(mesh, (service, gateway), &self.headers, &mut hop);
         }
-        let mut pod = Proxy::sidecar(mesh, Some(service), hops.len())?;
-        if let Some(rejection) = pod.receive(&mut headers)
-            && let Some(last) = hops.last_mut()
-        {
-            last.rejected = Some(rejected(rejection));
-            break;
-        }
-        if let Some(drops) = request.drops.get(to) {
-            drops.forget(&mut headers, &mesh.header);
-        }
-        (caller, by, from) = (pod, to.clone(), Some(service));
+        self.hops.push(hop);
+        rejection.is_some()
     }
-    Ok(hops)
+}
+
+/// Does a worker make the first call, and each of its calls get a unit of its own because it comes without one?
+fn is_alone(mesh: &Mesh, request: &Request) -> bool {
+    let Some((name, _)) = &request.worker else { return false };
+    let has_unit = request.headers.iter().any(|(name, value)| {
+        name == "baggage" && String::from_utf8_lossy(value).contains(names::UNIT_MEMBER)
+    });
+    !has_unit && mesh.workers.iter().any(|worker| worker.name == *name && mesh.gives_units(worker))
 }
 
 /// The asynchronous hop: a message goes through the tenant's topics to the worker's deployment that consumes them.
@@ -180,13 +262,22 @@ fn message(
         mesh.tenants.join(", ")
     );
     let own = worker.tenants.iter().any(|known| known == tenant).then_some(tenant);
-    let topic = |topic: &FullTopic| match own {
-        Some(tenant) => topic_of(&mesh.document.kafka, &topic.name, tenant),
-        None => topic.name.clone(),
+    let subscribes =
+        |topic: &FullTopic| subscribed(&mesh.document, name, &topic.name).any(|known| known == tenant);
+    let topic = |topic: &FullTopic| match own.is_some() || subscribes(topic) {
+        true => topic_of(&mesh.document.kafka, &topic.name, tenant),
+        false => topic.name.clone(),
     };
     let pod = own.map_or_else(|| name.to_owned(), |tenant| format!("{name}-{}", in_kubernetes(tenant)));
-    let key = if own.is_some() { "tenants" } else { "topics" };
+    let key = match (own, worker.topics.iter().any(subscribes)) {
+        (Some(_), _) => "tenants",
+        (None, true) => "subscribes",
+        (None, false) => "topics",
+    };
     let place = project.key(&["workers", name, key]);
+    if worker.topics.is_empty() {
+        return Ok((Proxy::worker(mesh, worker, own)?, pod));
+    }
     hops.push(Hop {
         service: pod.clone(),
         by: worker.topics.iter().map(topic).collect::<Vec<_>>().join(", "),
@@ -231,6 +322,7 @@ fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, source
             source: Some(outcome.source.name()),
             unit: outcome.unit.map(|unit| unit.to_string()),
             unit_source: outcome.unit.map(|_| outcome.unit_source.name()),
+            unit_key: None,
             bucket: outcome.bucket,
             subset: outcome.subset,
             mode: None,
@@ -240,8 +332,16 @@ fn hop(to: &str, by: &str, outcome: Option<Outcome>, place: Option<Span>, source
             line,
             rule: None,
             is_external: false,
+            is_hidden: false,
         },
     }
+}
+
+/// Where a key of the gateway's configuration stands in the file: it looks for all of them, in an order that
+/// `sticky.identity` may change.
+fn place_of_key(mesh: &Mesh, ingress: &Ingress<'_>, key: usize) -> Option<usize> {
+    let key: *const Key = *mesh.document.sticky.in_order(ingress.keys).get(key)?;
+    ingress.keys.iter().position(|one| std::ptr::eq(one, key))
 }
 
 fn rejected(rejection: Rejection) -> Rejected {

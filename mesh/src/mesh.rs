@@ -1,18 +1,22 @@
 //! A checked document with every default filled in: what all commands work on.
 
 mod hosts;
+mod ingress;
 mod modes;
 mod owner;
+mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::{Result, bail};
+use graylane_decide::choice::keyed::{HashKey, KEY_RULE, Units};
+use graylane_decide::choice::sticky::Seed;
 use graylane_decide::config::{Missing, Mode, PodMode, Unknown, Weight};
+use graylane_decide::edge::token::TokenKey;
 
 use crate::document::model::{self, At, Document};
 use crate::document::{Checked, duration};
 use crate::workers::Worker;
-
-use hosts::completed;
 
 /// Behind the name of a subset: the subset that a pinned tenant with fallback gets.
 pub const OR_BASELINE: &str = "-or-baseline";
@@ -23,9 +27,11 @@ pub fn or_baseline(subset: &str) -> String {
     format!("{subset}{OR_BASELINE}")
 }
 
-pub use hosts::{full_host, namespace};
-pub use modes::{Because, canonical, gateway_mode};
+pub use hosts::{completed, full_host, namespace};
+pub use ingress::{Ingress, gateways, has_gateway, ingresses};
+pub use modes::{Because, canonical};
 pub use owner::{adopts, is_external, namespaces};
+pub use resolve::{outside_name, route_name};
 
 /// The mesh. Only [`Mesh::of`] makes one.
 #[derive(Clone, Debug)]
@@ -35,8 +41,6 @@ pub struct Mesh {
     pub document: Document,
     /// Of pods that nothing else is said of.
     pub mode: Mode,
-    /// Of the gateway.
-    pub gateway_mode: Mode,
     /// Of some pods.
     pub modes: Vec<PodMode>,
     /// Name of the tenant header, lower case.
@@ -53,6 +57,10 @@ pub struct Mesh {
     pub unknown: Unknown,
     /// The salt of all units.
     pub salt: String,
+    /// The key of `sticky.hash: keyed`, where somebody has it: it stands in no file.
+    pub hash_key: Option<HashKey>,
+    /// The keys of `edge.tokens`, as far as somebody has them.
+    pub token_keys: Vec<TokenKey>,
     /// Do sidecars make units of keys, too?
     pub keys_anywhere: bool,
     /// The services, in byte order of their names.
@@ -95,6 +103,10 @@ pub struct Service {
     pub outside: Vec<Outside>,
     /// Are its routes external? Then nothing is rendered for it.
     pub external: bool,
+    /// The namespaces whose plugins know it, its own among them; none: all.
+    pub visible_to: Option<BTreeSet<String>>,
+    /// Which of `edge.gateways` expose it; none: all.
+    shown_at: Option<BTreeSet<String>>,
 }
 
 /// What one version has of its own.
@@ -180,6 +192,20 @@ impl Service {
         self.routes.iter().chain(self.outside.iter().map(|outside| &outside.route))
     }
 
+    /// Do the plugins of a namespace know it?
+    #[must_use]
+    pub fn is_visible_to(&self, namespace: &str) -> bool {
+        self.visible_to.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
+    }
+
+    /// Is it exposed at a gateway, where it is exposed at all?
+    #[must_use]
+    pub fn is_shown_at(&self, ingress: &Ingress<'_>) -> bool {
+        let names = (ingress.name, &self.shown_at);
+        let (Some(name), Some(names)) = names else { return true };
+        names.contains(name)
+    }
+
     /// Is a subset all pods of its host, with nothing said about them, so that no DestinationRule has to make it?
     #[must_use]
     pub fn is_plain(&self, subset: &str) -> bool {
@@ -231,13 +257,9 @@ impl Mesh {
         let services = document
             .services
             .iter()
-            .map(|(name, service)| resolve(&document, &default, name, service))
+            .map(|(name, service)| resolve::resolve(&document, &default, name, service))
             .collect();
-        let at = document.sticky.at.unwrap_or(if document.edge.gateway.is_some() {
-            At::Edge
-        } else {
-            At::Anywhere
-        });
+        let at = document.sticky.at.unwrap_or(if has_gateway(&document) { At::Edge } else { At::Anywhere });
         // A header that was not sent is not written where routes of others may match it.
         let (missing, unknown) = if adopts(&document) {
             (Missing::Pass, Unknown::Pass)
@@ -246,13 +268,14 @@ impl Mesh {
         };
         Self {
             mode: document.mode,
-            gateway_mode: gateway_mode(&document),
             modes: modes::modes(&document),
             header: document.header.to_ascii_lowercase(),
             missing: document.policy.missing.unwrap_or(missing),
             unknown: document.policy.unknown.unwrap_or(unknown),
             tenants: document.tenants.keys().cloned().collect(),
             remember: duration::parse(&document.policy.remember).map_or(30, |life| life.as_secs() as u32),
+            hash_key: None,
+            token_keys: Vec::new(),
             salt: document.sticky.salt.clone().unwrap_or_else(|| document.mesh.name.clone()),
             keys_anywhere: at == At::Anywhere,
             services,
@@ -266,6 +289,30 @@ impl Mesh {
         }
     }
 
+    /// What makes units of users' keys.
+    ///
+    /// # Errors
+    /// When units are keyed, and the key is not there.
+    pub fn units(&self) -> Result<Units> {
+        let seed = Seed::of(&self.salt);
+        match (self.document.sticky.used_key(), self.hash_key) {
+            (None, _) => Ok(Units::Open(seed)),
+            (Some(_), Some(key)) => Ok(Units::Keyed(seed, key)),
+            (Some((id, env)), None) => bail!(
+                "units are made with the hash key `{id}` (`sticky.hash: keyed`), which is not here: set {env} or pass \
+                 `--hash-key-file` (in JavaScript `hashKey`); expected {KEY_RULE}"
+            ),
+        }
+    }
+
+    /// The same for users who are made up: without the key others of them move, and as many.
+    #[must_use]
+    pub fn units_of_made_up(&self) -> Units {
+        let seed = Seed::of(&self.salt);
+        let id = self.document.sticky.used_key().map(|(id, _)| id.as_str()).unwrap_or_default();
+        self.units().unwrap_or_else(|_| Units::Keyed(seed, HashKey::made_up(id)))
+    }
+
     /// The tenants that take part in any rollout, in byte order; none while there are no rollouts.
     #[must_use]
     pub fn participants(&self) -> Vec<String> {
@@ -275,6 +322,22 @@ impl Mesh {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()
+    }
+
+    /// The tenants that metrics call `other`, in byte order.
+    pub fn unlabelled(&self) -> impl Iterator<Item = &str> {
+        let has_none = |tenant: &Option<model::Tenant>| tenant.as_ref().is_some_and(|tenant| !tenant.label);
+        self.document
+            .tenants
+            .iter()
+            .filter(move |(_, tenant)| has_none(tenant))
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// The tenants whose requests are left out of judging, in byte order.
+    pub fn unjudged(&self) -> impl Iterator<Item = &str> {
+        let out = |tenant: &Option<model::Tenant>| tenant.as_ref().is_some_and(|tenant| !tenant.judge);
+        self.document.tenants.iter().filter(move |(_, tenant)| out(tenant)).map(|(name, _)| name.as_str())
     }
 
     /// The namespaces whose pods have the filter, in byte order; the gateway's is another matter.
@@ -293,101 +356,4 @@ impl Mesh {
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
-}
-
-fn resolve(document: &Document, default: &str, name: &str, service: &model::Service) -> Service {
-    let mesh = &document.mesh;
-    let host = full_host(mesh, name, service);
-    let rollout = |rollout: &model::Rollout| {
-        let tenants = rollout.tenants.clone().unwrap_or_else(|| vec![default.to_owned()]);
-        Rollout {
-            weights: weights(rollout),
-            tenants: tenants.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
-            salt: rollout.salt.clone().unwrap_or_else(|| host.clone()),
-        }
-    };
-    let rest = Route {
-        name: None,
-        matches: Vec::new(),
-        http: service.http.clone(),
-        pins: service.pins.clone(),
-        rollout: service.rollout.as_ref().map(rollout),
-        baseline: baseline(service).unwrap_or_default().to_owned(),
-    };
-    let under_rest = |name: String, route: &model::Route| {
-        let inherited = (!route.stands_alone()).then_some(&rest);
-        Route {
-            name: Some(name),
-            matches: route.matches.clone(),
-            http: inherited
-                .map(|rest| rest.http.clone())
-                .into_iter()
-                .flatten()
-                .chain(route.http.clone())
-                .collect(),
-            pins: route.pins.clone().or(inherited.map(|rest| rest.pins.clone())).unwrap_or_default(),
-            rollout: route.rollout.as_ref().map(rollout).or_else(|| inherited?.rollout.clone()),
-            baseline: route.baseline.clone().unwrap_or_else(|| rest.baseline.clone()),
-        }
-    };
-    let own = |(index, route): (usize, &model::Route)| under_rest(route_name(index, route), route);
-    let routes: Vec<Route> = service.routes.iter().enumerate().map(own).collect();
-    let expose = service.expose.clone().unwrap_or_default();
-    let or =
-        |own: &Vec<String>, others: &[String]| if own.is_empty() { others.to_vec() } else { own.clone() };
-    let gateway = document.edge.gateway.as_ref().and_then(|gateway| gateway.name.clone());
-    let gateways = or(&expose.gateways, &gateway.into_iter().collect::<Vec<_>>());
-    let outside = |(index, outside): (usize, &model::Outside)| Outside {
-        route: under_rest(outside_name(index, outside), &outside.as_route()),
-        order: outside.order,
-        hosts: or(&outside.hosts, &expose.hosts),
-        gateways: or(&outside.gateways, &gateways),
-    };
-    let version = |(subset, version): (&String, &model::Version)| {
-        let version = Version {
-            host: version.host.as_deref().map(|host| completed(mesh, host, service)),
-            port: version.port,
-            headers: version.headers.clone(),
-            traffic_policy: version.traffic_policy.clone(),
-        };
-        (subset.clone(), version)
-    };
-    let outside: Vec<Outside> = expose.routes.iter().enumerate().map(outside).collect();
-    Service {
-        name: name.to_owned(),
-        namespace: namespace(mesh, service).to_owned(),
-        port: service.port,
-        expose: model::Expose { gateways, ..expose },
-        versions: service.versions.iter().map(version).collect(),
-        outside,
-        external: is_external(mesh, service),
-        subsets: service.subsets.clone(),
-        baseline: baseline(service).unwrap_or_default().to_owned(),
-        routes: routes.into_iter().chain([rest]).collect(),
-        traffic_policy: service.traffic_policy.clone(),
-        falls_back: service.fallback.is_some(),
-        names: service.names.clone(),
-        host,
-    }
-}
-
-/// A route's name, given or counted.
-#[must_use]
-pub fn route_name(index: usize, route: &model::Route) -> String {
-    route.name.clone().unwrap_or_else(|| format!("route-{}", index + 1))
-}
-
-/// The name of a route of the outside, given or counted.
-#[must_use]
-pub fn outside_name(index: usize, outside: &model::Outside) -> String {
-    outside.name.clone().unwrap_or_else(|| format!("outside-{}", index + 1))
-}
-
-fn weights(rollout: &model::Rollout) -> Vec<Weight> {
-    let weight = |(subset, share): (&String, &model::Share)| Weight {
-        subset: subset.clone(),
-        buckets: share.buckets().unwrap_or(0),
-        from: share.from(),
-    };
-    rollout.weights.iter().map(weight).collect()
 }

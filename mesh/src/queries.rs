@@ -5,18 +5,25 @@
 //! | `istio` | `istio_requests_total` and friends, with the tags that our Telemetry adds | tag `subset` | tag `tenant` |
 //! | `envoy` | cluster statistics of plain Envoy | the cluster `outbound\|<port>\|<subset>\|<host>` | a virtual cluster of that name |
 //!
-//! Both are seen from the caller's side, so that the 503 of a subset without a pod counts as an error of that subset.
+//! Both are seen from the caller's side, so that the 503 of a subset without a pod counts as an error of that subset
+//! (unless `telemetry.reporters` says that only the server's side has the tags).
 //! Windows are durations of PromQL, as in `5m`. Regular expressions are written without backslashes, which would
 //! have to be doubled in PromQL and once more in YAML and JSON.
 
 mod compare;
 mod health;
 mod lanes;
+mod recorded;
 
-use crate::document::model::MetricSource;
+use std::collections::BTreeSet;
+
+use graylane_decide::metrics::OTHER;
+
+use crate::document::model::{MetricSource, Reporter};
 use crate::mesh::{Mesh, Service};
 
 pub use lanes::WORKLOAD;
+pub use recorded::Recorded;
 
 /// The queries of a mesh.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +31,10 @@ pub struct Queries<'a> {
     mesh: &'a Mesh,
     source: MetricSource,
     reporter: &'static str,
+    /// Are rates read that rules have recorded?
+    recorded: bool,
+    /// Without the tenants that are left out of judging.
+    judges: bool,
 }
 
 /// The requests that are meant: those to a service, or some of them.
@@ -35,6 +46,8 @@ pub enum Part<'a> {
     Subset(&'a str),
     /// Those of a tenant.
     Tenant(&'a str),
+    /// Those that were sent to a subset, of these tenants. Envoy's own statistics do not tell those apart: of all then.
+    Lane(&'a str, &'a [String]),
 }
 
 /// Where requests go: a service, or the variable of a dashboard.
@@ -99,15 +112,23 @@ fn any_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 struct Series {
     metric: &'static str,
     matchers: Vec<String>,
+    /// Is it a rate already?
+    recorded: bool,
 }
 
 impl Series {
     fn with(&self, matcher: String) -> Self {
-        Self { metric: self.metric, matchers: [&self.matchers[..], &[matcher]].concat() }
+        let matchers = [&self.matchers[..], &[matcher]].concat();
+        Self { metric: self.metric, matchers, recorded: self.recorded }
     }
 
     fn over(&self, function: &str, window: &str) -> String {
-        format!("{function}({}{{{}}}[{window}])", self.metric, self.matchers.join(","))
+        let chosen = format!("{}{{{}}}", self.metric, self.matchers.join(","));
+        match (self.recorded, function) {
+            (false, _) => format!("{function}({chosen}[{window}])"),
+            (true, "increase") => format!("{} * {chosen}", recorded::SECONDS),
+            (true, _) => chosen,
+        }
     }
 }
 
@@ -115,7 +136,29 @@ impl<'a> Queries<'a> {
     /// Of a mesh with sidecars.
     #[must_use]
     pub fn of(mesh: &'a Mesh) -> Self {
-        Self { mesh, source: mesh.document.telemetry.source, reporter: "source" }
+        let telemetry = &mesh.document.telemetry;
+        let by_callers = telemetry.reporters.contains(&Reporter::Client);
+        let reporter = if by_callers { "source" } else { "destination" };
+        Self { mesh, source: telemetry.source, reporter, recorded: false, judges: false }
+    }
+
+    /// Of what rules recorded, if the file lets them; windows are then those of the rules.
+    #[must_use]
+    pub fn recorded(self) -> Self {
+        let has_rules = self.mesh.document.telemetry.recording && self.source == MetricSource::Istio;
+        Self { recorded: has_rules, ..self }
+    }
+
+    /// Is latency known by subset and tenant?
+    #[must_use]
+    pub fn know_latency(&self) -> bool {
+        self.source == MetricSource::Envoy || self.mesh.document.telemetry.histograms
+    }
+
+    /// Without the requests of tenants that are left out of judging.
+    #[must_use]
+    pub fn judging(self) -> Self {
+        Self { judges: true, ..self }
     }
 
     /// Of a mesh with waypoints, which see requests in place of the caller.
@@ -192,21 +235,23 @@ impl<'a> Queries<'a> {
     /// Counters of requests.
     fn counted(&self, to: &To, part: Part<'_>) -> Series {
         let metric = match (self.source, part) {
+            (MetricSource::Istio, _) if self.recorded => recorded::REQUESTS,
             (MetricSource::Istio, _) => "istio_requests_total",
             (MetricSource::Envoy, Part::Tenant(_)) => "envoy_vhost_vcluster_upstream_rq_xx",
             (MetricSource::Envoy, _) => "envoy_cluster_upstream_rq_xx",
         };
-        Series { metric, matchers: self.matchers(to, part) }
+        Series { metric, matchers: self.matchers(to, part), recorded: self.recorded }
     }
 
     /// Histograms of latency, in milliseconds.
     fn timed(&self, to: &To, part: Part<'_>) -> Series {
         let metric = match (self.source, part) {
+            (MetricSource::Istio, _) if self.recorded => recorded::LATENCY,
             (MetricSource::Istio, _) => "istio_request_duration_milliseconds_bucket",
             (MetricSource::Envoy, Part::Tenant(_)) => "envoy_vhost_vcluster_upstream_rq_time_bucket",
             (MetricSource::Envoy, _) => "envoy_cluster_upstream_rq_time_bucket",
         };
-        Series { metric, matchers: self.matchers(to, part) }
+        Series { metric, matchers: self.matchers(to, part), recorded: self.recorded }
     }
 
     /// Which series are those of the requests that are meant. An empty name means any.
@@ -214,10 +259,10 @@ impl<'a> Queries<'a> {
         let To { host, pattern, port } = to;
         match (self.source, part) {
             (MetricSource::Istio, part) => {
-                let mut matchers = vec![
-                    format!(r#"reporter="{}""#, self.reporter),
-                    format!(r#"destination_service="{host}""#),
-                ];
+                let mut matchers = vec![format!(r#"destination_service="{host}""#)];
+                if !self.recorded {
+                    matchers.insert(0, format!(r#"reporter="{}""#, self.reporter));
+                }
                 match part {
                     Part::Subset(subset) if !subset.is_empty() => {
                         matchers.push(format!(r#"subset="{subset}""#));
@@ -225,7 +270,19 @@ impl<'a> Queries<'a> {
                     Part::Tenant(tenant) if !tenant.is_empty() => {
                         matchers.push(format!(r#"tenant="{tenant}""#));
                     }
+                    Part::Lane(subset, tenants) => {
+                        let tenants = any_of(tenants.iter().map(String::as_str));
+                        matchers.push(format!(r#"subset="{subset}""#));
+                        matchers.push(format!(r#"tenant=~"{tenants}""#));
+                    }
                     _ => {}
+                }
+                let unlabelled: Vec<&str> = self.mesh.unlabelled().collect();
+                let name = |tenant| if unlabelled.contains(&tenant) { OTHER } else { tenant };
+                let names: BTreeSet<&str> = self.mesh.unjudged().filter(|_| self.judges).map(name).collect();
+                let left_out = any_of(names);
+                if !left_out.is_empty() {
+                    matchers.push(format!(r#"tenant!~"{left_out}""#));
                 }
                 matchers
             }
@@ -239,7 +296,7 @@ impl<'a> Queries<'a> {
             (MetricSource::Envoy, part) => {
                 let port = port.map_or_else(|| "[0-9]+".to_owned(), |port| port.to_string());
                 let subset = match part {
-                    Part::Subset(subset) if !subset.is_empty() => literal(subset),
+                    Part::Subset(subset) | Part::Lane(subset, _) if !subset.is_empty() => literal(subset),
                     _ => "[^|]*".to_owned(),
                 };
                 vec![format!(r#"envoy_cluster_name=~"outbound[|]{port}[|]{subset}[|]{pattern}""#)]
@@ -250,6 +307,10 @@ impl<'a> Queries<'a> {
     /// How fast those requests come that failed.
     fn failed(&self, counted: &Series, window: &str) -> String {
         match self.source {
+            MetricSource::Istio if self.recorded => {
+                Series { metric: recorded::ERRORS, matchers: counted.matchers.clone(), recorded: true }
+                    .over("rate", window)
+            }
             MetricSource::Istio => format!(
                 "{} or {}",
                 counted.with(r#"response_code=~"5..""#.to_owned()).over("rate", window),

@@ -6,6 +6,7 @@
 
 mod admission;
 mod alertmanager_config;
+mod alone;
 mod checks;
 mod dashboard;
 mod destination_rule;
@@ -27,6 +28,7 @@ mod telemetry;
 mod topic;
 mod trace_context;
 mod virtual_service;
+mod waypoints;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +39,7 @@ use crate::manifest;
 use crate::mesh::{Fields, Mesh};
 use crate::serialise;
 
+pub use alone::filter as alone_filter;
 pub use checks::{check_data_plane, check_extension, check_filter, check_unseen};
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
 pub use destination_rule::{all_for_chart as destination_rules_for_chart, common_labels, host_fallbacks};
@@ -49,9 +52,10 @@ pub use next::{LABEL as NEXT_LABEL, Next, VALUE as NEXT_VALUE, check as check_ne
 pub use off::{Scope, off};
 pub use overlay::files as overlays;
 pub use point::SERVICE as SERVICE_LABEL;
-pub use telemetry::{check_merge, existing as existing_telemetries, is_for_all_pods};
+pub use telemetry::{check_merge, existing as existing_telemetries, is_for_all_pods, tenant_tag};
 pub use trace_context::mutation as trace_mutation;
 pub use virtual_service::frame as host_frame;
+pub use waypoints::{Lacking, lacking};
 
 /// Through which API plugins are applied. Never both, or the filter runs twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +108,8 @@ pub struct Options {
     pub native: Option<String>,
     /// Only these kinds.
     pub only: Option<BTreeSet<Kind>>,
+    /// Only objects of these namespaces.
+    pub namespaces: Option<BTreeSet<String>>,
 }
 
 /// When a resource is safely applied, counted from the first.
@@ -236,6 +242,12 @@ impl Resource {
         self
     }
 
+    /// Its namespace; empty: it is the whole cluster's.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.metadata.namespace
+    }
+
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -284,6 +296,9 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
         all.extend(plugin::all(mesh, options, url));
         all.extend(options.native.iter().flat_map(|file| native::all(mesh, file)));
         all.extend(next::all(mesh, options));
+        all.extend(
+            (options.data_plane == DataPlane::Sidecar).then(|| alone::all(mesh)).into_iter().flatten(),
+        );
     }
     all.extend(virtual_service::all(mesh, options.without_filter));
     if !options.without_filter {
@@ -303,6 +318,9 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
         all.extend(dashboards.then(|| dashboard::config_map(mesh, options)));
     }
     all.retain(|resource| options.only.as_ref().is_none_or(|only| only.contains(&resource.kind)));
+    if let Some(namespaces) = &options.namespaces {
+        all.retain(|resource| namespaces.contains(resource.namespace()));
+    }
     all.sort_by(|a, b| {
         let place = |resource: &Resource| {
             (

@@ -1,11 +1,14 @@
 //! Unit, bucket and subset of a user, by the filter's own functions and configuration.
 
+use anyhow::Result;
+use graylane_decide::choice::keyed::Units;
 use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::config::{Rollout, Service};
 use serde::Serialize;
 
 use crate::lower;
 use crate::mesh::Mesh;
+use crate::percent;
 use crate::simulate::Layout;
 
 /// Where a user is, by one text of the file.
@@ -41,7 +44,7 @@ pub struct Side {
 /// The rollouts of a file, with all that does not depend on the user worked out.
 #[derive(Clone, Debug)]
 pub struct Rollouts {
-    units: Seed,
+    units: Units,
     all: Vec<Prepared>,
 }
 
@@ -58,8 +61,10 @@ struct Prepared {
 
 impl Rollouts {
     /// The rollouts of services, and of routes that have one of their own.
-    #[must_use]
-    pub fn of(mesh: &Mesh) -> Self {
+    ///
+    /// # Errors
+    /// When units are keyed, and the mesh does not have the key.
+    pub fn of(mesh: &Mesh) -> Result<Self> {
         let services = lower::services(mesh);
         let all = services.iter().flat_map(|service| {
             let own = service.rollout.as_ref();
@@ -70,22 +75,24 @@ impl Rollouts {
                 .filter_map(move |route| Some(prepared(service, Some(&route.name), route.rollout.as_ref()?)));
             whole.into_iter().chain(routes)
         });
-        Self { units: Seed::of(&mesh.salt), all: all.collect() }
+        Ok(Self { units: mesh.units()?, all: all.collect() })
     }
 
     /// Where the user with this key is.
     #[must_use]
     pub fn sides(&self, key: &[u8]) -> Sides {
-        let unit = Unit::of(key, self.units);
+        let unit = self.units.of(key);
         Sides { unit: unit.to_string(), all: self.all.iter().map(|rollout| side(rollout, unit)).collect() }
     }
 }
 
 impl Sides {
     /// Where the user with this key is.
-    #[must_use]
-    pub fn of(mesh: &Mesh, key: &[u8]) -> Self {
-        Rollouts::of(mesh).sides(key)
+    ///
+    /// # Errors
+    /// When units are keyed, and the mesh does not have the key.
+    pub fn of(mesh: &Mesh, key: &[u8]) -> Result<Self> {
+        Ok(Rollouts::of(mesh)?.sides(key))
     }
 
     /// The same rollout in these.
@@ -116,6 +123,6 @@ fn side(rollout: &Prepared, unit: Unit) -> Side {
         salt: rollout.salt.clone(),
         bucket,
         subset,
-        percent: share.map(|buckets| f64::from(buckets) / 100.0),
+        percent: share.map(percent::of),
     }
 }

@@ -99,7 +99,7 @@ pub fn changed(service: &Service, weights: &[Weight], settings: &[Setting]) -> R
         }
     }
     let sum: u32 = weights.iter().map(|weight| u32::from(weight.buckets)).sum();
-    ensure!(sum <= 10_000, "the weights add up to {} %: make them 100 or less", f64::from(sum) / 100.0);
+    ensure!(sum <= 10_000, "the weights add up to {} %: make them 100 or less", crate::percent::of(sum));
     weights.sort_by(|a, b| a.subset.cmp(&b.subset));
     Ok(weights)
 }

@@ -16,18 +16,22 @@
 //! | `request` | one request |
 //! | `answer` | the result: destinations and edits |
 //! | `samples` | requests worth trying |
+//! | `rival` | one of others for the same host |
 //! | `rivals` | resources of others for the same hosts, and which of them Istio heeds |
+//! | `gateway_api` | routes of the Gateway API for the same hosts |
 //! | `compare` | two worlds, and the requests that distinguish them |
 
 mod answer;
 mod compare;
 mod delegate;
+mod gateway_api;
 mod matches;
 mod names;
 mod ours;
 mod pattern;
 mod pods;
 mod request;
+mod rival;
 mod rivals;
 mod rule;
 mod samples;
@@ -36,11 +40,13 @@ mod world;
 
 pub use answer::{Answer, Target};
 pub use compare::{Difference, Report, compare};
+pub use gateway_api::{is_of_gateway_api, is_route_of_gateway_api};
 pub use matches::Match;
 pub use names::full_host;
 pub use pods::Subsets;
 pub use request::{MESH, Request};
-pub use rivals::{Rival, applied, rivals, together};
+pub use rival::Rival;
+pub use rivals::{applied, rivals, together};
 pub use rule::{At, Destination, Rule};
 pub use samples::requests;
 pub use text::Text;

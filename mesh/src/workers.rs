@@ -1,16 +1,25 @@
 //! Workers, with every default filled in: what their tenants' topics, groups and deployments are called.
 
-use crate::document::model::{Document, FullTopic, Kafka, Worker as Written};
+use crate::document::model::{Document, FullTopic, Kafka, Worker as Written, WorkerSticky, WorkloadKind};
 
-/// A workload that consumes topics.
+/// Label of pods whose calls are each of a user of its own.
+pub const STICKY_LABEL: &str = "graylane.dev/sticky";
+/// Its value.
+pub const STICKY_NONE: &str = "none";
+
+/// A workload that consumes topics, or a batch.
 #[derive(Clone, Debug)]
 pub struct Worker {
     /// Its key in the file.
     pub name: String,
     /// Its namespace.
     pub namespace: String,
-    /// Name of its Deployment, and of the container in it.
+    /// Name of its workload, and of the container in it.
     pub deployment: String,
+    /// What its workload is.
+    pub kind: WorkloadKind,
+    /// Is each of its calls of a user of its own?
+    pub alone: bool,
     /// The default tenant's consumer group.
     pub group: String,
     /// The tenants with a deployment of their own, in the order of the file, without the default one.
@@ -34,11 +43,30 @@ impl Worker {
             name: name.to_owned(),
             namespace: written.namespace.clone().unwrap_or_else(|| document.mesh.namespace.clone()),
             deployment: or_name(&written.deployment),
+            kind: written.kind,
+            alone: written.sticky == Some(WorkerSticky::None),
             group: or_name(&written.group),
             tenants,
             topics: written.topics.iter().map(crate::document::model::Topic::full).collect(),
         }
     }
+}
+
+/// Has a tenant a topic of its own beside this one: has any worker of it a deployment for the tenant?
+#[must_use]
+pub fn has_own_topic(document: &Document, topic: &str, tenant: &str) -> bool {
+    let consumes = |worker: &Written| worker.topics.iter().any(|own| own.name() == topic);
+    document.workers.values().any(|worker| consumes(worker) && worker.tenants.iter().any(|own| own == tenant))
+}
+
+/// The tenants without a deployment of their own whose topic beside this one a worker consumes.
+pub fn subscribed<'a>(
+    document: &'a Document,
+    worker: &str,
+    topic: &'a str,
+) -> impl Iterator<Item = &'a String> {
+    let written = document.workers.get(worker).into_iter();
+    written.flat_map(|worker| &worker.subscribes).filter(|tenant| has_own_topic(document, topic, tenant))
 }
 
 /// What a tenant's topic is called.

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use graylane_decide::config::{self, Carrier, Mistake, Mode};
+use graylane_decide::choice::keyed::{HashKey, KEY_RULE};
+use graylane_decide::config::{self, Carrier, Hash, Mistake, Mode};
+use graylane_decide::edge::token::{self, TokenKey};
 use graylane_decide::plan::Node;
 use graylane_decide::{Config, Plan, Role, Sanitiser, names, naming, workload};
 use serde_json::Value;
@@ -105,7 +107,8 @@ impl<C> LastGood<C> {
         match compile(configuration, named, setup) {
             Ok(plan) => {
                 let (role, revision) = (plan.role, plan.revision);
-                setup.show_configuration(role, true, revision);
+                // It runs, since traffic must pass, and says that it is not what was wanted.
+                setup.show_configuration(role, !plan.lacks_keys(), revision);
                 setup.log(Level::Info, &format!("graylane: {} runs revision {revision:012x}", role.name()));
                 let active = Arc::new(Active::Plan { plan: Box::new(plan), counters: C::default() });
                 self.keep(Self::key(role, setup), Arc::clone(&active));
@@ -211,6 +214,13 @@ fn node(config: &Config, setup: &mut impl Setup) -> Node {
         namespace: namespace.filter(|name| !name.is_empty()).or_else(|| namespace_of_id(setup)),
         labels,
         is_router: is_router(setup),
+        hash_key: config.sticky.as_ref().and_then(|sticky| hash_key(sticky.hash.as_ref()?, setup)),
+        token_keys: config
+            .edge
+            .iter()
+            .flat_map(|edge| &edge.tokens)
+            .filter_map(|env| token_key(env, setup))
+            .collect(),
     };
     let tenant = node.labels.get(names::TENANT_LABEL);
     if let Some(tenant) = tenant.filter(|tenant| !config.tenants.iter().any(|one| one == tenant)) {
@@ -225,6 +235,38 @@ fn node(config: &Config, setup: &mut impl Setup) -> Node {
         setup.log(Level::Warn, &text);
     }
     node
+}
+
+/// The key of the keyed hash.
+fn hash_key(hash: &Hash, setup: &mut impl Setup) -> Option<HashKey> {
+    let text = setup.environment(&hash.env);
+    let key = text.as_deref().and_then(HashKey::parse);
+    if key.is_none() {
+        without(&["hash key `", &hash.id, "`"].concat(), &hash.env, text.is_some(), HASH, setup);
+    }
+    key
+}
+
+/// A key of lane tokens.
+fn token_key(env: &str, setup: &mut impl Setup) -> Option<TokenKey> {
+    let text = setup.environment(env);
+    let key = text.as_deref().and_then(TokenKey::parse);
+    if key.is_none() {
+        without("token key", env, text.is_some(), TOKEN, setup);
+    }
+    key
+}
+
+/// What a key has to look like, and what is lost without it.
+type Kind = (&'static str, &'static str);
+const HASH: Kind = (KEY_RULE, ": no unit is made of a user's key");
+const TOKEN: Kind = (token::KEY_RULE, ": no token of it counts");
+
+/// A key that is missing or invalid is named, and nothing of it said.
+#[inline(never)] // One copy for both kinds.
+fn without(what: &str, env: &str, is_there: bool, kind: Kind, setup: &mut impl Setup) {
+    let is = if is_there { " is invalid: expected " } else { " is missing: expected " };
+    setup.log(Level::Error, &["graylane: ", what, " in ", env, is, kind.0, kind.1].concat());
 }
 
 const LABELS: &[u8] = b"xds\0node\0metadata\0LABELS\0";

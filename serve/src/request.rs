@@ -192,4 +192,8 @@ impl<H: Host> World for Surroundings<'_, H> {
     fn random(&mut self) -> Option<u64> {
         self.0.random()
     }
+
+    fn now(&mut self) -> Option<u64> {
+        self.0.now()
+    }
 }

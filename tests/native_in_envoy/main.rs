@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use graylane::envoy::{Envoy, Options, config, locate};
 use graylane_mesh::native;
+use graylane_mesh::resources::tenant_tag;
 use graylane_tests::echo;
 use graylane_tests::host::{module_path, native_path};
 use graylane_tests::level::envoy::Module;
@@ -32,8 +33,13 @@ fn plugin(module: Module, role: &str, configuration: &str) -> Json {
     }
 }
 
-/// Filter state, as access logs and expressions see it.
-const SEEN: &str = "%FILTER_STATE(wasm.tenant:PLAIN)% %FILTER_STATE(wasm.source:PLAIN)% %CEL(filter_state['wasm.tenant'])% %CEL(filter_state['wasm.tenant'] == b'gray')%\n";
+/// Filter state, as access logs and expressions see it. The last two are tags of Istio's metrics.
+fn seen() -> String {
+    let [labelled, folded] = [&[][..], &["blue", "gray"]].map(tenant_tag);
+    format!(
+        "%FILTER_STATE(wasm.tenant:PLAIN)% %FILTER_STATE(wasm.source:PLAIN)% %CEL({labelled})% %CEL({folded})%\n"
+    )
+}
 
 fn listener(name: &str, role: &str, filter: &Json, access_log: Option<&Path>) -> Json {
     let direct = json!({"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]});
@@ -41,7 +47,7 @@ fn listener(name: &str, role: &str, filter: &Json, access_log: Option<&Path>) ->
     if let Some(path) = access_log {
         manager["access_log"] = json!([{"name": "file", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": path, "log_format": {"text_format_source": {"inline_string": SEEN}},
+            "path": path, "log_format": {"text_format_source": {"inline_string": seen()}},
         }}]);
     }
     let direction = if role == "outbound" { "OUTBOUND" } else { "INBOUND" };
@@ -65,7 +71,7 @@ async fn start(listeners: &[Json]) -> Result<Envoy> {
     let mut bootstrap = config::bootstrap(&node(), listeners, &[]);
     let layer = json!({"name": "native", "static_layer": {native::STRIP: true}});
     bootstrap["layered_runtime"] = json!({"layers": [layer]});
-    Envoy::start(&locate()?, "native", &bootstrap, Options { concurrency: 2 }).await
+    Envoy::start(&locate()?, "native", &bootstrap, Options { concurrency: 2, environment: &[] }).await
 }
 
 /// Series of ours, as Prometheus sees them.
@@ -125,7 +131,8 @@ fn others_see_the_same_of_both_modules() {
     Runtime::new().unwrap().block_on(async {
         let (wasm_lines, wasm_series) = seen_by_others(Module::Wasm).await.unwrap();
         let (native_lines, native_series) = seen_by_others(Module::Native).await.unwrap();
-        assert_eq!(wasm_lines[0], "inbound gray header gray true");
+        assert_eq!(wasm_lines[0], "inbound gray header gray other");
+        assert_eq!(wasm_lines[1], "inbound green default green green");
         assert_eq!(wasm_lines, native_lines);
         assert!(wasm_series.len() >= 9, "{wasm_series:?}");
         // By this one `status` tells which of the two it is.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Files, Format};
+use super::{Files, Format, OfHash};
 
 /// What a contract is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,6 +54,29 @@ pub struct User {
     /// As of this time: RFC 3339, or a date, which is its first moment in UTC. Default: as of the text on disk.
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
+    /// The key of a keyed hash.
+    #[command(flatten)]
+    pub hash_key: OfHash,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// The service.
+    #[arg(required_unless_present = "revision")]
+    pub service: Option<String>,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// Print at most this many commits, the newest first.
+    #[arg(short, long, value_name = "N", default_value_t = 20)]
+    pub number: usize,
+    /// Instead: print the commit that brought this revision, as `graylane status` and the metric `graylane_config_revision` have it.
+    #[arg(long, value_name = "REVISION", conflicts_with = "service")]
+    pub revision: Option<String>,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -75,6 +98,9 @@ pub struct Trace {
     /// The user's sticky key, such as a user id: then the file says which version a rollout gives them.
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
+    /// The key of a keyed hash.
+    #[command(flatten)]
+    pub hash_key: OfHash,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Files, RegistryTimes, Shown};
+use super::{Asked, Files, Format, RegistryTimes, Shown};
 use crate::istio::MINORS;
 
 /// Through which API plugins are applied.
@@ -46,6 +46,15 @@ pub enum DataPlane {
     Sidecar,
     /// Waypoints.
     Ambient,
+}
+
+impl From<DataPlane> for crate::resources::DataPlane {
+    fn from(data_plane: DataPlane) -> Self {
+        match data_plane {
+            DataPlane::Sidecar => Self::Sidecar,
+            DataPlane::Ambient => Self::Ambient,
+        }
+    }
 }
 
 /// How pods get the native module's file.
@@ -149,6 +158,10 @@ pub struct Render {
     /// Only these kinds.
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// Only objects of these namespaces: what a Role, or an AppProject, of a team may apply. The others are counted, and somebody
+    /// else has to apply them: see docs/owners.md.
+    #[arg(long, value_name = "NAMESPACE,…", value_delimiter = ',')]
+    pub namespace: Vec<String>,
     /// Plain routing: no plugin, and no rule that needs the filter.
     #[arg(long)]
     pub without_filter: bool,
@@ -160,6 +173,25 @@ pub struct Render {
     /// the same hosts is a warning.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
+}
+
+/// Arguments of `render`, and of what it can print in place of resources.
+#[derive(Debug, Args)]
+#[command(mut_arg("prometheus", |arg| arg.required(false).requires("cost")))]
+pub struct RenderOrCost {
+    /// What is rendered.
+    #[command(flatten)]
+    pub render: Render,
+    /// Print only how many series the tags add to Istio's metrics, and how many the filter's own metrics have. With --prometheus
+    /// they are counted, otherwise estimated: see docs/observe.md.
+    #[arg(long, conflicts_with_all = ["out", "mesh_config", "native_pods"])]
+    pub cost: bool,
+    /// How to print the series of --cost.
+    #[arg(short, long, value_enum, default_value_t, requires = "cost")]
+    pub output: Format,
+    /// The Prometheus that --cost asks.
+    #[command(flatten)]
+    pub asked: Option<Asked>,
 }
 
 /// Arguments of `diff`.

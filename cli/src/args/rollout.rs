@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Asked, Files, Format, Render, Shown};
+use super::{Asked, ByGit, DataPlane, Files, Format, OfHash, OfToken, Pushed, Render, Shown};
 use crate::simulate::Setting;
 
 /// Arguments of `explain`.
@@ -41,6 +41,15 @@ pub struct Explain {
     /// they decide where a request to a service with `routing: external` goes.
     #[arg(long, value_name = "PATH")]
     pub against: Option<PathBuf>,
+    /// What carries the mesh's traffic: with `ambient` the waypoint before each service decides, and no sidecar remembers.
+    #[arg(long, value_enum, default_value_t)]
+    pub data_plane: DataPlane,
+    /// The key of a keyed hash.
+    #[command(flatten)]
+    pub hash_key: OfHash,
+    /// The key of lane tokens.
+    #[command(flatten)]
+    pub token_key: OfToken,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -69,6 +78,9 @@ pub struct Simulate {
     /// Real users: a file with one sticky key per line, or `-`.
     #[arg(long, value_name = "FILE", conflicts_with = "users")]
     pub users_file: Option<PathBuf>,
+    /// The key of a keyed hash.
+    #[command(flatten)]
+    pub hash_key: OfHash,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Shown,
@@ -84,11 +96,14 @@ pub enum Ramp {
     /// Set weights.
     Set(RampSet),
     /// Set the canary to 0; the entry stays.
-    Abort(RampEdit),
+    Abort(RampAbort),
+    /// Allow the next step, or the promotion, where a pause is before it: one of `approvers`. Exit 1: they may not, or there
+    /// is nothing to approve.
+    Approve(RampApprove),
     /// Make a canary that has 100 % the baseline; no user moves.
     Promote(RampPromote),
     /// Take all steps: write, apply, wait, judge; then the next one, or back. Exit 0: promoted; 1: aborted, or stopped by
-    /// a person; 2: it could not run.
+    /// a person; 2: it could not run; 3: held, worse past its point of no return.
     Run(Box<RampRun>),
 }
 
@@ -100,12 +115,72 @@ pub struct RampStatus {
     /// The files.
     #[command(flatten)]
     pub files: Files,
+    /// The log of the rollout; default: `graylane-ramp-<service>.jsonl` beside the file.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Which windows are open at this time, RFC 3339; default: now.
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse)]
+    pub at: Option<i64>,
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
 }
 
-/// Arguments of `ramp next` and `ramp abort`.
+/// Arguments of `ramp abort`.
+#[derive(Debug, Args)]
+pub struct RampAbort {
+    /// What is edited.
+    #[command(flatten)]
+    pub edit: RampEdit,
+    /// Go back although the canary has or had its point of no return (`noReturn`): its users may have written data that the
+    /// baseline cannot read.
+    #[arg(long)]
+    pub past_no_return: bool,
+    /// Who answers for it.
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// Who answers for an edit that leaves something out.
+#[derive(Clone, Debug, Args)]
+pub struct Answers {
+    /// Who answers for what --force or --past-no-return leaves out: the log keeps it.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// The ticket or change that it belongs to: the log keeps it.
+    #[arg(long, value_name = "TICKET")]
+    pub ticket: Option<String>,
+}
+
+/// Arguments of `ramp approve`.
+#[derive(Debug, Args)]
+pub struct RampApprove {
+    /// The service.
+    pub service: String,
+    /// Which canary, where there are several.
+    #[arg(long, value_name = "SUBSET")]
+    pub canary: Option<String>,
+    /// Who approves: one of `approvers` of the rollout.
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// The ticket or change that it belongs to.
+    #[arg(long, value_name = "TICKET")]
+    pub ticket: Option<String>,
+    /// The step may begin outside of every window.
+    #[arg(long)]
+    pub outside_window: bool,
+    /// By Git: the approval is a commit without a change, so that whoever protects the branch says who may.
+    #[command(flatten)]
+    pub pushed: Pushed,
+    /// The files.
+    #[command(flatten)]
+    pub files: Files,
+    /// The log of the rollout; default: `graylane-ramp-<service>.jsonl` beside the file.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+}
+
+/// Arguments of `ramp next`.
 #[derive(Debug, Args)]
 pub struct RampEdit {
     /// The service.
@@ -132,9 +207,17 @@ pub struct RampSet {
     /// The weights: percent, or a canary and percent.
     #[arg(value_name = "[CANARY=]PERCENT", value_parser = crate::simulate::settings, required = true)]
     pub weights: Vec<Setting>,
-    /// Allow skipping declared steps and moving users of other canaries.
+    /// Allow skipping declared steps, pauses, windows and hooks, and moving users of other canaries; what is left out is
+    /// printed and in the log.
     #[arg(long)]
     pub force: bool,
+    /// Go back although the canary has or had its point of no return (`noReturn`): its users may have written data that the
+    /// baseline cannot read.
+    #[arg(long)]
+    pub past_no_return: bool,
+    /// Who answers for it.
+    #[command(flatten)]
+    pub answers: Answers,
     /// The files.
     #[command(flatten)]
     pub files: Files,
@@ -177,8 +260,11 @@ pub struct RampRun {
     #[command(flatten)]
     pub asked: Asked,
     /// A command of the shell that applies the YAML it is given, stage by stage; default: only the file is edited.
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", conflicts_with = "git")]
     pub apply: Option<String>,
+    /// By Git.
+    #[command(flatten)]
+    pub by_git: ByGit,
     /// How long the command of --apply may take for one stage; after that it is ended, with everything that it started.
     #[arg(long, value_name = "DURATION", value_parser = super::span::span, default_value = "5m")]
     pub apply_timeout: Duration,
@@ -198,7 +284,8 @@ pub struct RampRun {
     /// finished; 1: aborted or stopped; 2: it could not run; 3: it holds.
     #[arg(long)]
     pub once: bool,
-    /// Continue from the weight in the file, after a person set, aborted or edited it.
+    /// Continue from the weight in the file, after a person set, aborted or edited it, or after it was held past its point
+    /// of no return and the canary is repaired. A person's word: not for a CronJob.
     #[arg(long)]
     pub resume: bool,
     /// Start again from 0 after an abort or a promotion; without this, only a person can, with `ramp next` or `ramp set`.

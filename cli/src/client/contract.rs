@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::origin::Origin;
 use crate::document::model;
-use crate::mesh::Mesh;
+use crate::mesh::{Ingress, Mesh};
 use crate::simulate::{self, Layout};
 use crate::{files, lower};
 
@@ -89,8 +89,8 @@ impl Contract {
             fingerprint: String::new(),
             hosts: hosts.iter().map(ToString::to_string).collect(),
             header: mesh.header.clone(),
-            tenants: tenants(mesh),
-            sticky: keys(mesh),
+            tenants: tenants(mesh, hosts),
+            sticky: keys(mesh, hosts),
             debug_header: (!mesh.document.telemetry.debug_header.is_off()).then(|| DEBUG_HEADER.to_owned()),
             rollouts: rollouts.collect::<Result<_>>()?,
         };
@@ -144,16 +144,15 @@ impl Contract {
 
 /// Why an application cannot name a tenant, if it cannot.
 #[must_use]
-pub fn closed(mesh: &Mesh) -> Option<String> {
+pub fn closed(mesh: &Mesh, hosts: &BTreeSet<Origin>) -> Option<String> {
     let header = &mesh.header;
-    let edge = &mesh.document.edge;
-    if edge.none {
+    if mesh.document.edge.none {
         return Some(format!(
             "`edge: none`: no requests enter from outside, or something else removes `{header}` from them. To let applications \
              name a tenant, write `edge` with a gateway, and a rule with `mayChoose`"
         ));
     }
-    tenants(mesh).is_empty().then(|| {
+    tenants(mesh, hosts).is_empty().then(|| {
         let example = mesh.tenants.iter().find(|tenant| **tenant != mesh.default).unwrap_or(&mesh.default);
         format!(
             "the gateway removes `{header}` from every request: `edge.accept` is `never`, and no rule has `mayChoose`. Add a \
@@ -162,22 +161,48 @@ pub fn closed(mesh: &Mesh) -> Option<String> {
     })
 }
 
+/// The gateways through which requests to these hosts come: those that expose one of them, or all, where the file does not say.
+fn entered<'m>(mesh: &'m Mesh, hosts: &BTreeSet<Origin>) -> Vec<Ingress<'m>> {
+    let is_called = |host: &String| Origin::parse(host).is_ok_and(|host| hosts.contains(&host));
+    let shows = |ingress: &&Ingress<'m>| {
+        mesh.services.iter().filter(|service| service.is_shown_at(ingress)).any(|service| {
+            let outside = service.outside.iter().flat_map(|outside| &outside.hosts);
+            service.expose.hosts.iter().chain(outside).any(is_called)
+        })
+    };
+    let all = mesh.ingresses();
+    let some: Vec<Ingress<'m>> = all.iter().filter(shows).cloned().collect();
+    if some.is_empty() { all } else { some }
+}
+
 /// The tenants that some caller may name.
-fn tenants(mesh: &Mesh) -> Vec<String> {
-    let edge = &mesh.document.edge;
-    if edge.none {
+fn tenants(mesh: &Mesh, hosts: &BTreeSet<Origin>) -> Vec<String> {
+    if mesh.document.edge.none {
         return Vec::new();
     }
-    if edge.accept == Accept::Always {
+    let ingresses = entered(mesh, hosts);
+    if ingresses.iter().any(|ingress| ingress.accept == Accept::Always) {
         return mesh.tenants.clone();
     }
-    let named: BTreeSet<&String> = edge.rules.iter().flat_map(|rule| &rule.may_choose).collect();
+    let rules = ingresses.iter().flat_map(|ingress| ingress.rules);
+    let named: BTreeSet<&String> = rules.flat_map(|rule| &rule.may_choose).collect();
     named.into_iter().cloned().collect()
 }
 
 /// The keys that a request of an application can have.
-fn keys(mesh: &Mesh) -> Vec<Key> {
-    let removed = lower::removed_at_the_edge(mesh);
+fn keys(mesh: &Mesh, hosts: &BTreeSet<Origin>) -> Vec<Key> {
+    let mut ingresses = entered(mesh, hosts).into_iter();
+    let mut keys = ingresses.next().map(|first| keys_at(mesh, &first)).unwrap_or_default();
+    for key in ingresses.flat_map(|ingress| keys_at(mesh, &ingress)) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+fn keys_at(mesh: &Mesh, ingress: &Ingress<'_>) -> Vec<Key> {
+    let removed = lower::removed_at_the_edge(mesh, ingress);
     let key = |key: &model::Key| {
         if let Some(header) = &key.header {
             let header = header.to_ascii_lowercase();
@@ -188,7 +213,8 @@ fn keys(mesh: &Mesh) -> Vec<Key> {
         }
         key.query.clone().map(Key::Query).or_else(|| key.claim.as_ref().map(|_| Key::Token))
     };
-    let mut keys: Vec<Key> = mesh.document.sticky.keys.iter().filter_map(key).collect();
+    let mut keys: Vec<Key> =
+        mesh.document.sticky.in_order(ingress.keys).into_iter().filter_map(key).collect();
     keys.dedup();
     keys
 }
@@ -199,7 +225,7 @@ fn weights(mesh: &Mesh, service: &str) -> Result<BTreeMap<String, Number>> {
     let layout = Layout::of(&service.baseline, &rollout.weights);
     let number = |buckets: u32| match buckets % 100 {
         0 => Some(Number::from(buckets / 100)),
-        _ => Number::from_f64(f64::from(buckets) / 100.0),
+        _ => Number::from_f64(crate::percent::of(buckets)),
     };
     layout
         .subsets

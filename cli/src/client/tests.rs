@@ -112,14 +112,14 @@ fn the_fingerprint_changes_only_with_the_contract() {
 
 #[test]
 fn who_cannot_name_a_tenant_is_told_why() {
-    assert_eq!(closed(&mesh(FILE)), None);
+    assert_eq!(closed(&mesh(FILE), &BTreeSet::new()), None);
     let never = FILE.replace("mayChoose: [partner, gray]", "tenant: partner");
-    assert!(closed(&mesh(&never)).unwrap().contains("removes `x-lane` from every request"));
+    assert!(closed(&mesh(&never), &BTreeSet::new()).unwrap().contains("removes `x-lane` from every request"));
     let always = never.replace("remove:", "accept: always\n  remove:");
-    assert_eq!(closed(&mesh(&always)), None);
+    assert_eq!(closed(&mesh(&always), &BTreeSet::new()), None);
     assert_eq!(contract(&always).tenants.len(), 4);
     let none = "version: 1\nmesh: {name: a, namespace: a}\ntenants: {green: {default: true}}\nedge: none\n";
-    assert!(closed(&mesh(none)).unwrap().contains("`edge: none`"));
+    assert!(closed(&mesh(none), &BTreeSet::new()).unwrap().contains("`edge: none`"));
 }
 
 #[test]

@@ -35,6 +35,15 @@ pub fn weights(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
     }
 }
 
+/// Gateways whose pods have no filter, and from which routes lead to services of the mesh.
+pub fn unlisted_gateways(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
+    let whole: Vec<_> = current.iter().map(|resource| &resource.whole).collect();
+    for unlisted in adopt::unlisted::gateways(mesh, &whole) {
+        let place = current.get(unlisted.resource).map(Resource::name_place);
+        findings.error(place, unlisted.text).help(unlisted.help);
+    }
+}
+
 fn help(mesh: &Mesh, request: &Request) -> String {
     let header = &mesh.header;
     let sent = request.headers.get(header);

@@ -12,7 +12,7 @@ pub fn run(args: &Client, printer: Printer) -> Result<Outcome> {
     let old = args.check.as_deref().map(client::read).transpose()?;
     let origins = client::origins(&mesh, &args.host)?;
     let contract = Contract::of(&mesh, &origins, &args.with_rollout)?;
-    if let Some(reason) = client::closed(&mesh) {
+    if let Some(reason) = client::closed(&mesh, &origins) {
         printer.say(&format!("error: {reason}"));
         return Ok(Outcome::Findings);
     }

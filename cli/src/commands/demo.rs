@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use graylane_decide::config::Mode;
+use graylane_decide::config::{Accept, Mode};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Demo, Format};
 use crate::demo::{self, Cast, KeyOf, Live, Setup, Testbed};
-use crate::document::{self, model::DebugHeader};
+use crate::document;
+use crate::document::model::{DebugHeader, HashKind};
 use crate::envoy::locate;
 use crate::mesh::Mesh;
 use crate::playground;
@@ -53,7 +54,15 @@ async fn asked_to_stop() -> Result<()> {
 
 fn read(args: &Demo, printer: Printer) -> Result<Option<Mesh>> {
     if !args.file.is_empty() {
-        return Ok(super::mesh(&args.file, printer)?.map(|(_, mesh)| mesh));
+        return Ok(super::mesh(&args.file, printer)?.map(|(_, mut mesh)| {
+            if mesh.document.sticky.hash.take() == Some(HashKind::Keyed) {
+                printer.say("note: units are made without a key here (`sticky.hash`): a demo has no secrets");
+            }
+            if mesh.document.edge.tokens.take().is_some() {
+                printer.say("note: lane tokens are not read here (`edge.tokens`): a demo has no secrets");
+            }
+            mesh
+        }));
     }
     let loaded = document::load_text("examples/bank/graylane.yaml", BANK)?;
     Ok(Some(Mesh::of(&crate::check::open(loaded).checked()?)))
@@ -93,11 +102,24 @@ fn narrowed(mut mesh: Mesh, names: &[String]) -> Result<Mesh> {
     Ok(mesh)
 }
 
+/// The demo has one gateway: that where callers choose their tenant, if there is one. Says which ones are left out.
+fn with_one_gateway(mesh: &mut Mesh) -> Vec<String> {
+    let ingresses = mesh.ingresses();
+    let open = ingresses.iter().find(|ingress| ingress.accept == Accept::Always);
+    let Some(kept) = open.or(ingresses.first()).and_then(|ingress| ingress.name).map(ToOwned::to_owned)
+    else {
+        return Vec::new();
+    };
+    let others = ingresses.iter().filter_map(|ingress| ingress.name).filter(|name| *name != kept);
+    let others = others.map(|name| format!("edge.gateways.{name}; its gateway is `{kept}`")).collect();
+    mesh.keep_gateway(&kept);
+    others
+}
+
 /// What of a file the demo does not run: reported, so that it is not taken for tested.
 fn left_out(mesh: &Mesh) -> Vec<String> {
     let mut list = Vec::new();
-    let keys = &mesh.document.sticky.keys;
-    if keys.iter().any(|key| key.claim.is_some()) {
+    if mesh.ingresses().iter().flat_map(|ingress| ingress.keys).any(|key| key.claim.is_some()) {
         list.push("sticky.keys (claim), which needs a token that Istio verifies".to_owned());
     }
     for service in &mesh.services {
@@ -125,14 +147,14 @@ async fn show(args: &Demo, printer: Printer, mesh: Mesh) -> Result<Outcome> {
     mesh.document.telemetry.debug_header = DebugHeader::Everybody(true);
     if mesh.mode == Mode::Observe && mesh.modes.is_empty() {
         printer.say("the file says `mode: observe`; the demo enforces, and observes at its end");
-    } else if mesh.mode == Mode::Off || mesh.gateway_mode != Mode::Enforce || !mesh.modes.is_empty() {
+    } else if mesh.mode == Mode::Off || !mesh.gateways_enforce() || !mesh.modes.is_empty() {
         printer.say(
             "the file says which pods observe or are off; the demo enforces at all, and observes at its end",
         );
     }
-    (mesh.mode, mesh.gateway_mode) = (Mode::Enforce, Mode::Enforce);
-    mesh.modes.clear();
-    for part in left_out(&mesh) {
+    mesh.set_mode(Mode::Enforce);
+    let others = with_one_gateway(&mut mesh);
+    for part in others.into_iter().chain(left_out(&mesh)) {
         printer.say(&format!("not part of the demo: {part}"));
     }
     let pods: usize = mesh.services.iter().map(|service| service.subsets.len()).sum();

@@ -8,13 +8,18 @@ use crate::args::{Explain, Format};
 use crate::explain::{self, Against, Line, Report, Request};
 use crate::printer::{Outcome, Printer};
 use crate::traffic::At;
+use crate::{hash_key, time, token_key};
 
 /// Runs it.
 pub fn run(args: &Explain, printer: Printer) -> Result<Outcome> {
-    let Some(Read { sources, file, mesh, .. }) = super::checked(&args.files.file, printer)? else {
+    let Some(Read { sources, file, .. }) = super::checked(&args.files.file, printer)? else {
         return Ok(Outcome::Failure);
     };
+    let mut mesh = hash_key::given(&file, args.hash_key.hash_key_file.as_deref())?;
+    token_key::give(&mut mesh, args.token_key.token_key_file.as_deref())?;
     let mut request = Request { path: args.path.clone(), headers: args.header.clone(), ..Request::default() };
+    request.data_plane = args.data_plane.into();
+    request.now = time::now().saturating_mul(1000);
     request.worker = args.worker.clone().zip(args.tenant.clone());
     for text in &args.claim {
         request.claim(text)?;

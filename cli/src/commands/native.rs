@@ -25,11 +25,13 @@ pub fn risks(mesh: &Mesh, findings: &mut Findings) {
     findings
         .warning(None, "the native module runs only in proxies of Istio 1.31; others keep the filter in WebAssembly")
         .help("keep `--image` as it is for all pods, and render anew with a newer graylane before Istio is upgraded");
-    if let Some(gateway) = &mesh.document.edge.gateway {
+    for (ingress, gateway) in mesh.gateways() {
         let text = format!(
-            "the gateway in `{}` runs the native module: without its file the gateway does not become ready, and with a module that is fetched \
+            "{} in `{}` runs the native module: without its file the gateway does not become ready, and with a module that is fetched \
              (`remote`) it would serve without one, and a stranger's `{}` would pass",
-            gateway.namespace, mesh.header
+            ingress.title(),
+            gateway.namespace,
+            mesh.header
         );
         findings
             .warning(None, text)

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use super::desk;
-use crate::args::{Format, Ramp, RampEdit, RampPromote, RampSet, RampStatus};
+use super::ramp_forced::Forced;
+use super::ramp_person::{Raise, raised};
+use super::{desk, ramp_person, ramp_status};
+use crate::args::{Format, Ramp, RampAbort, RampEdit, RampPromote, RampSet};
 use crate::lower;
+use crate::percent;
 use crate::printer::{Outcome, Printer};
 use crate::ramp::journal::{By, Event, Journal, Record};
-use crate::ramp::{self, Desk, Lock, Opened, skipped};
-use crate::simulate::{Moves, Setting, percent};
+use crate::ramp::{self, Ahead, Desk, Lock, Opened, skipped};
+use crate::simulate::{self, Moves, Setting};
 
 /// Runs it.
 pub fn run(args: &Ramp, printer: Printer) -> Result<Outcome> {
@@ -20,18 +23,26 @@ pub fn run(args: &Ramp, printer: Printer) -> Result<Outcome> {
         Ramp::Status(args) => &args.files,
         Ramp::Next(args) => &args.files,
         Ramp::Abort(args) => {
-            let lock = Lock::of(&args.files.file)?;
-            return abort(args, &lock, printer);
+            let lock = Lock::of(&args.edit.files.file)?;
+            let (outcome, canary) = abort(args, &lock, printer)?;
+            drop(lock);
+            let RampEdit { files, service, log, .. } = &args.edit;
+            let log = desk::log(files, log.as_deref(), service);
+            ramp_person::after_abort(files, service, &canary, &log, printer);
+            return Ok(outcome);
         }
+        Ramp::Approve(args) => return ramp_person::approve(args, printer),
         Ramp::Set(args) => &args.files,
         Ramp::Promote(args) => &args.files,
         Ramp::Run(args) => return super::ramp_run::run(args, printer),
     };
+    cleared(args, None, printer)?;
     // Read, changed and written by one at a time.
     let lock = if matches!(args, Ramp::Status(_)) { None } else { Some(Lock::of(&files.file)?) };
     let Some(desk) = desk::open(files, printer)? else { return Ok(Outcome::Failure) };
+    cleared(args, Some(&desk), printer)?;
     match (args, &lock) {
-        (Ramp::Status(args), _) => status(args, &desk, printer)?,
+        (Ramp::Status(args), _) => ramp_status::run(args, &desk, printer)?,
         (Ramp::Next(args), Some(lock)) => next(args, lock, &desk, printer)?,
         (Ramp::Set(args), Some(lock)) => set(args, lock, &desk, printer)?,
         (Ramp::Promote(args), Some(lock)) => promote(args, lock, &desk, printer)?,
@@ -40,23 +51,25 @@ pub fn run(args: &Ramp, printer: Printer) -> Result<Outcome> {
     Ok(Outcome::Ok)
 }
 
-fn status(args: &RampStatus, desk: &Desk, printer: Printer) -> Result<()> {
-    let standing = desk.standing(&args.service)?;
-    if args.output == Format::Json {
-        return printer.json(&standing);
+/// What an edit has to wait for: before the lock, since a hook takes its time, and again under it.
+fn cleared(args: &Ramp, desk: Option<&Desk>, printer: Printer) -> Result<()> {
+    let check = |files, service, log: &Option<PathBuf>, force, canary: &Option<String>, to| {
+        let log = desk::log(files, log.as_deref(), service);
+        let to_next = matches!(args, Ramp::Next(_));
+        let raise = Raise { files, service, log, force, to_next };
+        match desk {
+            Some(desk) => raise.still(desk, canary.as_deref(), to),
+            None => raise.cleared(canary.as_deref(), to, printer),
+        }
+    };
+    match args {
+        Ramp::Next(args) => check(&args.files, &args.service, &args.log, false, &args.canary, Some(10_000)),
+        Ramp::Promote(args) => check(&args.files, &args.service, &args.log, false, &args.canary, None),
+        Ramp::Set(args) => args.weights.iter().try_for_each(|one| {
+            check(&args.files, &args.service, &args.log, args.force, &one.subset, Some(one.buckets))
+        }),
+        _ => Ok(()),
     }
-    let listed = |list: &[f64]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let mut lines: Vec<String> =
-        standing.weights.iter().map(|(canary, share)| format!("{canary:9} {share} %")).collect();
-    lines.push(format!("{:9} the rest", standing.baseline));
-    lines.push(format!("{:9} {}", "tenants", standing.tenants.join(", ")));
-    lines.push(format!("{:9} {}", "salt", standing.salt));
-    if !standing.steps.is_empty() {
-        let next = standing.next.map_or_else(String::new, |next| format!("; next: {next}"));
-        lines.push(format!("{:9} {}{next}", "steps", listed(&standing.steps)));
-    }
-    lines.extend(standing.hold.map(|hold| format!("{:9} {hold}", "hold")));
-    printer.data(&(lines.join("\n") + "\n"))
 }
 
 fn next(args: &RampEdit, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()> {
@@ -64,7 +77,8 @@ fn next(args: &RampEdit, lock: &Lock, desk: &Desk, printer: Printer) -> Result<(
     let step = desk.next(&args.service, weight.buckets)?;
     let setting = Setting { subset: Some(weight.subset.clone()), buckets: step, from: None };
     let log = desk::log(&args.files, args.log.as_deref(), &args.service);
-    let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set };
+    let forced = Forced::default();
+    let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set, forced };
     write(&edit, &[setting], Against::Refused, args.output, printer)
 }
 
@@ -82,41 +96,54 @@ fn set(args: &RampSet, lock: &Lock, desk: &Desk, printer: Printer) -> Result<()>
             }
             None => desk.canary(&args.service, None)?.buckets,
         };
-        let left_out: Vec<String> = skipped(&steps, from, setting.buckets).into_iter().map(percent).collect();
+        let left_out: Vec<String> =
+            skipped(&steps, from, setting.buckets).into_iter().map(simulate::percent).collect();
         ensure!(
             left_out.is_empty() || args.force,
             "from {} % to {} % skips the declared step {}: run `graylane ramp next {}`, or pass --force",
-            percent(from),
-            percent(setting.buckets),
+            simulate::percent(from),
+            simulate::percent(setting.buckets),
             left_out.join(", "),
             args.service
         );
     }
     let against = if args.force { Against::Said } else { Against::Refused };
     let log = desk::log(&args.files, args.log.as_deref(), &args.service);
-    let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set };
+    let mut forced = Forced::of(&args.answers);
+    if args.force {
+        forced.left_out(desk, &args.service, &args.weights, &log, printer)?;
+    }
+    forced.backwards(desk, &args.service, &args.weights, &log, args.past_no_return, printer)?;
+    let edit = Edit { desk, lock, service: &args.service, log, event: Event::Set, forced };
     write(&edit, &args.weights, against, args.output, printer)
 }
 
-/// Other mistakes in the files are reported and do not prevent it: an abort is urgent.
-fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
+/// Other mistakes in the files are reported and do not prevent it: an abort is urgent. The canary.
+fn abort(args: &RampAbort, lock: &Lock, printer: Printer) -> Result<(Outcome, String)> {
+    let RampAbort { edit: args, past_no_return, answers } = args;
+    let mut forced = Forced::of(answers);
     let log = desk::log(&args.files, args.log.as_deref(), &args.service);
     match Desk::open(&args.files.file) {
         Ok(Opened::Desk(desk)) => {
             printer.findings(&desk.warnings.without_notes(), &desk.sources);
-            let canary = desk.canary(&args.service, args.canary.as_deref())?.subset.clone();
-            let setting = Setting { subset: Some(canary), buckets: 0, from: None };
-            let edit = Edit { desk: &desk, lock, service: &args.service, log, event: Event::Abort };
-            write(&edit, &[setting], Against::Said, args.output, printer)?;
-            return Ok(Outcome::Ok);
+            let canary = desk.canary(&args.service, args.canary.as_deref())?.clone();
+            let setting = Setting { subset: Some(canary.subset.clone()), buckets: 0, from: None };
+            let settings = [setting];
+            forced.backwards(&desk, &args.service, &settings, &log, *past_no_return, printer)?;
+            let edit = Edit { desk: &desk, lock, service: &args.service, log, event: Event::Abort, forced };
+            write(&edit, &settings, Against::Said, args.output, printer)?;
+            return Ok((Outcome::Ok, canary.subset));
         }
         Ok(Opened::Broken(loaded)) => desk::broken(&loaded, printer),
         Err(error) => printer.say(&format!("error: {error:#}")),
     }
     let aborted = ramp::abort(&args.files.file, &args.service, args.canary.as_deref())?;
+    let records = Journal::peek(&log, &args.service).unwrap_or_default();
+    forced.may_go_back(aborted.no_way_back(&records).as_deref(), *past_no_return, printer)?;
     let mut record = Record::now(&args.service, &aborted.canary, 0.0, Event::Abort, String::new());
     record.by = Some(By::Person);
     (record.from, record.to, record.hash) = (Some(aborted.from), Some(0.0), Some(aborted.hash.clone()));
+    let record = forced.into(record);
     note(&log, &args.service, record, printer);
     aborted.write(lock)?;
     printer
@@ -130,7 +157,7 @@ fn abort(args: &RampEdit, lock: &Lock, printer: Printer) -> Result<Outcome> {
         Format::Text if from == 0.0 => printer.data(&format!("{service}: {canary} stays at 0 %\n"))?,
         Format::Text => printer.data(&format!("{service}: {canary} {from} % → 0 %\n"))?,
     }
-    Ok(Outcome::Ok)
+    Ok((Outcome::Ok, aborted.canary.clone()))
 }
 
 /// Writes an abort into the log. One that cannot be written is in no abort's way: the file says it too.
@@ -186,9 +213,9 @@ struct Report<'a> {
 
 /// A line of the log about what a person does.
 fn person(desk: &Desk, service: &str, canary: &str, event: Event, (from, to): (u16, u16)) -> Record {
-    let mut record = Record::now(service, canary, f64::from(to) / 100.0, event, lower::revision(&desk.mesh));
+    let mut record = Record::now(service, canary, percent::of(to), event, lower::revision(&desk.mesh));
     record.by = Some(By::Person);
-    (record.from, record.to) = (Some(f64::from(from) / 100.0), Some(f64::from(to) / 100.0));
+    (record.from, record.to) = (Some(percent::of(from)), Some(percent::of(to)));
     record.hash = Some(desk.hash());
     record
 }
@@ -200,6 +227,7 @@ struct Edit<'a> {
     service: &'a str,
     log: PathBuf,
     event: Event,
+    forced: Forced,
 }
 
 fn write(
@@ -209,11 +237,12 @@ fn write(
     output: Format,
     printer: Printer,
 ) -> Result<()> {
-    let Edit { desk, lock, service, log, event } = edit;
+    let Edit { desk, lock, service, log, event, forced } = edit;
     let change = desk.set(service, settings)?;
     let back = change.moves.moved_back;
     if back > 0 {
-        let message = format!("{} % of the users leave a canary whose weight does not fall", share(back));
+        let message =
+            format!("{} % of the users leave a canary whose weight does not fall", percent::of(back));
         if against == Against::Refused {
             bail!("{message}: let one canary fill from each end, or pass `ramp set … --force`");
         }
@@ -227,7 +256,12 @@ fn write(
             (Err(_), Some(name)) => (name.clone(), 0),
             (Err(error), None) => return Err(error),
         };
+        if passes(edit, setting)? {
+            let note = person(desk, service, &name, Event::NoReturn, (from, setting.buckets));
+            Journal::open(log, service)?.add(note)?;
+        }
         let record = person(desk, service, &name, *event, (from, setting.buckets));
+        let record = forced.clone().into(record);
         if *event == Event::Abort {
             note(log, service, record, printer);
         } else {
@@ -243,9 +277,14 @@ fn write(
     }
 }
 
-/// Hundredths of a percent, as percent.
-fn share(buckets: u64) -> f64 {
-    buckets as f64 / 100.0
+/// Does the canary get to its point of no return? The log says so, as a run's does.
+fn passes(edit: &Edit<'_>, setting: &Setting) -> Result<bool> {
+    let Edit { desk, service, log, event, .. } = edit;
+    let canary = raised(desk, service, setting.subset.as_deref(), Some(setting.buckets));
+    let Some(canary) = canary.filter(|_| *event == Event::Set) else { return Ok(false) };
+    let records = Journal::peek(log, service)?;
+    let ahead = Ahead::of(desk, service, &canary, &records);
+    Ok(ahead.is_some_and(|ahead| ahead.passed_by(setting.buckets).is_some()))
 }
 
 fn said(desk: &Desk, service: &str, after: &BTreeMap<String, f64>, moves: &Moves) -> Result<String> {
@@ -257,7 +296,8 @@ fn said(desk: &Desk, service: &str, after: &BTreeMap<String, f64>, moves: &Moves
         text += &format!("{service}: {canary} {now}\n");
     }
     for way in &moves.matrix {
-        text += &format!("  {} % of the users move from {} to {}\n", share(way.users), way.from, way.to);
+        text +=
+            &format!("  {} % of the users move from {} to {}\n", percent::of(way.users), way.from, way.to);
     }
     if moves.moved == 0 {
         text += "  no user moves\n";

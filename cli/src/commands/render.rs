@@ -1,6 +1,6 @@
 //! `graylane render`: the Istio resources of a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -40,6 +40,12 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
     let all = objects(args, &mesh, &options);
     if args.format == args::Output::Helm {
         let Some(folder) = &args.out else { bail!("--format helm writes a folder: pass --out DIR") };
+        if let Some(service) = mesh.services.iter().find(|service| service.visible_to.is_some()) {
+            bail!(
+                "`services.{}.visibleTo`: a chart has one list of services for all namespaces; write the manifests, without `--format helm`",
+                service.name
+            );
+        }
         let written = helm::write(&mesh, &options, folder)?;
         printer.say(&format!("a chart of {} resources in {}", written.resources, folder.display()));
         return Ok(Outcome::Ok);
@@ -79,10 +85,16 @@ fn objects(args: &Render, mesh: &Mesh, options: &Options) -> Vec<Resource> {
 
 /// Refuses what cannot be rendered, and says what there is to know about what can.
 fn check(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Result<()> {
+    say_left_out(mesh, options, printer)?;
     resources::check_merge(mesh, options)?;
     resources::check_filter(mesh, options)?;
     resources::check_data_plane(mesh, options)?;
     resources::check_next(mesh, options)?;
+    if options.data_plane == DataPlane::Ambient {
+        for one in resources::lacking(mesh) {
+            printer.say(&format!("warning: {}: {}; {}", one.path.join("."), one.text, one.instead));
+        }
+    }
     let needs = lower::version(mesh);
     if needs > OLDEST_VERSION {
         printer.say(&format!(
@@ -178,10 +190,7 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
         [] => None,
         names => Some(names.iter().map(|name| Kind::named(name)).collect::<Result<_>>()?),
     };
-    let data_plane = match args.data_plane {
-        args::DataPlane::Sidecar => DataPlane::Sidecar,
-        args::DataPlane::Ambient => DataPlane::Ambient,
-    };
+    let data_plane = DataPlane::from(args.data_plane);
     Ok(Options {
         extension,
         data_plane,
@@ -202,7 +211,36 @@ pub fn options(args: &Render, printer: Printer) -> Result<Options> {
             .collect::<Result<Vec<_>>>()?
             .concat(),
         only,
+        namespaces: (!args.namespace.is_empty()).then(|| args.namespace.iter().cloned().collect()),
     })
+}
+
+/// Says what is left out because it is in another namespace.
+///
+/// # Errors
+/// When a namespace has nothing at all.
+fn say_left_out(mesh: &Mesh, options: &Options, printer: Printer) -> Result<()> {
+    let Some(namespaces) = &options.namespaces else { return Ok(()) };
+    let all = resources::resources(mesh, &Options { namespaces: None, ..options.clone() });
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for resource in &all {
+        *counts.entry(resource.namespace()).or_default() += 1;
+    }
+    let has = counts.keys().filter(|name| !name.is_empty()).map(|name| format!("`{name}`"));
+    let has = has.collect::<Vec<_>>().join(", ");
+    for namespace in namespaces {
+        ensure!(
+            counts.contains_key(namespace.as_str()),
+            "--namespace: nothing is rendered for `{namespace}`; there are {has}"
+        );
+    }
+    let others = counts.iter().filter(|(name, _)| !namespaces.contains(**name));
+    let whole = |name: &str| if name.is_empty() { "the cluster".to_owned() } else { format!("`{name}`") };
+    let others: Vec<String> = others.map(|(name, count)| format!("{count} of {}", whole(name))).collect();
+    if !others.is_empty() {
+        printer.say(&format!("left out, for somebody else to apply: {}", others.join(", ")));
+    }
+    Ok(())
 }
 
 /// What `--native` goes together with.
@@ -215,7 +253,7 @@ fn check_native(args: &Render) -> Result<()> {
     );
     ensure!(
         args.data_plane == args::DataPlane::Sidecar,
-        "EnvoyFilters do not reach waypoints: leave out --native, or --data-plane ambient"
+        "the EnvoyFilters of --native choose pods by label, which waypoints ignore: leave out --native, or --data-plane ambient"
     );
     ensure!(
         args.mesh_config || (args.image.is_some() || args.wasm_url.is_some()) && !args.without_filter,

@@ -16,6 +16,10 @@ pub fn run(args: &Report, printer: Printer) -> Result<Outcome> {
     let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
     let window = window(&args.window)?;
     let watch = Watch { args, mesh, window, prometheus: Prometheus::open(&args.asked)?, printer };
+    let left_out: Vec<&str> = watch.mesh.unjudged().collect();
+    if !left_out.is_empty() {
+        printer.say(&format!("without requests of {} (`judge: false`)", left_out.join(", ")));
+    }
     let runtime = printer.runtime()?;
     match args.watch {
         Some(every) => runtime.block_on(watch.follow(every)),
@@ -39,8 +43,12 @@ pub(super) fn window(text: &str) -> Result<Duration> {
 /// The map of the time since then.
 pub(super) async fn ask(prometheus: &Prometheus, mesh: &Mesh, window: Duration) -> Result<LaneMap> {
     let seconds = format!("{}s", window.as_secs());
-    let decisions = report::of_prometheus(prometheus, mesh, &seconds).await?;
-    Ok(LaneMap::of(mesh, &decisions, window.as_secs_f64() / 60.0))
+    let mut decisions = report::of_prometheus(prometheus, mesh, &seconds).await?;
+    let left_out: Vec<&str> = mesh.unjudged().collect();
+    decisions.retain(|decision, _| !left_out.contains(&decision.tenant.as_str()));
+    let mut map = LaneMap::of(mesh, &decisions, window.as_secs_f64() / 60.0);
+    map.unsticky = report::without_user(prometheus, mesh, &seconds).await?;
+    Ok(map)
 }
 
 /// Does a lane break?
@@ -74,6 +82,8 @@ impl Watch<'_> {
     /// Asks until it is interrupted. A Prometheus that does not answer is reported, and asked again: it may come back.
     async fn follow(&self, every: Duration) -> Result<Outcome> {
         let mut last = Outcome::Ok;
+        // One for all turns: what comes between two of them would find nobody who listens.
+        let mut end = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             let look = async {
                 match (self.look().await, self.args.output) {
@@ -89,11 +99,11 @@ impl Watch<'_> {
             };
             // In the middle of a question, too: a server that hangs must not keep anybody here.
             tokio::select! {
-                end = tokio::signal::ctrl_c() => return Ok(end.map(|()| last)?),
+                end = &mut end => return Ok(end.map(|()| last)?),
                 outcome = look => last = outcome?,
             }
             tokio::select! {
-                end = tokio::signal::ctrl_c() => return Ok(end.map(|()| last)?),
+                end = &mut end => return Ok(end.map(|()| last)?),
                 () = tokio::time::sleep(every) => {}
             }
         }

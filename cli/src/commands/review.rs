@@ -32,6 +32,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<Outcome> {
         let mesh = Mesh::of(file);
         if let Some(was) = &was {
             crate::ramp::against(was, file, &mesh, &mut findings);
+            review::unread(was, file, &mesh, &mut findings);
         }
         review = Review::of(was.as_ref(), &mesh, &options, args.users);
     }

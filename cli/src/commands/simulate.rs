@@ -10,6 +10,7 @@ use graylane_decide::choice::sticky::BUCKETS;
 use super::there::There;
 use crate::adopt::weights;
 use crate::args::{Shown, Simulate};
+use crate::hash_key;
 use crate::markdown;
 use crate::mesh::{Mesh, Service};
 use crate::printer::{Outcome, Printer};
@@ -17,7 +18,10 @@ use crate::simulate::{self, Layout, Moves, Report, Setting, Users};
 
 /// Runs it.
 pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {
-    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
+    let Some((file, _)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
+    let mesh = hash_key::given(&file, args.hash_key.hash_key_file.as_deref())?;
+    // Which users are made up does not matter; real ones need the real key.
+    let units = if args.users_file.is_some() { mesh.units()? } else { mesh.units_of_made_up() };
     if let Some((service, salt)) = simulate::of_others(&mesh, &args.service) {
         let list = standing(args, &mesh, service, printer)?;
         let from = with_weights(service, list, &args.from)?;
@@ -28,14 +32,14 @@ pub fn run(args: &Simulate, printer: Printer) -> Result<Outcome> {
             "the weights of `{}` add up to {sum}: simulate takes 1 to {BUCKETS}",
             service.name
         );
-        let none = Users::none(&mesh.salt, salt).modulo(sum);
+        let none = Users::none(units, salt).modulo(sum);
         return show(args, service, none, [Layout::listed(&from), Layout::listed(&to)], printer);
     }
     let (service, rollout) = simulate::rollout(&mesh, &args.service)?;
     let from = simulate::changed(service, &rollout.weights, &args.from)?;
     let to = simulate::changed(service, &from, &args.to)?;
     let layouts = [Layout::of(&service.baseline, &from), Layout::of(&service.baseline, &to)];
-    show(args, service, Users::none(&mesh.salt, &rollout.salt), layouts, printer)
+    show(args, service, Users::none(units, &rollout.salt), layouts, printer)
 }
 
 /// The weights that somebody else's route has.

@@ -4,15 +4,16 @@ use anyhow::{Result, bail};
 
 use super::Read;
 use crate::args::{Format, Trace as Args};
-use crate::files;
 use crate::printer::{Outcome, Printer};
 use crate::trace::{Compared, Trace, id, join, read, text};
+use crate::{files, hash_key};
 
 /// Runs it.
 pub fn run(args: &Args, printer: Printer) -> Result<Outcome> {
-    let Some(Read { sources, file, mesh, .. }) = super::checked(&args.files.file, printer)? else {
+    let Some(Read { sources, file, .. }) = super::checked(&args.files.file, printer)? else {
         return Ok(Outcome::Failure);
     };
+    let mesh = hash_key::given(&file, args.hash_key.hash_key_file.as_deref())?;
     let log = String::from_utf8_lossy(&files::bytes(&args.logs)?).into_owned();
     let (lines, skipped) = read(&log);
     let name = files::name(&args.logs);

@@ -4,10 +4,11 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
 use crate::args::{Format, User};
+use crate::hash_key;
 use crate::mesh::Mesh;
 use crate::printer::{Outcome, Printer};
 use crate::time;
-use crate::user::{self, Change, Commit, History, Side, Sides, Since, Skipped};
+use crate::user::{self, Change, Commit, History, Made, Side, Sides, Since, Skipped};
 
 /// What machines get.
 #[derive(Serialize)]
@@ -36,14 +37,16 @@ pub fn run(args: &User, printer: Printer) -> Result<Outcome> {
     );
     let key = args.key.as_bytes();
     let paths = &args.files.file;
+    let hash_key = args.hash_key.hash_key_file.as_deref();
     let history = match &args.at {
-        Some(at) => History::of(paths, key, Ok(time::parse(at)?))
+        Some(at) => History::of(paths, key, hash_key, Ok(time::parse(at)?))
             .context("--at needs the history of the file in Git")?,
         None => {
-            let Some((_, mesh)) = super::mesh(paths, printer)? else { return Ok(Outcome::Failure) };
-            let sides = Sides::of(&mesh, key);
+            let Some((file, _)) = super::mesh(paths, printer)? else { return Ok(Outcome::Failure) };
+            let mesh = hash_key::given(&file, hash_key)?;
+            let sides = Sides::of(&mesh, key)?;
             said(&mesh, &sides, printer);
-            History::of(paths, key, Err(sides.clone())).unwrap_or_else(|error| {
+            History::of(paths, key, hash_key, Err((sides.clone(), Made::of(&mesh)))).unwrap_or_else(|error| {
                 printer.say(&format!("note: when it changed is not known: {error:#}"));
                 History::none(sides)
             })
@@ -66,13 +69,7 @@ pub fn run(args: &User, printer: Printer) -> Result<Outcome> {
         })?,
         Format::Text => printer.data(&user::text(&history))?,
     }
-    for Skipped { commit, error } in &history.skipped {
-        let at = time::rfc3339(commit.time);
-        printer.say(&format!(
-            "note: commit {} of {at} is skipped, its file is not in order: {error}",
-            commit.id
-        ));
-    }
+    Skipped::notes(&history.skipped).iter().for_each(|note| printer.say(note));
     if history.is_cut && history.since.iter().flatten().any(|since| since.or_before) {
         printer.say("note: the history is cut off, so what was before is not known: `git fetch --unshallow` gets more");
     }
@@ -81,7 +78,7 @@ pub fn run(args: &User, printer: Printer) -> Result<Outcome> {
 
 /// What makes an answer another one than a reader expects.
 fn said(mesh: &Mesh, sides: &Sides, printer: Printer) {
-    if mesh.document.sticky.keys.is_empty() {
+    if !mesh.has_keys() {
         printer.say("note: the file has no sticky key, so no key of a user counts: each request is placed by its own id");
     }
     for side in sides.all.iter().filter(|side| side.subset.is_none()) {

@@ -35,7 +35,8 @@ pub enum KeyOf {
 impl KeyOf {
     fn of(mesh: &Mesh) -> Option<Self> {
         // Claims need a token that Istio verifies; a demo has none.
-        let keys = mesh.document.sticky.keys.iter();
+        let ingresses = mesh.ingresses();
+        let keys = ingresses.iter().flat_map(|ingress| ingress.keys);
         // An address is always there, so what stands behind it never counts.
         keys.take_while(|key| !key.source).find_map(|key| {
             let header = key.header.clone().map(Self::Header);
@@ -58,12 +59,13 @@ impl<'a> Cast<'a> {
         let others = || mesh.tenants.iter().filter(|tenant| **tenant != mesh.default);
         let pinned = others()
             .find(|tenant| mesh.services.iter().any(|service| service.rest().pins.contains_key(*tenant)));
+        let is_open = mesh.ingresses().iter().any(|ingress| ingress.accept == Accept::Always);
         Self {
             client,
             gray: pinned.or_else(|| others().next()).unwrap_or(&mesh.default).clone(),
             live: mesh.default.clone(),
             path: path.to_vec(),
-            entry: if mesh.document.edge.accept == Accept::Always { Entry::Gateway } else { Entry::Worker },
+            entry: if is_open { Entry::Gateway } else { Entry::Worker },
             key: KeyOf::of(mesh),
         }
     }

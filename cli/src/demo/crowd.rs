@@ -104,7 +104,7 @@ fn percent(mesh: &Mesh, service: &str) -> f64 {
     let rollout = mesh.service(service).and_then(|service| service.rest().rollout.as_ref());
     let sum: u16 =
         rollout.into_iter().flat_map(|rollout| &rollout.weights).map(|weight| weight.buckets).sum();
-    f64::from(sum) / 100.0
+    crate::percent::of(sum)
 }
 
 /// The shares of a crowd, and whether each user is where the core says, at every request.

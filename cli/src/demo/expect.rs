@@ -1,7 +1,7 @@
 //! What the core says should become of a journey.
 
 use anyhow::{Context, Result};
-use graylane_decide::choice::sticky::{Seed, Unit};
+use graylane_decide::choice::keyed::Units;
 use graylane_decide::world::Nothing;
 use graylane_decide::{Plan, Role, plan::Node};
 
@@ -11,7 +11,7 @@ use crate::mesh::Mesh;
 /// The core, for one version of the file.
 pub struct Core {
     plan: Plan,
-    salt: Seed,
+    units: Units,
     header: String,
 }
 
@@ -23,12 +23,12 @@ impl Core {
         let plan = plan.map_err(|mistakes| {
             anyhow::anyhow!("{}", mistakes.first().map_or_else(String::new, ToString::to_string))
         })?;
-        Ok(Self { plan, salt: Seed::of(&mesh.salt), header: mesh.header.clone() })
+        Ok(Self { plan, units: mesh.units()?, header: mesh.header.clone() })
     }
 
     /// The subset that a tenant's request to an authority gets, with the unit of this key. None: the weights draw.
     pub fn subset(&self, authority: &str, tenant: &str, key: Option<&str>) -> Result<Option<String>> {
-        let unit = key.map(|key| format!("graylane-unit={}", Unit::of(key.as_bytes(), self.salt)));
+        let unit = key.map(|key| format!("graylane-unit={}", self.units.of(key.as_bytes())));
         let headers =
             [(":authority", Some(authority)), (&*self.header, Some(tenant)), ("baggage", unit.as_deref())];
         let pairs =

@@ -120,7 +120,7 @@ impl Testbed {
         let mut discovery = Discovery::start(module, native).await?;
         discovery.offer_mesh(&mesh, &entry)?;
         let outside = App::start("outside", OUTSIDE_HOST, &journal, &BTreeMap::new()).await?;
-        let options = Options { concurrency: CONCURRENCY };
+        let options = Options { concurrency: CONCURRENCY, environment: &[] };
 
         let mut clusters = Clusters::from([(DISCOVERY.to_owned(), vec![discovery.address])]);
         let places = reserve(&mesh, &mut clusters)?;
@@ -199,7 +199,7 @@ impl Testbed {
     pub async fn another_worker(&self, name: &str, tenant: Option<&str>) -> Result<(Envoy, SocketAddr)> {
         let labels = tenant.map_or_else(|| json!({}), |tenant| json!({TENANT_LABEL: tenant}));
         let node = config::node("sidecar", name, &self.mesh.document.mesh.namespace, &labels);
-        let options = Options { concurrency: CONCURRENCY };
+        let options = Options { concurrency: CONCURRENCY, environment: &[] };
         let bootstrap = sidecar(&node, &self.clusters, None, false, None);
         let envoy = Envoy::start(&self.binary, name, &bootstrap, options).await?;
         let said = format!("graylane: outbound runs revision {}", lower::revision(&self.mesh));
@@ -232,7 +232,7 @@ impl Testbed {
     /// All Envoys, and where each one is.
     pub fn proxies(&self) -> Vec<Proxy> {
         let document = &self.mesh.document;
-        let gateway = document.edge.gateway.as_ref().map_or("istio-system", |gateway| &gateway.namespace);
+        let gateway = gateway_namespace(&self.mesh);
         let pods = self.pods.iter().map(|pod| (pod.namespace.as_str(), &pod.envoy));
         pods.chain([(document.mesh.namespace.as_str(), &self.worker_envoy), (gateway, &self.gateway_envoy)])
             .map(|(namespace, envoy)| Proxy {
@@ -384,8 +384,11 @@ fn gateway(mesh: &Mesh, clusters: &Clusters, logs: Option<&Path>) -> Json {
     // As Istio's gateways: the client's address counts, and ids of strangers are replaced.
     manager["use_remote_address"] = json!(true);
     let listener = config::listener(Role::Gateway.name(), 0, "OUTBOUND", &[filter], &manager);
-    let namespace =
-        mesh.document.edge.gateway.as_ref().map_or("istio-system", |gateway| gateway.namespace.as_str());
+    let namespace = gateway_namespace(mesh);
     let node = config::node("router", "gateway", namespace, &json!({"istio": "ingressgateway"}));
     config::bootstrap(&node, &[listener], &all(clusters))
+}
+
+fn gateway_namespace(mesh: &Mesh) -> &str {
+    mesh.gateways().next().map_or("istio-system", |(_, gateway)| &gateway.namespace)
 }

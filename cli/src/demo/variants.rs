@@ -65,7 +65,7 @@ fn without_services(mut mesh: Mesh) -> Mesh {
 pub async fn observe(testbed: &mut Testbed, cast: &Cast<'_>) -> Result<Row> {
     let enforced = testbed.mesh.clone();
     let mut observing = enforced.clone();
-    (observing.mode, observing.gateway_mode) = (Mode::Observe, Mode::Observe);
+    observing.set_mode(Mode::Observe);
     testbed.change(observing).await?;
     const COUNTER: &str = "graylane_requests_total";
     let before =

@@ -42,7 +42,7 @@ pub(super) fn row(cluster: &Cluster<'_>) -> Row {
     let count = own().count();
     if cluster.namespaces.is_empty() {
         return Row::new(State::Warning, SUBJECT, "no namespace has injection, and no pod has a sidecar")
-            .next("kubectl label namespace NAME istio-injection=enabled, and restart its pods");
+            .next("kubectl label namespace NAME istio-injection=enabled, and restart its pods; without sidecars: docs/ambient.md");
     }
     if count == 0 {
         return Row::new(State::Warning, SUBJECT, format!("no pod in {}", some(&namespaces())))

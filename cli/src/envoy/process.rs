@@ -22,9 +22,11 @@ const LOGGERS: &str = "wasm:info,dynamic_modules:info";
 
 /// How an Envoy is started.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'e> {
     /// Number of worker threads.
     pub concurrency: u32,
+    /// Variables of its environment, beside those of this process.
+    pub environment: &'e [(String, String)],
 }
 
 /// A running Envoy. Dropping it kills the process; so does the end of this one, however it ends.
@@ -59,7 +61,7 @@ impl Envoy {
     ///
     /// # Errors
     /// When it does not start, or not in time; with the end of its log.
-    pub async fn start(binary: &Path, name: &str, bootstrap: &Json, options: Options) -> Result<Self> {
+    pub async fn start(binary: &Path, name: &str, bootstrap: &Json, options: Options<'_>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("graylane-envoy-").tempdir()?;
         let file = |name: &str| folder.path().join(name);
         std::fs::write(file("bootstrap.json"), serde_json::to_vec(bootstrap)?)?;
@@ -77,6 +79,7 @@ impl Envoy {
             .args(["--concurrency", &options.concurrency.to_string()])
             // As in a pod of Istio's.
             .env("POD_NAME", name)
+            .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(file("stderr"))?);

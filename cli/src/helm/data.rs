@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use super::blocks;
 use crate::document::model::Outside;
 use crate::lower;
-use crate::mesh::{Mesh, Service};
+use crate::mesh::{Ingress, Mesh, Service};
 use crate::resources::{self, Kind, Options};
 use crate::routes::{self, HostRoutes};
 
@@ -29,17 +29,10 @@ pub fn data(mesh: &Mesh, options: &Options) -> Json {
             )
         })
         .collect();
-    let roles = Role::ALL.map(|role| {
-        json!({
-            "config": lower::without_choices(mesh, role),
-            "sticky": lower::sticky_of(mesh, role, Vec::new()),
-            "knowsDestinations": role != Role::Inbound,
-        })
-    });
-    let roles = roles.into_iter().map(|mut role| {
-        // What participants are is worked out by the chart.
-        role["sticky"].as_object_mut().map(|sticky| sticky.remove("tenants"));
-        role
+    let ingresses = mesh.ingresses();
+    let roles = Role::ALL.iter().flat_map(|role| {
+        let several = if *role == Role::Gateway { &ingresses[..] } else { &ingresses[..1] };
+        several.iter().map(|ingress| of_role(mesh, *role, ingress))
     });
     json!({
         "mesh": mesh.document.mesh.name,
@@ -53,6 +46,35 @@ pub fn data(mesh: &Mesh, options: &Options) -> Json {
         "resources": resources_of(mesh, options),
         "exposed": resources::host_frame(mesh),
     })
+}
+
+/// The configuration of a role; of several gateways each has the name by which its plugin refers to it.
+fn of_role(mesh: &Mesh, role: Role, ingress: &Ingress<'_>) -> Json {
+    let mut json = json!({
+        "config": lower::without_choices(mesh, role, ingress),
+        "sticky": lower::sticky_of(mesh, role, ingress, Vec::new()),
+        "knowsDestinations": role != Role::Inbound,
+    });
+    // What participants are is worked out by the chart.
+    json["sticky"].as_object_mut().map(|sticky| sticky.remove("tenants"));
+    if role == Role::Gateway && ingress.name.is_some() {
+        json["name"] = json!(ingress.resource());
+    }
+    json
+}
+
+/// The name by which a plugin's configuration is found: its role's, or that of one of several gateways.
+fn configuration_of(mesh: &Mesh, resource: &resources::Resource, role: &Json) -> Json {
+    if role != Role::Gateway.name() {
+        return role.clone();
+    }
+    let names = mesh.ingresses().into_iter().map(|ingress| ingress.resource());
+    let is_own = |name: &String| {
+        [name.clone(), format!("native-{name}")]
+            .iter()
+            .any(|name| resources::resource_name(mesh, name) == resource.metadata.name)
+    };
+    names.into_iter().find(is_own).map_or_else(|| role.clone(), Json::from)
 }
 
 fn service(service: &Service, mesh: &Mesh, exposed: &[Json]) -> Json {
@@ -156,7 +178,8 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Vec<Json> {
             Kind::WasmPlugin | Kind::TrafficExtension => {
                 let wasm = object["spec"].get("wasm").is_some();
                 let module = if wasm { &mut object["spec"]["wasm"] } else { &mut object["spec"] };
-                entry.insert("role".to_owned(), module["pluginConfig"]["role"].clone());
+                let role = configuration_of(mesh, &resource, &module["pluginConfig"]["role"]);
+                entry.insert("role".to_owned(), role);
                 module["pluginConfig"] = json!({});
             }
             Kind::EnvoyFilter => {
@@ -166,7 +189,8 @@ fn resources_of(mesh: &Mesh, options: &Options) -> Vec<Json> {
                     object.pointer_mut(FILTER).filter(|filter| filter["@type"] == native::FILTER)
                 {
                     let role = filter["filter_name"].as_str().and_then(|name| name.split('/').next());
-                    entry.insert("native".to_owned(), json!(role));
+                    let role = configuration_of(mesh, &resource, &json!(role));
+                    entry.insert("native".to_owned(), role);
                     filter["filter_config"]["value"] = json!("");
                 }
             }

@@ -165,7 +165,7 @@ filters and routes therefore say. mesh.json has everything that no value changes
   {{- if $participants -}}
     {{- $_ := set $config "sticky" (merge (dict "tenants" $participants) $own.sticky) -}}
   {{- end -}}
-  {{- $_ := set $configs $config.role $config -}}
+  {{- $_ := set $configs (default $config.role $own.name) $config -}}
   {{- $all = append $all $config -}}
 {{- end -}}
 {{- toRawJson (dict "configs" $configs "revision" ($all | toRawJson | sha256sum | trunc 12)) -}}

@@ -28,7 +28,7 @@ pub fn values(mesh: &Mesh, options: &Options) -> Json {
 
 /// Percent, as a whole number where it is one.
 fn percent(buckets: u16) -> Json {
-    if buckets.is_multiple_of(100) { (buckets / 100).into() } else { (f64::from(buckets) / 100.0).into() }
+    if buckets.is_multiple_of(100) { (buckets / 100).into() } else { crate::percent::of(buckets).into() }
 }
 
 /// Nothing where there is nothing to choose.

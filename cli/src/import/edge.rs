@@ -93,7 +93,7 @@ impl Found {
                     "Gateway {other} has routes of its own in the file; the filter runs at {} only",
                     self.name
                 ),
-                "if other pods serve it, they need a file of their own",
+                "if other pods serve it, list both under `edge.gateways`, each with its pods' `selector`",
             );
         }
     }

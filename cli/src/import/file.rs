@@ -116,7 +116,7 @@ impl Serialize for ShareOut {
         if self.0.is_multiple_of(100) {
             serializer.serialize_u64(self.0 / 100)
         } else {
-            serializer.serialize_f64(self.0 as f64 / 100.0)
+            serializer.serialize_f64(crate::percent::of(self.0))
         }
     }
 }

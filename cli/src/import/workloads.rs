@@ -11,6 +11,7 @@ use super::file::{EdgeOut, File, GatewayOut, MeshOut, ServiceOut, TenantOut};
 use super::ports::{self, Speaks};
 use super::read::Resource;
 use super::versions::{self, Labels, Workload};
+use crate::adopt::headless;
 use crate::traffic::group_is_istio;
 
 /// The tenant that tries new versions, where nothing names one.
@@ -72,6 +73,12 @@ struct Gateway<'a> {
 impl Init<'_> {
     fn service(&mut self, service: &Resource, selector: &Labels, own: &[&Workload<'_>], namespace: &str) {
         let title = service.title();
+        if headless::is_headless(&service.whole) {
+            self.notes.push(format!(
+                "{title}: it is headless, so callers pick the pod and no route can choose a version; left out"
+            ));
+            return;
+        }
         if own.is_empty() {
             self.notes.push(format!("{title}: it selects no workload; left out"));
             return;

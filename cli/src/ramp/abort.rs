@@ -9,7 +9,9 @@ use serde_json::{Value as Json, json};
 
 use super::change::{put, same};
 use super::edit::{self, Edit, replace};
+use super::journal::Record;
 use super::lock::Lock;
+use super::past::Past;
 use super::{pending, write};
 use crate::document;
 use crate::document::source::SourceFiles;
@@ -21,6 +23,8 @@ pub struct Aborted {
     pub canary: String,
     /// Its percentage before.
     pub from: f64,
+    /// The point of no return in percent; one that cannot be read is 0.
+    no_return: Option<f64>,
     /// The file's hash before, as [`super::Desk::hash`].
     pub hash: String,
     paths: Vec<PathBuf>,
@@ -57,10 +61,13 @@ pub fn abort(paths: &[PathBuf], service: &str, canary: Option<&str>) -> Result<A
     let mut expected = tree.json();
     put(&mut expected, &path, json!(0));
     let edits = if from == 0.0 { Vec::new() } else { vec![replace(&sources, share.span, "0".to_owned())?] };
+    let mark = tree.at(&["services", service, "rollout", "noReturn"]);
+    let no_return = mark.map(|mark| mark.json().as_f64().unwrap_or(0.0));
     let texts: String = (0..sources.len()).map(|file| sources.text(file)).collect();
     Ok(Aborted {
         canary: entry.key.clone(),
         from,
+        no_return,
         hash: pending::hash(&texts),
         paths: paths.to_vec(),
         sources,
@@ -70,6 +77,15 @@ pub fn abort(paths: &[PathBuf], service: &str, canary: Option<&str>) -> Result<A
 }
 
 impl Aborted {
+    /// Why the canary is not taken back without a person's word: it has, or had, its point of no return.
+    #[must_use]
+    pub fn no_way_back(&self, records: &[Record]) -> Option<String> {
+        let mark = self.no_return.filter(|_| self.from > 0.0)?;
+        let buckets = crate::percent::buckets(mark);
+        let reached = self.from >= mark || Past::of(records, &self.canary, "").reached(buckets).is_some();
+        reached.then(|| format!("`{}` has or had its point of no return, {mark} % (`noReturn`)", self.canary))
+    }
+
     /// Writes it.
     ///
     /// # Errors

@@ -1,15 +1,12 @@
 //! What a file says, brought into the mesh: resources stage by stage, then waiting until every pod runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process_group};
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, Command};
 
+use super::shell::{Ended, Shell};
 use crate::lower;
 use crate::mesh::Mesh;
 use crate::plain;
@@ -156,116 +153,28 @@ impl Apply {
 }
 
 impl Apply {
-    /// Gives YAML to a command of the shell, shows what it says as it comes, and ends it and all that it started when its
-    /// time is over, or ours.
+    /// Gives YAML to a command of the shell.
     async fn pipe(&self, command: &str, yaml: &str) -> Result<()> {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).process_group(0).kill_on_drop(true);
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = shell.spawn().context("cannot start a shell")?;
-        let group = Group::of(&child)?;
-        (self.say)(&format!("apply: `{command}`, for at most {} s", self.limit.as_secs()));
-        let (input, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let write = async {
-            if let Some(mut input) = input {
-                // A command that does not read all of it has a reason; its exit code counts.
-                let _ = input.write_all(yaml.as_bytes()).await;
-            }
+        let shell = Shell {
+            command,
+            name: "apply",
+            input: yaml,
+            env: &[],
+            folder: None,
+            limit: self.limit,
+            say: &*self.say,
         };
-        // Its output goes to stderr; stdout is for verdicts.
-        let talk = async { tokio::join!(write, self.show(out), self.show(err)) };
-        let work = async {
-            let status = child.wait().await;
-            // Something that it left behind may still hold its output.
-            drop(group);
-            status
-        };
-        let all = async { tokio::join!(work, talk).0 };
-        tokio::select! {
-            ended = tokio::time::timeout(self.limit, all) => match ended {
-                Ok(status) => {
-                    let status = status?;
-                    ensure!(status.success(), "`{command}` failed with {status}");
-                    Ok(())
-                }
-                Err(_) => bail!(
-                    "`{command}` did not end within {} s and was killed: see --apply-timeout",
-                    self.limit.as_secs()
-                ),
-            },
-            signal = asked_to_end() => bail!("ended by {signal}, and so is `{command}`"),
-        }
-    }
-
-    async fn show(&self, output: Option<impl AsyncRead + Unpin>) {
-        let Some(output) = output else { return };
-        let mut lines = BufReader::new(output);
-        loop {
-            let mut line = Vec::new();
-            match (&mut lines).take(LINE).read_until(b'\n', &mut line).await {
-                Ok(read) if read > 0 => {
-                    (self.say)(&format!("apply: {}", plain::line(String::from_utf8_lossy(&line).trim_end())));
-                }
-                _ => return,
+        match shell.run().await?.ended {
+            Ended::With(status) => {
+                ensure!(status.success(), "`{command}` failed with {status}");
+                Ok(())
             }
+            Ended::Late => bail!(
+                "`{command}` did not end within {} s and was killed: see --apply-timeout",
+                self.limit.as_secs()
+            ),
+            Ended::Signal(signal) => bail!("ended by {signal}, and so is `{command}`"),
         }
-    }
-}
-
-/// Longest line of a command that is shown in one piece, in bytes.
-const LINE: u64 = 8192;
-
-/// A command and all that it started: ended with this, and also when we are killed. A shell waits for the end of a pipe
-/// that only we hold.
-struct Group {
-    leader: Pid,
-    guard: std::process::Child,
-}
-
-impl Group {
-    fn of(child: &Child) -> Result<Self> {
-        let id = child.id().context("the command has ended already")?;
-        let leader = Pid::from_raw(id.cast_signed()).context("the command has no process")?;
-        let guard = {
-            use std::os::unix::process::CommandExt as _;
-            std::process::Command::new("sh")
-                .args(["-c", "read -r _; kill -s KILL -- \"-$0\"", &id.to_string()])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .process_group(0)
-                .spawn()
-        };
-        match guard {
-            Ok(guard) => Ok(Self { leader, guard }),
-            Err(error) => {
-                let _ = kill_process_group(leader, Signal::KILL);
-                Err(error).context("cannot start a shell")
-            }
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Does nothing if the process has already ended.
-        let _ = kill_process_group(self.leader, Signal::KILL);
-        let _ = self.guard.kill();
-        let _ = self.guard.wait();
-    }
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn asked_to_end() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
     }
 }
 

@@ -1,7 +1,7 @@
 //! An edit of a rollout, checked, and who moves by it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use graylane_decide::config::{End, Weight};
@@ -67,6 +67,14 @@ impl Desk {
         Ok(Opened::Desk(Box::new(Self { paths, sources, warnings: findings, project: file, mesh })))
     }
 
+    /// The folder of the first of the files, in which hooks run.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        let first = self.paths.first().map_or(Path::new("."), PathBuf::as_path);
+        let parent = || first.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if first.is_dir() { first } else { parent().unwrap_or(Path::new(".")) }.to_path_buf()
+    }
+
     /// A service and its rollout.
     ///
     /// # Errors
@@ -128,7 +136,7 @@ impl Desk {
     ) -> Result<Edit> {
         let at = [path, &[&weight.subset]].concat();
         let number = percent(weight.buckets);
-        let json = json!(f64::from(weight.buckets) / 100.0);
+        let json = json!(crate::percent::of(weight.buckets));
         let Some(node) = self.project.tree.at(&at) else {
             let Some(map) = self.project.tree.at(path) else { bail!("there is no `{}`", path.join(".")) };
             let (value, json) = match weight.from {

@@ -24,7 +24,7 @@ pub async fn sample(
     let window = format!("{seconds}s");
     let whose = match part {
         Part::All => "the service".to_owned(),
-        Part::Subset(name) | Part::Tenant(name) => format!("`{name}`"),
+        Part::Subset(name) | Part::Tenant(name) | Part::Lane(name, _) => format!("`{name}`"),
     };
     let unknown = |what: &str, why: String| format!("the {what} of {whose} is not known: {why}");
     let requests = match prometheus.number(&queries.count(service, part, &window)).await {
@@ -48,6 +48,9 @@ pub async fn sample(
         return Err(unknown("error ratio", format!("it is {ratio}")));
     }
     let errors = requests * ratio;
+    if !queries.know_latency() {
+        return Ok(Sample { requests, errors, latencies: Vec::new() });
+    }
     let buckets = prometheus.query(&queries.latencies(service, part, &window)).await;
     let buckets = buckets.map_err(|problem| unknown("histogram of latency", problem.to_string()))?;
     // None yet: the counter of requests is there first.

@@ -1,97 +1,17 @@
-//! The log of a rollout: a JSON object a line, appended, never rewritten. What was killed goes on from here and from the
-//! file.
+//! The log of a rollout: a JSON object a line, appended. What was killed goes on from here and from the file. Only the copy of
+//! a run by Git is rewritten: what it announced may become another step until it is pushed.
+
+mod record;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
-
-use super::judge::{Judgement, Sample, Verdict};
+use super::judge::Sample;
 use super::pending::adopt;
-use crate::time::rfc3339;
+use anyhow::{Context, Result, ensure};
 
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Event {
-    /// A weight is about to be written into the file.
-    Advance,
-    /// A weight was written and applied; pods may not run it yet.
-    Applied,
-    /// Every pod runs it: the step begins.
-    Step,
-    /// The canary was judged.
-    Look,
-    /// It was decided to abort.
-    Abort,
-    /// The weight 0 is applied.
-    Aborted,
-    /// It was decided to promote.
-    Promote,
-    /// The promotion is applied.
-    Promoted,
-    /// A person set weights.
-    Set,
-    /// Something else than the run was in the file or in the log: it stopped.
-    Stopped,
-    /// A person let it go on.
-    Resume,
-}
-
-/// Who wrote a line that a run might have written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum By {
-    /// Somebody who called `ramp set`, `next`, `abort` or `promote`.
-    Person,
-}
-
-/// One line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Record {
-    /// When, RFC 3339 in UTC.
-    pub time: String,
-    /// When, in seconds since 1970.
-    pub at: u64,
-    /// The service.
-    pub service: String,
-    /// The canary.
-    pub canary: String,
-    /// Its weight in percent.
-    pub weight: f64,
-    /// What happened.
-    pub event: Event,
-    /// Who did it; none: a run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<By>,
-    /// The weight before, in percent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<f64>,
-    /// The weight that the file is to have, in percent; none: as `weight`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<f64>,
-    /// The SHA-256 of the file before; of several files, of all their texts in a row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hash: Option<String>,
-    /// The revision that pods are to run.
-    pub revision: String,
-    /// Of a look: the verdict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
-    /// Of a look: what each guard found.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub guards: Vec<Judgement>,
-    /// Of a look: what was counted of the canary, or of the gate's tenant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub figures: Option<Sample>,
-    /// Of a look: what was counted of the baseline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<Sample>,
-}
+pub use record::{Answer, Approval, By, Event, Ran, Record};
 
 /// The log.
 pub struct Journal {
@@ -100,6 +20,10 @@ pub struct Journal {
     service: String,
     /// Its lines about one service.
     pub records: Vec<Record>,
+    /// How many lines about it were read, those that were taken back among them.
+    read: usize,
+    /// Those that came since it was opened, and nobody took.
+    new: Vec<Record>,
 }
 
 /// Largest log that is read, in bytes: years of looks.
@@ -119,10 +43,17 @@ impl Journal {
         {
             adopt(&file, &owner);
         }
-        let mut journal =
-            Self { path: path.to_owned(), file, service: service.to_owned(), records: Vec::new() };
+        let (path, service) = (path.to_owned(), service.to_owned());
+        let mut journal = Self { path, file, service, records: Vec::new(), read: 0, new: Vec::new() };
         journal.reload()?;
+        // What was there before is of earlier runs.
+        journal.new.clear();
         Ok(journal)
+    }
+
+    /// The lines that came since this was asked last, in the order in which they were written.
+    pub fn take_new(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.new)
     }
 
     /// Reads what others wrote.
@@ -130,29 +61,50 @@ impl Journal {
     /// # Errors
     /// When it cannot be read, is too large, or a newer version wrote it.
     pub fn reload(&mut self) -> Result<()> {
-        let name = self.path.display();
-        let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(0))?;
-        let size = (&self.file).take(MAX_BYTES + 1).read_to_end(&mut bytes);
+        let lines = Self::lines(&self.file, &self.path, &self.service)?;
+        self.new.extend(lines.iter().skip(self.read).cloned());
+        self.read = lines.len();
+        self.records = standing(lines);
+        Ok(())
+    }
+
+    /// The lines of a log about one service, without making or locking anything; none if there is no log.
+    ///
+    /// # Errors
+    /// When it cannot be read, is too large, or a newer version wrote it.
+    pub fn peek(path: &Path, service: &str) -> Result<Vec<Record>> {
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let file = File::open(path).with_context(|| format!("cannot read the log `{}`", path.display()))?;
+        Ok(standing(Self::lines(&file, path, service)?))
+    }
+
+    fn lines(file: &File, path: &Path, service: &str) -> Result<Vec<Record>> {
+        let name = path.display();
+        let mut bytes = Vec::new();
+        let size = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
         let size = size.with_context(|| format!("cannot read the log `{name}`"))?;
         ensure!(
             size as u64 <= MAX_BYTES,
             "the log `{name}` is larger than {} MiB: move it away, and go on with `--resume`",
             MAX_BYTES >> 20
         );
-        self.records.clear();
+        let mut records = Vec::new();
         for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             // Half a line was left by a process that was killed while writing.
             let Ok(json) = serde_json::from_slice::<serde_json::Value>(line) else { continue };
-            if json["service"].as_str() != Some(&self.service) {
+            if json["service"].as_str() != Some(service) {
                 continue;
             }
             let record = serde_json::from_value(json);
-            self.records.push(record.with_context(|| {
+            let record: Record = record.with_context(|| {
                 format!("{name}:{}: this line is not a record of this version of graylane", number + 1)
-            })?);
+            })?;
+            records.push(record);
         }
-        Ok(())
+        Ok(records)
     }
 
     /// Adds a line, and makes sure that it is on disk.
@@ -173,22 +125,75 @@ impl Journal {
             .write_all(line.as_bytes())
             .and_then(|()| self.file.sync_data())
             .context("cannot write the log")?;
+        take_back(&mut self.records, record.event);
+        self.read += 1;
+        self.new.push(record.clone());
         self.records.push(record);
         Ok(())
+    }
+
+    /// The service that it is about.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Puts another log in its place: that of the remote. Its lines are not new: another run has told of them.
+    ///
+    /// # Errors
+    /// When it cannot be written or read.
+    pub fn replace(&mut self, text: &[u8]) -> Result<()> {
+        self.file.set_len(0)?;
+        self.file.write_all(text).and_then(|()| self.file.sync_data()).context("cannot write the log")?;
+        self.read = usize::MAX;
+        self.reload()
+    }
+
+    /// Changes the last line of a run: by Git it may become another one until it is pushed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn amend(&mut self, change: impl FnOnce(&mut Record)) -> Result<()> {
+        let of_run = |record: &&mut Record| !record.event.is_note() && record.by.is_none();
+        let Some(last) = self.records.iter_mut().rev().find(of_run) else { return Ok(()) };
+        let before = last.clone();
+        change(last);
+        if let Some(new) = self.new.iter_mut().rev().find(|new| **new == before) {
+            new.clone_from(last);
+        }
+        self.rewrite()
+    }
+
+    /// Takes back a step that was announced and did not come about: it is judged again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn retract(&mut self) -> Result<()> {
+        if !take_back(&mut self.records, Event::CutOff) {
+            return Ok(());
+        }
+        take_back(&mut self.new, Event::CutOff);
+        self.rewrite()
+    }
+
+    fn rewrite(&mut self) -> Result<()> {
+        let lines = self.records.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        self.replace(text.as_bytes())
     }
 
     /// The last line of a run other than an observation, or one that allows it to continue.
     #[must_use]
     pub fn last(&self) -> Option<&Record> {
-        let of_run = |record: &&Record| record.event != Event::Look && record.by.is_none();
+        let of_run = |record: &&Record| !record.event.is_note() && record.by.is_none();
         self.records.iter().rev().find(of_run)
     }
 
     /// What a person wrote since then, the last first.
     pub fn persons(&self) -> impl Iterator<Item = &Record> {
         let since =
-            self.records.iter().rev().take_while(|record| record.by.is_some() || record.event == Event::Look);
-        since.filter(|record| record.by.is_some())
+            self.records.iter().rev().take_while(|record| record.by.is_some() || record.event.is_note());
+        since.filter(|record| record.by.is_some() && !record.event.is_note())
     }
 
     /// What was last counted of the baseline while it still had requests of its own.
@@ -200,41 +205,27 @@ impl Journal {
     }
 }
 
-impl Record {
-    /// A line of now.
-    #[must_use]
-    pub fn now(service: &str, canary: &str, weight: f64, event: Event, revision: String) -> Self {
-        let at = now();
-        Self {
-            time: rfc3339(at.cast_signed()),
-            at,
-            service: service.to_owned(),
-            canary: canary.to_owned(),
-            weight,
-            event,
-            by: None,
-            from: None,
-            to: None,
-            hash: None,
-            revision,
-            verdict: None,
-            guards: Vec::new(),
-            figures: None,
-            baseline: None,
-        }
+/// The lines that count.
+fn standing(lines: Vec<Record>) -> Vec<Record> {
+    let mut records = Vec::new();
+    for line in lines {
+        take_back(&mut records, line.event);
+        records.push(line);
     }
-
-    /// The weight that the file has after this, in hundredths of a percent.
-    #[must_use]
-    pub fn buckets(&self) -> u16 {
-        (self.to.unwrap_or(self.weight) * 100.0).round().clamp(0.0, 10_000.0) as u16
-    }
+    records
 }
 
-/// Seconds since 1970.
-#[must_use]
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+/// Leaves out what was announced last, if it did not come about.
+fn take_back(records: &mut Vec<Record>, event: Event) -> bool {
+    let of_run = |record: &Record| !record.event.is_note() && record.by.is_none();
+    let announced = |record: &Record| record.event == Event::Advance && record.commit.is_none();
+    let last = records.iter().rposition(of_run).filter(|_| event == Event::CutOff);
+    let Some(at) = last.filter(|at| records.get(*at).is_some_and(announced)) else { return false };
+    // The point of no return is announced together with the step that it is.
+    let before =
+        at.checked_sub(1).filter(|at| records.get(*at).map(|one| one.event) == Some(Event::NoReturn));
+    records.drain(before.unwrap_or(at)..=at);
+    true
 }
 
 #[cfg(test)]
@@ -245,23 +236,7 @@ mod tests {
     fn half_a_line_is_passed_over_and_what_follows_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ramp.jsonl");
-        let record = Record {
-            time: rfc3339(1),
-            at: 1,
-            service: "api".into(),
-            canary: "canary".into(),
-            weight: 5.0,
-            event: Event::Step,
-            by: None,
-            from: None,
-            to: None,
-            hash: None,
-            revision: "0".into(),
-            verdict: None,
-            guards: Vec::new(),
-            figures: None,
-            baseline: None,
-        };
+        let record = Record::at(1, "api", "canary", 5.0, Event::Step, "0".into());
         Journal::open(&path, "api").unwrap().add(record.clone()).unwrap();
         let half = std::fs::read_to_string(&path).unwrap() + "{\"time\":\"1970";
         std::fs::write(&path, half).unwrap();
@@ -272,5 +247,40 @@ mod tests {
             Journal::open(&path, "api").unwrap().records.iter().map(|record| record.weight).collect();
         assert_eq!(weights, [5.0, 25.0]);
         assert!(Journal::open(&path, "orders").unwrap().records.is_empty());
+    }
+
+    #[test]
+    fn what_is_new_is_told_once_also_what_was_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ramp.jsonl");
+        let record = |event| Record::at(1, "api", "canary", 5.0, event, "0".into());
+        let told = |journal: &mut Journal| -> Vec<Event> {
+            journal.take_new().into_iter().map(|record| record.event).collect()
+        };
+        let mut journal = Journal::open(&path, "api").unwrap();
+        for event in [Event::Step, Event::NoReturn, Event::Advance] {
+            journal.add(record(event)).unwrap();
+        }
+        assert_eq!(told(&mut journal), [Event::Step, Event::NoReturn, Event::Advance]);
+        // As a run that is started later.
+        let mut journal = Journal::open(&path, "api").unwrap();
+        assert_eq!(told(&mut journal), [], "of an earlier run");
+        journal.add(record(Event::CutOff)).unwrap();
+        Journal::open(&path, "api").unwrap().add(record(Event::Set)).unwrap();
+        journal.reload().unwrap();
+        assert_eq!(told(&mut journal), [Event::CutOff, Event::Set]);
+        assert_eq!(journal.records.len(), 3, "what was cut off counts for nothing");
+        // By Git: what is announced becomes what is pushed, or nothing.
+        journal.replace(b"").unwrap();
+        assert_eq!(told(&mut journal), [], "what was read from the remote");
+        journal.add(record(Event::Advance)).unwrap();
+        journal.amend(|record| record.commit = Some("c".into())).unwrap();
+        assert_eq!(journal.take_new()[0].commit.as_deref(), Some("c"));
+        journal.add(record(Event::Look)).unwrap();
+        journal.add(record(Event::Advance)).unwrap();
+        journal.retract().unwrap();
+        assert_eq!(told(&mut journal), [Event::Look]);
+        journal.reload().unwrap();
+        assert_eq!(told(&mut journal), []);
     }
 }

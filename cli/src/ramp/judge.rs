@@ -110,8 +110,10 @@ impl Judgement {
     }
 }
 
+/// The guard of there being enough of them.
+pub const REQUESTS: &str = "requests";
 /// The guard of latency.
-const LATENCY: &str = "latency";
+pub const LATENCY: &str = "latency";
 
 /// Judges errors and latency.
 #[must_use]
@@ -123,7 +125,7 @@ pub fn judge(canary: &Sample, baseline: &Sample, limits: &Limits) -> Vec<Judgeme
                 "the {who} has {:.0} requests, and {:.0} are needed",
                 sample.requests, limits.requests
             );
-            return vec![finding("requests", Verdict::Hold, why)];
+            return vec![finding(REQUESTS, Verdict::Hold, why)];
         }
     }
     let is_bad = |looks_worse: bool, evidence: f64| match looks_worse {

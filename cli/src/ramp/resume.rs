@@ -2,6 +2,8 @@
 
 use super::change::Desk;
 use super::journal::{Event, Journal, Record};
+use super::next::Next;
+use crate::percent::buckets;
 use crate::simulate::percent;
 
 /// What a run finds when it looks at the file and the log.
@@ -14,10 +16,11 @@ pub enum Standing {
 }
 
 /// Compares the file with the log. `anew`: a person wants to start over.
-pub fn standing(journal: &Journal, desk: &Desk, service: &str, anew: bool) -> Standing {
+pub fn standing(journal: &Journal, desk: &Desk, next: Next<'_>, anew: bool) -> Standing {
+    let service = next.service();
     let persons: Vec<&Record> = journal.persons().collect();
     let person = persons.first().copied();
-    let go_on = format!("`graylane ramp run {service} --resume` goes on from what the file says");
+    let go_on = next.go_on();
     let stopped = |why: String| Standing::Stopped(format!("{why}: {go_on}"));
     let by_person = |record: &Record| {
         let what = match record.event {
@@ -54,7 +57,10 @@ pub fn standing(journal: &Journal, desk: &Desk, service: &str, anew: bool) -> St
             } else {
                 is_at(desk, service, last, last.buckets())
             };
-            if done || unchanged {
+            // An abort that was decided, and cut off: whatever else was edited, it is due while the canary has its weight.
+            let had = last.from.map(buckets);
+            let due = last.event == Event::Abort && share(desk, service, &last.canary) == had;
+            if done || unchanged || due {
                 return Standing::Free;
             }
             let is = share(desk, service, &last.canary)

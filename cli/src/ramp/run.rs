@@ -12,12 +12,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use graylane_decide::config::Weight;
 
+use super::ahead::{Ahead, leaves};
 use super::apply::{Apply, lagging};
 use super::change::{Desk, Opened};
+use super::cluster::Shared;
+use super::git::Remote;
 use super::journal::{Event, Journal, Record};
 use super::judge::{Judgement, Verdict, together};
 use super::lock::Lock;
 use super::resume::{Standing, standing};
+use super::synced::SyncedBy;
 use crate::document::finding::Severity;
 use crate::lower;
 use crate::prometheus::Prometheus;
@@ -43,6 +47,14 @@ pub struct Run {
     pub anew: bool,
     /// The log.
     pub journal: Journal,
+    /// Seconds since 1970.
+    pub clock: Box<dyn Fn() -> u64>,
+    /// By Git: the remote that it is pushed to.
+    pub git: Option<Remote>,
+    /// By Git: what brings it into the cluster.
+    pub synced_by: Option<SyncedBy>,
+    /// The cluster that is applied to, where it is known.
+    pub cluster: Option<Shared>,
 }
 
 /// What one look came to.
@@ -60,11 +72,15 @@ pub enum Progress {
     Aborted(String),
     /// A person did something else; only a person lets it go on.
     Stopped(String),
+    /// The canary is worse, and beyond its point of no return; only a person goes back.
+    Held(String),
+    /// It is aborted, and the hook that follows has not succeeded yet.
+    Retry(String),
 }
 
 impl Run {
     /// Reads the files.
-    fn read(&self) -> Result<Desk> {
+    pub(super) fn read(&self) -> Result<Desk> {
         match Desk::open(&self.paths)? {
             Opened::Desk(desk) => Ok(*desk),
             Opened::Broken(opened) => {
@@ -77,7 +93,7 @@ impl Run {
         }
     }
 
-    /// Lets a run go on that a person stopped.
+    /// Lets a run go on that a person stopped, or that holds past the point of no return.
     ///
     /// # Errors
     /// When the log cannot be written.
@@ -85,8 +101,15 @@ impl Run {
         let _lock = Lock::of(&self.paths)?;
         let desk = self.read()?;
         self.journal.reload()?;
-        if let Standing::Stopped(_) = standing(&self.journal, &desk, &self.service, self.anew) {
-            let canary = desk.canary(&self.service, self.canary.as_deref())?.clone();
+        let stopped = standing(&self.journal, &desk, self.next(), self.anew) != Standing::Free;
+        let canary = desk.canary(&self.service, self.canary.as_deref());
+        // To begin anew is not to say that what holds is repaired.
+        let holds = canary.as_ref().ok().filter(|_| !self.anew).is_some_and(|canary| {
+            let ahead = Ahead::of(&desk, &self.service, canary, &self.journal.records);
+            ahead.is_some_and(|ahead| ahead.held().is_some())
+        });
+        if stopped || holds {
+            let canary = canary?.clone();
             self.journal.add(self.record(&desk, &canary, Event::Resume))?;
         }
         Ok(())
@@ -100,7 +123,7 @@ impl Run {
         let lock = Lock::of(&self.paths)?;
         let desk = self.read()?;
         self.journal.reload()?;
-        if let Standing::Stopped(why) = standing(&self.journal, &desk, &self.service, self.anew) {
+        if let Standing::Stopped(why) = standing(&self.journal, &desk, self.next(), self.anew) {
             drop(lock);
             return self.stop(&desk, why).await;
         }
@@ -120,12 +143,18 @@ impl Run {
             let is = is.map_or(0, |weight| weight.buckets);
             match last.event {
                 Event::Abort => return self.abort(lock, &desk, last).await,
-                Event::Promote => return self.promote(lock, &desk, last).await,
-                Event::Advance if is != last.buckets() => {
-                    // It was killed before it wrote.
-                    return self.set(&lock, &desk, &last.canary, last.buckets());
+                Event::Promote => {
+                    return match self.unsure() {
+                        Some(hold) => Ok(hold),
+                        None => self.promote(lock, &desk, last).await,
+                    };
                 }
+                Event::Advance if is != last.buckets() => return self.cut_off(&desk, last, is),
                 // Only a person starts over: with --anew, or by giving a canary a weight.
+                Event::Aborted if self.owes(&desk, &last.canary) => {
+                    drop(lock);
+                    return self.repeat_hook(&desk, last).await;
+                }
                 Event::Aborted if is == 0 && !self.anew => {
                     return Ok(Progress::Aborted(format!("`{}` was aborted at {}", last.canary, last.time)));
                 }
@@ -135,10 +164,10 @@ impl Run {
         }
         let canary = desk.canary(&self.service, self.canary.as_deref())?.clone();
         let gate = if canary.buckets == 0 { self.gate(&desk, &canary.subset)? } else { None };
-        if canary.buckets == 0 && gate.is_none() {
-            return self.advance(&lock, &desk, &canary);
-        }
         drop(lock);
+        if canary.buckets == 0 && gate.is_none() {
+            return self.take(&desk, &canary, "").await;
+        }
         let revision = lower::revision(&desk.mesh);
         let same = |last: &&Record| last.canary == canary.subset && last.revision == revision;
         match last.as_ref().filter(same).map(|last| (last.event, last.at)) {
@@ -149,6 +178,12 @@ impl Run {
                 {
                     return Ok(Progress::Wait(format!("{} % is applied: {why}", percent(canary.buckets))));
                 }
+                if let Some(why) = self.unsynced() {
+                    return Ok(Progress::Wait(format!(
+                        "hold: {} % is pushed: {why}",
+                        percent(canary.buckets)
+                    )));
+                }
                 let said = match &gate {
                     Some(gate) => format!("watching `{gate}` before a live user is moved"),
                     None => format!("every pod runs {} %", percent(canary.buckets)),
@@ -156,24 +191,57 @@ impl Run {
                 self.note(&desk, self.record(&desk, &canary, Event::Step), said)
             }
             _ => {
-                self.apply.run(&desk.mesh).await?;
+                if let Some(hold) = self.unsure() {
+                    return Ok(hold);
+                }
+                self.bring(&desk.mesh).await?;
                 let said = format!("`{}` has {} %", canary.subset, percent(canary.buckets));
                 self.note(&desk, self.record(&desk, &canary, Event::Applied), said)
             }
         }
     }
 
+    /// The hook that follows an abort, where it did not succeed yet.
+    async fn repeat_hook(&mut self, desk: &Desk, last: &Record) -> Result<Progress> {
+        let canary = desk.canary(&self.service, Some(&last.canary))?.clone();
+        let aborted = || format!("`{}` was aborted at {}", last.canary, last.time);
+        Ok(match self.after_abort(desk, &canary).await? {
+            Some(retry) => retry,
+            None if self.anew => Progress::On(aborted()),
+            None => Progress::Aborted(aborted()),
+        })
+    }
+
+    /// A step that was announced, and cut off before it was written: what allowed it may be gone, so the canary is
+    /// judged again, and everything is waited for that a step waits for. The files are locked.
+    fn cut_off(&mut self, desk: &Desk, last: &Record, is: u16) -> Result<Progress> {
+        if self.git.is_some() {
+            self.journal.retract()?;
+        } else {
+            let canary = Weight { subset: last.canary.clone(), buckets: is, from: Default::default() };
+            self.journal.add(self.record(desk, &canary, Event::CutOff))?;
+        }
+        Ok(Progress::On(format!("the step to {} % was cut off: looking again", percent(last.buckets()))))
+    }
+
     /// Stops. What a person took off the canary is taken off in the mesh too.
-    async fn stop(&mut self, desk: &Desk, why: String) -> Result<Progress> {
+    pub(super) async fn stop(&mut self, desk: &Desk, why: String) -> Result<Progress> {
         if let Some(last) = self.journal.last().filter(|last| last.event != Event::Stopped).cloned() {
             let (_, rollout) = desk.rollout(&self.service)?;
             let weight = rollout.weights.iter().find(|weight| weight.subset == last.canary);
             let buckets = weight.map_or(0, |weight| weight.buckets);
             if buckets == 0 && last.buckets() > 0 {
-                self.apply.run(&desk.mesh).await?;
+                self.bring(&desk.mesh).await?;
             }
             let canary = Weight { subset: last.canary, buckets, from: Default::default() };
             self.journal.add(self.record(desk, &canary, Event::Stopped))?;
+        }
+        // The hook that follows an abort is the run's also where a person aborted.
+        if let Ok(canary) = desk.canary(&self.service, self.canary.as_deref()).cloned()
+            && self.owes(desk, &canary.subset)
+            && let Some(retry) = self.after_abort(desk, &canary).await?
+        {
+            return Ok(retry);
         }
         Ok(Progress::Stopped(why))
     }
@@ -194,21 +262,41 @@ impl Run {
     /// On to the next step: what is to be first, then the file.
     pub(super) fn advance(&mut self, lock: &Lock, desk: &Desk, canary: &Weight) -> Result<Progress> {
         let step = desk.next(&self.service, canary.buckets)?;
-        let share = |buckets: u16| f64::from(buckets) / 100.0;
         let weight = Weight { buckets: step, ..canary.clone() };
+        let setting = Setting { subset: Some(canary.subset.clone()), buckets: step, from: None };
+        let moves = desk.set(&self.service, &[setting])?.moves;
+        if let Some(why) = leaves(desk, &self.service, &moves, &self.journal.records) {
+            return Ok(Progress::Wait(format!(
+                "hold: {} % of `{}` takes users off another canary, and {why}",
+                percent(step),
+                canary.subset
+            )));
+        }
+        let last_chance = Ahead::of(desk, &self.service, canary, &self.journal.records)
+            .is_some_and(|ahead| ahead.is_last_chance());
+        if last_chance {
+            let note = self.record(desk, &weight, Event::NoReturn);
+            self.journal.add(note).context("where the rollout stands would be lost")?;
+        }
         let record = Record {
-            from: Some(share(canary.buckets)),
-            to: Some(share(step)),
+            from: Some(crate::percent::of(canary.buckets)),
+            to: Some(crate::percent::of(step)),
             hash: Some(desk.hash()),
             ..self.record(desk, &weight, Event::Advance)
         };
         self.journal.add(record).context("where the rollout stands would be lost")?;
-        self.set(lock, desk, &canary.subset, step)
+        match self.set(lock, desk, &canary.subset, step)? {
+            Progress::Advance(said) if last_chance => Ok(Progress::Advance(format!(
+                "{said}, the point of no return: from here on the run does not take it back"
+            ))),
+            set => Ok(set),
+        }
     }
 
-    fn set(&self, lock: &Lock, desk: &Desk, canary: &str, buckets: u16) -> Result<Progress> {
+    fn set(&mut self, lock: &Lock, desk: &Desk, canary: &str, buckets: u16) -> Result<Progress> {
         let setting = Setting { subset: Some(canary.to_owned()), buckets, from: None };
-        desk.write(lock, &desk.set(&self.service, &[setting])?)?;
+        let service = self.service.clone();
+        self.put(lock, desk, &|desk| desk.set(&service, std::slice::from_ref(&setting)))?;
         Ok(Progress::Advance(format!("on to {} %", percent(buckets))))
     }
 
@@ -219,11 +307,19 @@ impl Run {
             return Ok(Progress::On(format!("`{}` has 0 % in the file", canary.subset)));
         }
         drop(lock);
-        self.apply.run(&desk.mesh).await.context(
+        // What was begun anew has ended.
+        self.anew = false;
+        if let Some(why) = self.unsynced() {
+            return Ok(Progress::Wait(format!("hold: the abort is pushed: {why}")));
+        }
+        self.bring(&desk.mesh).await.context(
             "the canary is aborted in the file, but not yet in the mesh: run this again, or apply the file",
         )?;
         match self.note(desk, self.record(desk, &canary, Event::Aborted), String::new())? {
             Progress::On(said) if said.is_empty() => {
+                if let Some(retry) = self.after_abort(desk, &canary).await? {
+                    return Ok(retry);
+                }
                 Ok(Progress::Aborted(format!("`{}` is aborted{}", canary.subset, self.why())))
             }
             changed => Ok(changed),
@@ -233,12 +329,15 @@ impl Run {
     async fn promote(&mut self, lock: Lock, desk: &Desk, last: &Record) -> Result<Progress> {
         let (service, _) = desk.rollout(&self.service)?;
         if service.baseline != last.canary {
-            let promotion = desk.promote(&self.service, Some(&last.canary), None)?;
-            desk.write(&lock, &promotion.change)?;
+            let name = self.service.clone();
+            self.put(&lock, desk, &|desk| Ok(desk.promote(&name, Some(&last.canary), None)?.change))?;
             return Ok(Progress::On(format!("`{}` is the baseline in the file", last.canary)));
         }
         drop(lock);
-        self.apply.run(&desk.mesh).await?;
+        if let Some(why) = self.unsynced() {
+            return Ok(Progress::Wait(format!("hold: the promotion is pushed: {why}")));
+        }
+        self.bring(&desk.mesh).await?;
         let canary = Weight { subset: last.canary.clone(), buckets: 10_000, from: Default::default() };
         match self.note(desk, self.record(desk, &canary, Event::Promoted), String::new())? {
             Progress::On(said) if said.is_empty() => {
@@ -255,14 +354,19 @@ impl Run {
     }
 
     pub(super) fn record(&self, desk: &Desk, canary: &Weight, event: Event) -> Record {
-        let weight = f64::from(canary.buckets) / 100.0;
-        Record::now(&self.service, &canary.subset, weight, event, lower::revision(&desk.mesh))
+        let weight = crate::percent::of(canary.buckets);
+        let revision = lower::revision(&desk.mesh);
+        Record::at((self.clock)(), &self.service, &canary.subset, weight, event, revision)
     }
 
     /// Writes down what was done or decided, unless a person did something meanwhile.
     pub(super) fn note(&mut self, desk: &Desk, record: Record, said: String) -> Result<Progress> {
         let _lock = Lock::of(&self.paths)?;
         let Some(now) = self.undisturbed(desk)? else { return Ok(changed()) };
+        // What was decided goes by the whole file, as its point of no return.
+        if record.hash.is_some() && now.hash() != desk.hash() {
+            return Ok(changed());
+        }
         // That of the file as it is now, whatever else was written into it meanwhile.
         let record = Record { hash: record.hash.map(|_| now.hash()), ..record };
         self.journal.add(record).context("where the rollout stands would be lost")?;

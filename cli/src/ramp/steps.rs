@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::change::Desk;
-use crate::document::model::Share;
+use crate::document::model::Rollout;
+use crate::percent;
 
 /// Where a rollout stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,7 +36,7 @@ impl Desk {
     /// When it has none.
     pub fn standing(&self, name: &str) -> Result<Standing> {
         let (service, rollout) = self.rollout(name)?;
-        let share = |buckets: u16| f64::from(buckets) / 100.0;
+        let share = percent::of::<u16>;
         let next = match &rollout.weights[..] {
             [only] => self.next(name, only.buckets).ok().map(share),
             _ => None,
@@ -51,7 +52,7 @@ impl Desk {
                 .collect(),
             tenants: rollout.tenants.clone(),
             salt: rollout.salt.clone(),
-            steps: written.map(|rollout| rollout.steps.clone()).unwrap_or_default(),
+            steps: self.steps(name).into_iter().map(share).collect(),
             hold: written.and_then(|rollout| rollout.hold.clone()),
             next,
         })
@@ -61,8 +62,7 @@ impl Desk {
     #[must_use]
     pub fn steps(&self, name: &str) -> Vec<u16> {
         let rollout = self.project.document.services.get(name).and_then(|service| service.rollout.as_ref());
-        let steps = rollout.map(|rollout| rollout.steps.as_slice()).unwrap_or_default();
-        steps.iter().filter_map(|step| Share::Percent(*step).buckets()).collect()
+        rollout.into_iter().flat_map(Rollout::percentages).collect()
     }
 
     /// The step after this weight.

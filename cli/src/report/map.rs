@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::number;
 use super::read::Decisions;
+use super::unsticky::Unsticky;
 use crate::mesh::{Mesh, Service};
-use crate::workers::topic_of;
+use crate::workers::{subscribed, topic_of};
 
 /// Who went where. All numbers are requests a minute.
 #[derive(Clone, Debug, Serialize)]
@@ -30,6 +31,9 @@ pub struct LaneMap {
     pub deliveries: Vec<Delivery>,
     /// Where a lane breaks.
     pub breaks: Vec<Break>,
+    /// Who calls a service with a rollout without its users.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsticky: Vec<Unsticky>,
     /// What pods that observe would change if they enforced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub would: Vec<Would>,
@@ -172,7 +176,7 @@ impl LaneMap {
             let per_minute = count / minutes;
             let name = node_of(mesh, &decision.namespace, &decision.workload);
             let mode = match decision.direction.as_str() {
-                "gateway" => mesh.gateway_mode,
+                "gateway" => mesh.gateway_mode(&decision.namespace),
                 _ => mesh.pod_mode(&decision.namespace, mesh.service(&name).map(Service::short_host)).0,
             };
             if mode == Mode::Observe && decision.direction != "inbound" {
@@ -222,6 +226,7 @@ impl LaneMap {
             calls,
             deliveries,
             breaks: Vec::new(),
+            unsticky: Vec::new(),
             would: Vec::new(),
             observing,
         }
@@ -266,9 +271,9 @@ fn deliveries(mesh: &Mesh, seen: &BTreeMap<String, Node>) -> Vec<Delivery> {
             };
             deliveries.push(delivery(&mesh.default, topic.name.clone()));
             let kafka = &mesh.document.kafka;
-            deliveries.extend(
-                worker.tenants.iter().map(|tenant| delivery(tenant, topic_of(kafka, &topic.name, tenant))),
-            );
+            let subscribed = subscribed(&mesh.document, &worker.name, &topic.name);
+            let tenants = worker.tenants.iter().chain(subscribed);
+            deliveries.extend(tenants.map(|tenant| delivery(tenant, topic_of(kafka, &topic.name, tenant))));
         }
     }
     // As calls are, so that a tenant's lines stay on one side.

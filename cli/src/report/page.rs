@@ -120,8 +120,25 @@ fn body(map: &LaneMap) -> Markup {
                 }
             }
             "\n" (breaks(map))
+            (unsticky(map))
         }
         "\n" (table(map))
+    }
+}
+
+/// Nothing while every call has its user.
+fn unsticky(map: &LaneMap) -> Markup {
+    html! {
+        @if !map.unsticky.is_empty() {
+            section class="breaks" {
+                h2 { "Users who may change versions from call to call" }
+                @for found in &map.unsticky {
+                    "\n"
+                    article class="mended" { h3 { (found.from) " " small { "no user" } } p { (found.says()) } }
+                }
+            }
+            "\n"
+        }
     }
 }
 

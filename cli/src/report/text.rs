@@ -39,6 +39,12 @@ pub fn text(map: &LaneMap) -> String {
         }
         text += "\n! leaves its lane   ~ is restored, so it stays\n";
     }
+    if !map.unsticky.is_empty() {
+        text += "\nUsers who may change versions from call to call:\n";
+        for found in &map.unsticky {
+            let _ = writeln!(text, "  {}", found.says());
+        }
+    }
     if !map.observing.is_empty() {
         text += "\nWhat `mode: enforce` would change where the mode is observe:\n";
         for would in &map.would {

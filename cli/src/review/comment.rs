@@ -124,7 +124,7 @@ fn shares(shares: &[(String, u32)], name: impl Fn(&str) -> String) -> String {
         [(subset, _)] => name(subset),
         many => many
             .iter()
-            .map(|(subset, buckets)| format!("{} {} %", name(subset), f64::from(*buckets) / 100.0))
+            .map(|(subset, buckets)| format!("{} {} %", name(subset), crate::percent::of(*buckets)))
             .collect::<Vec<_>>()
             .join(", "),
     }

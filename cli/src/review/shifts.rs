@@ -1,6 +1,7 @@
 //! Users of a tenant who get another version of a service.
 
-use graylane_decide::choice::sticky::{Seed, Unit};
+use graylane_decide::choice::keyed::Units;
+use graylane_decide::choice::sticky::Seed;
 use serde::Serialize;
 
 use crate::mesh::{Mesh, Rollout, Route, Service};
@@ -33,7 +34,7 @@ pub struct Shift {
 #[derive(PartialEq, Eq)]
 struct Places {
     layout: Layout,
-    units: Seed,
+    units: Units,
     rollout: Seed,
 }
 
@@ -45,13 +46,13 @@ impl Places {
         let weights = rollout.map(|rollout| &rollout.weights[..]).unwrap_or_default();
         Self {
             layout: Layout::of(pin.unwrap_or(&route.baseline), weights),
-            units: Seed::of(&mesh.salt),
+            units: mesh.units_of_made_up(),
             rollout: Seed::of(rollout.map(|rollout| &*rollout.salt).unwrap_or_default()),
         }
     }
 
     fn bucket(&self, key: &[u8]) -> u16 {
-        Unit::of(key, self.units).bucket(self.rollout)
+        self.units.of(key).bucket(self.rollout)
     }
 
     fn shares(&self) -> Vec<(String, u32)> {

@@ -1,7 +1,6 @@
 //! Each call of a request, what the file says about it, and where reality left the file.
 
 use anyhow::{Result, ensure};
-use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::config::Mode;
 use graylane_decide::names::{UNIT_MEMBER, route_in};
 use graylane_decide::why::{Reason, Source};
@@ -209,8 +208,8 @@ impl Compared<'_> {
     fn mode(&self, from: &str) -> Mode {
         match self.mesh.service(from) {
             Some(service) => self.mesh.pod_mode(&service.namespace, Some(service.short_host())).0,
-            None if self.mesh.gateway_mode == Mode::Enforce => self.mesh.mode,
-            None => self.mesh.gateway_mode,
+            None if self.mesh.gateways_enforce() => self.mesh.mode,
+            None => Mode::Observe,
         }
     }
 
@@ -219,7 +218,7 @@ impl Compared<'_> {
         let mut request = Request { path: vec![service.name.clone()], ..Request::default() };
         request.headers.push((self.mesh.header.clone(), tenant.as_bytes().to_vec()));
         if let Some(key) = self.key {
-            let unit = Unit::of(key.as_bytes(), Seed::of(&self.mesh.salt));
+            let unit = self.mesh.units()?.of(key.as_bytes());
             request.headers.push(("baggage".to_owned(), format!("{UNIT_MEMBER}={unit}").into_bytes()));
         }
         let route = route_in(line.route.as_bytes()).and_then(|route| std::str::from_utf8(route).ok());

@@ -199,7 +199,7 @@ fn a_user_s_key_says_which_side_of_a_rollout_it_is() {
         &Mesh::of(&crate::check::open(document::load_text("f", FILE).unwrap()).checked().unwrap()),
         b"bob",
     );
-    let right = buckets.all[0].subset.clone().unwrap();
+    let right = buckets.unwrap().all[0].subset.clone().unwrap();
     let wrong = if right == "canary" { "stable" } else { "canary" };
     assert_eq!(trace(&live(&right), "a", Some("bob")).unwrap().left, None);
     assert!(trace(&live(wrong), "a", Some("bob")).unwrap().left.is_some());

@@ -2,8 +2,8 @@
 
 use graylane_mesh::aligned;
 
-use super::git::Commit;
 use super::history::{History, Since};
+use crate::git::Commit;
 use crate::time::rfc3339;
 
 /// Longest message of a commit that is shown, in characters.

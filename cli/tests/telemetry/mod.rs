@@ -30,6 +30,45 @@ fn metrics_and_spans_get_tags_from_what_the_filter_writes() {
 }
 
 #[test]
+fn what_costs_less_has_fewer_tags() {
+    let base = Options { url: url(), ..Options::default() };
+    let overrides = |mesh: &Mesh, options: &Options| {
+        let all = telemetry(mesh, options);
+        let list = all[0]["spec"]["metrics"][0]["overrides"].as_array().unwrap().clone();
+        list.into_iter()
+            .map(|one| (one["match"].clone(), one["tagOverrides"]["tenant"]["value"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let text = |telemetry: &str| {
+        format!(
+            "version: 1\nedge: none\nmesh: {{name: m, namespace: m}}\ntelemetry: {telemetry}\n\
+             tenants: {{green: {{default: true}}, gray: {{}}, load: {{label: false}}, soak: {{label: false}}}}\n"
+        )
+    };
+    let read = |telemetry: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("graylane.yaml"), text(telemetry)).unwrap();
+        mesh(folder.path())
+    };
+    let count = |mode: &str| serde_json::json!({"metric": "REQUEST_COUNT", "mode": mode});
+    let both = overrides(&read("{}"), &base);
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert_eq!(both[0].0, count("CLIENT_AND_SERVER"));
+    assert_eq!(
+        both[0].1,
+        "filter_state['wasm.tenant'] == b'load' || filter_state['wasm.tenant'] == b'soak' ? 'other' : filter_state['wasm.tenant']"
+    );
+    let least = read("{histograms: false, reporters: [client]}");
+    assert_eq!(overrides(&least, &base).iter().map(|one| &one.0).collect::<Vec<_>>(), [&count("CLIENT")]);
+    let server = read("{histograms: false, reporters: [server]}");
+    assert_eq!(overrides(&server, &base)[0].0, count("SERVER"));
+    let waypoints = Options { data_plane: DataPlane::Ambient, ..base };
+    assert_eq!(overrides(&server, &waypoints)[0].0, count("CLIENT_AND_SERVER"), "a waypoint is neither");
+    let queries = graylane::queries::Queries::of(&server).without_filter("5m");
+    assert!(queries.contains(r#"reporter="destination""#), "{queries}");
+}
+
+#[test]
 fn a_telemetry_that_exists_keeps_its_name_and_all_it_says() {
     let mesh = mesh(&root().join("examples/bank"));
     let text = "apiVersion: telemetry.istio.io/v1
@@ -82,6 +121,31 @@ spec:
     let twice = format!("{text}---\n{}", text.replace("name: default", "name: other"));
     assert!(existing(&twice).unwrap_err().to_string().contains("uses only the oldest"));
     assert!(existing("kind: Service\nmetadata: {name: x}\n").is_err());
+}
+
+#[test]
+fn tags_of_an_earlier_file_are_replaced_and_not_kept_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |telemetry: &str, load: &str| {
+        let text = format!(
+            "version: 1\nedge: none\nmesh: {{name: m, namespace: m}}\ntelemetry: {telemetry}\n\
+             tenants: {{green: {{default: true}}, load: {load}}}\n"
+        );
+        std::fs::write(folder.path().join("graylane.yaml"), text).unwrap();
+        mesh(folder.path())
+    };
+    let base = Options { url: url(), ..Options::default() };
+    let wanted = file("{histograms: false, reporters: [client]}", "{}");
+    for was in [file("{}", "{}"), file("{}", "{label: false}")] {
+        let there = folder.path().join("there.yaml");
+        std::fs::write(&there, telemetry(&was, &base)[0].to_string()).unwrap();
+        let found =
+            graylane::import::read(&[there], &mut Default::default(), &mut Default::default()).unwrap();
+        let telemetries = graylane::resources::existing_telemetries(found).unwrap();
+        let options = Options { telemetries, ..base.clone() };
+        graylane::resources::check_merge(&wanted, &options).unwrap();
+        assert_eq!(telemetry(&wanted, &options)[0]["spec"], telemetry(&wanted, &base)[0]["spec"]);
+    }
 }
 
 #[test]

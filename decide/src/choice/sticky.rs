@@ -20,7 +20,7 @@ pub const BUCKETS: u16 = 10_000;
 
 /// The seed that a salt stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seed(u64);
+pub struct Seed(pub(super) u64);
 
 impl Seed {
     /// The seed of a salt; any bytes will do, also none.

@@ -23,6 +23,9 @@ pub struct Edge {
     /// The first one that matches counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Variables of the gateway's environment with the keys of lane tokens: a token of any of them counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
     /// Who gets the debug header: the callers that any of these fits. `mayChoose` are the tenants that a request has to have
     /// been given by then, and `tenant` means nothing: a shape of its own would be a reader more in the module.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -65,6 +68,7 @@ fields!(Edge {
     issuer: "issuer" = || None,
     remove: "remove" = Vec::new,
     rules: "rules" = Vec::new,
+    tokens: "tokens" = Vec::new,
     debug: "debug" = Vec::new,
 });
 fields!(Rule { tenant: "tenant" = || None, may_choose: "mayChoose" = Vec::new, when: "when" });

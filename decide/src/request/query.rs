@@ -6,6 +6,14 @@ use crate::request::field::Value;
 
 /// Calls with what a parameter of this name says in a path with a query: several different values are none.
 pub fn with<T>(path: &[u8], name: &[u8], then: impl FnOnce(Value<'_>) -> T) -> T {
+    let (found, mixed) = find(path, name);
+    then(if mixed { Value::Mixed } else { found.as_deref().map_or(Value::Absent, Value::One) })
+}
+
+/// The first value of a parameter, decoded, and whether there is another one.
+#[must_use]
+#[inline(never)] // One copy for all callers.
+pub fn find<'p>(path: &'p [u8], name: &[u8]) -> (Option<Cow<'p, [u8]>>, bool) {
     let query = path.iter().position(|byte| *byte == b'?').and_then(|at| path.get(at + 1..));
     let mut found: Option<Cow<'_, [u8]>> = None;
     for pair in query.unwrap_or_default().split(|byte| *byte == b'&') {
@@ -19,11 +27,35 @@ pub fn with<T>(path: &[u8], name: &[u8], then: impl FnOnce(Value<'_>) -> T) -> T
             continue;
         }
         match &found {
-            Some(first) if *first != value => return then(Value::Mixed),
+            Some(first) if *first != value => return (found, true),
             _ => found = Some(value),
         }
     }
-    then(found.as_deref().map_or(Value::Absent, Value::One))
+    (found, false)
+}
+
+/// The path without a parameter of this name, in every spelling that [`with`] reads; none where it has none.
+#[must_use]
+pub fn without(path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut start = path.iter().position(|byte| *byte == b'?')? + 1;
+    // It ends in what stood before the next pair, if there is one.
+    let mut left: Option<Vec<u8>> = None;
+    for pair in path.get(start..)?.split(|byte| *byte == b'&') {
+        let key = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let goes = *decode(key) == *name;
+        match &mut left {
+            None if goes => left = path.get(..start).map(<[u8]>::to_vec),
+            Some(left) if !goes => {
+                left.extend_from_slice(pair);
+                left.push(b'&');
+            }
+            _ => {}
+        }
+        start += pair.len() + 1;
+    }
+    let mut left = left?;
+    left.pop();
+    Some(left)
 }
 
 /// Percent-decodes; `+` is a space, and an escape that is broken stands for itself.
@@ -72,5 +104,20 @@ mod tests {
         says("/?a+b=&a+b=x=y?z", Value::One(b"x=y?z"));
         says("/a+b=1", Value::Absent);
         says("", Value::Absent);
+    }
+
+    #[test]
+    fn a_parameter_is_taken_out_in_every_spelling_and_the_rest_stays_as_it_is() {
+        let is = |path: &str, left: Option<&str>| {
+            let found = without(path.as_bytes(), b"a b");
+            assert_eq!(found.as_deref(), left.map(str::as_bytes), "{path}");
+        };
+        is("/x?a%20b=1", Some("/x"));
+        is("/x?c=%41&a+b=1&d=?&&a%20b", Some("/x?c=%41&d=?&"));
+        is("/x?a+b", Some("/x"));
+        is("/x?a=b", None);
+        is("/a+b=1", None);
+        is("/x?", None);
+        is("", None);
     }
 }

@@ -101,7 +101,7 @@ fn unit<W: World>(plan: &Plan, request: &mut Gathered<'_, W>) -> (Option<Unit>, 
         return (Some(unit), UnitSource::Memory);
     }
     match plan.keys.as_ref().and_then(|keys| keys.unit(request.seen, &mut request.facts)) {
-        Some(unit) => (Some(unit), UnitSource::Key),
+        Some((_, unit)) => (Some(unit), UnitSource::Key),
         None => from_ids(plan, request),
     }
 }

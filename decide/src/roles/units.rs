@@ -13,8 +13,8 @@ pub fn from_ids<W: World>(plan: &Plan, request: &Gathered<'_, W>) -> (Option<Uni
     let Some(keys) = &plan.keys else { return (None, UnitSource::Nowhere) };
     let ids = request.ids();
     match (ids.request(), ids.trace()) {
-        (Some(id), _) => (Some(id.with_bytes(|bytes| keys.of(bytes))), UnitSource::Request),
-        (None, Some(id)) => (Some(keys.of(id.hex())), UnitSource::Trace),
+        (Some(id), _) => (Some(id.with_bytes(|bytes| keys.of_id(bytes))), UnitSource::Request),
+        (None, Some(id)) => (Some(keys.of_id(id.hex())), UnitSource::Trace),
         (None, None) => (None, UnitSource::Nowhere),
     }
 }

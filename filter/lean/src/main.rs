@@ -47,7 +47,7 @@ fn lean(bytes: &[u8]) -> Result<Vec<u8>> {
     for (name, why) in EXPORTS {
         ensure!(module.exports.iter().any(|export| export.name == name), "export `{name}` is missing: {why}");
     }
-    empty_methods_of_the_crate(&mut module);
+    empty_what_is_never_called(&mut module);
     let unneeded: Vec<_> = module
         .exports
         .iter()
@@ -76,13 +76,28 @@ fn asks_the_host(name: &str) -> bool {
     })
 }
 
-/// Takes the bodies of those methods out. To call one would trap, in the first test that does.
-fn empty_methods_of_the_crate(module: &mut Module) {
+/// Does this print a backtrace? A module without names has none to print: a panic says its message and its place all the same.
+fn prints_a_backtrace(name: &str) -> bool {
+    format!("{:#}", rustc_demangle::demangle(name)).contains("DisplayBacktrace as core::fmt::Display>::fmt")
+}
+
+/// Does the crate make a context for a TCP stream by this? Our plugins are for HTTP alone.
+fn makes_a_stream(name: &str) -> bool {
+    format!("{:#}", rustc_demangle::demangle(name)).ends_with("Dispatcher::create_stream_context")
+}
+
+/// Is this code that nothing needs, although something refers to it?
+fn is_never_called(name: &str) -> bool {
+    asks_the_host(name) || prints_a_backtrace(name) || makes_a_stream(name)
+}
+
+/// Takes the bodies of those functions out. To call one would trap, in the first test that does.
+fn empty_what_is_never_called(module: &mut Module) {
     let asking: Vec<FunctionId> = module
         .funcs
         .iter_local()
         .map(|(id, _)| id)
-        .filter(|id| module.funcs.get(*id).name.as_deref().is_some_and(asks_the_host))
+        .filter(|id| module.funcs.get(*id).name.as_deref().is_some_and(is_never_called))
         .collect();
     for id in asking {
         let kind = module.types.get(module.funcs.get(id).ty());

@@ -68,7 +68,7 @@ fn claim(mesh: &Mesh, resource: usize, json: &Json) -> Option<Claim> {
 }
 
 /// Does this file bring a filter into the same pods as a plugin of this namespace and selector? As graylane renders them: a
-/// sidecar's has none, but for one that was switched off, and a gateway's has the gateway's.
+/// sidecar's has none, but for one that was switched off, and a gateway's has that gateway's.
 fn has_filter(mesh: &Mesh, namespace: &str, selector: &Json) -> bool {
     let labels = &selector["matchLabels"];
     let Some(labels) = labels.as_object().filter(|labels| !labels.is_empty()) else {
@@ -79,7 +79,7 @@ fn has_filter(mesh: &Mesh, namespace: &str, selector: &Json) -> bool {
             && gateway.selector.len() == labels.len()
             && gateway.selector.iter().all(|(key, value)| labels.get(key).is_some_and(|other| other == value))
     };
-    mesh.document.edge.gateway.as_ref().is_some_and(same)
+    mesh.gateways().any(|(_, gateway)| same(gateway))
 }
 
 fn has_host(service: &Service, host: &str) -> bool {

@@ -33,6 +33,16 @@ pub fn check(checker: &mut Checker<'_>) {
                     "Istio's metrics cannot distinguish subsets without their tags",
                 )
                 .help("`telemetry.tracing: true` adds them");
+        } else if document.telemetry.source == MetricSource::Istio
+            && !document.telemetry.histograms
+            && name == "latencyP99"
+        {
+            checker
+                .error_at_key(
+                    &["alerts", name],
+                    "`telemetry.histograms: false`: the latency of a subset is not known",
+                )
+                .help("leave `latencyP99` out, or write `histograms: true`");
         }
     }
     for (index, notify) in alerts.notify.iter().enumerate() {

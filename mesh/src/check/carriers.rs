@@ -8,7 +8,7 @@ use graylane_decide::naming::is_header_name;
 
 use super::{Checker, listed};
 use crate::document::model::TraceContext;
-use crate::{lower, mesh};
+use crate::mesh::{Ingress, ingresses};
 
 pub fn check(checker: &mut Checker<'_>) {
     carriers(checker);
@@ -87,12 +87,27 @@ fn ids(checker: &mut Checker<'_>) {
     }
 }
 
-/// What the gateway does without being told by the file.
+/// What gateways do without being told by the file.
 fn edge(checker: &mut Checker<'_>) {
     let document = checker.document();
-    let edge = &document.edge;
-    let Some(context) = edge.trace_context() else {
-        if edge.trace_context.is_some() {
+    let ingresses = ingresses(document);
+    for ingress in &ingresses {
+        trace_context(checker, ingress);
+    }
+    // Those that take their mode from the file observe for one reason.
+    let mut said: Vec<Vec<&str>> = Vec::new();
+    for ingress in ingresses.iter().filter(|ingress| ingress.gateway.is_some()) {
+        let path = if ingress.own_mode.is_some() { ingress.mode_path() } else { vec!["mode"] };
+        if ingress.mode == Mode::Observe && ingress.own_mode != Some(Mode::Off) && !said.contains(&path) {
+            observes(checker, ingress, &path);
+            said.push(path);
+        }
+    }
+}
+
+fn trace_context(checker: &mut Checker<'_>, ingress: &Ingress<'_>) {
+    let Some(context) = ingress.trace_context() else {
+        if ingress.says_trace_context() {
             checker
                 .error(
                     &["edge", "traceContext"],
@@ -102,39 +117,43 @@ fn edge(checker: &mut Checker<'_>) {
         }
         return;
     };
-    if edge.trace_context.is_none() {
-        let (message, help) = match context {
-            TraceContext::Restart => (
-                "trace ids from outside are not used: the gateway starts traces of its own",
-                "write `traceContext: restart` to make this explicit, or `keep` if callers' traces must continue",
-            ),
-            TraceContext::Keep => (
-                "trace ids from outside continue in the mesh, since the file trusts some callers outside",
-                "write `traceContext: keep` to make this explicit, or `restart`: a caller who knows the trace id of \
-                 another user's request can join it",
-            ),
-        };
-        checker.note(&["edge", "gateway"], message).help(help);
+    if ingress.says_trace_context() {
+        return;
     }
-    if mesh::gateway_mode(document) == Mode::Observe && edge.mode != Some(Mode::Off) {
-        let removed = lower::names_removed_at_the_edge(document);
-        let stays = document.header.as_str();
-        let removed = match removed.is_empty() {
-            true => String::new(),
-            false => format!(", and {} as `edge.remove` says", listed(removed.iter().map(String::as_str))),
-        };
-        checker
-            .note(
-                if edge.mode.is_some() { &["edge", "mode"][..] } else { &["mode"] },
-                format!(
-                    "`{}`: the gateway removes `x-graylane-*` and units that callers outside send{removed}; `{stays}` \
-                     and its baggage members pass unchanged, so any caller outside can choose a tenant",
-                    edge.mode.unwrap_or(document.mode).word()
-                ),
-            )
-            .help(format!(
-                "`enforce` will also remove `{stays}`, in any spelling, and its members from every carrier; \
-                 `graylane_would_remove_total` counts the requests that come with one"
-            ));
-    }
+    let (message, help) = match context {
+        TraceContext::Restart => (
+            "trace ids from outside are not used: the gateway starts traces of its own",
+            "write `traceContext: restart` to make this explicit, or `keep` if callers' traces must continue",
+        ),
+        TraceContext::Keep => (
+            "trace ids from outside continue in the mesh, since the file trusts some callers outside",
+            "write `traceContext: keep` to make this explicit, or `restart`: a caller who knows the trace id of \
+             another user's request can join it",
+        ),
+    };
+    checker.note(&ingress.place(&[]), message).help(help);
+}
+
+fn observes(checker: &mut Checker<'_>, ingress: &Ingress<'_>, path: &[&str]) {
+    let document = checker.document();
+    let stays = document.header.as_str();
+    let removed = match ingress.remove.is_empty() {
+        true => String::new(),
+        false => {
+            format!(", and {} as `edge.remove` says", listed(ingress.remove.iter().map(String::as_str)))
+        }
+    };
+    checker
+        .note(
+            path,
+            format!(
+                "`{}`: the gateway removes `x-graylane-*` and units that callers outside send{removed}; `{stays}` \
+                 and its baggage members pass unchanged, so any caller outside can choose a tenant",
+                ingress.own_mode.unwrap_or(document.mode).word()
+            ),
+        )
+        .help(format!(
+            "`enforce` will also remove `{stays}`, in any spelling, and its members from every carrier; \
+             `graylane_would_remove_total` counts the requests that come with one"
+        ));
 }

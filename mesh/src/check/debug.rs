@@ -7,6 +7,7 @@ use super::{Checker, instead};
 use crate::conditions::{Condition, Path, Proof, at};
 use crate::document::model::{Callers, DebugHeader, Document, Rule, Tenant};
 use crate::document::tree::Node;
+use crate::mesh::{Ingress, has_gateway, ingresses};
 
 const FORMS: &str = "write who gets it, as in `debugHeader: {claim: {name: role, exact: employee}}` or `debugHeader: {tenants: [gray-v1]}`";
 
@@ -29,7 +30,7 @@ pub fn check(checker: &mut Checker<'_>) {
 
 /// Is there a gateway, and a service behind it?
 fn has_callers_outside(document: &Document) -> bool {
-    document.edge.gateway.is_some()
+    has_gateway(document)
         && document
             .services
             .values()
@@ -57,9 +58,13 @@ fn some(checker: &mut Checker<'_>, callers: &Callers, path: &Path) {
     }
     if has_condition {
         callers.when.check(checker, path, 1);
-        any_token(checker, &callers.when, &at(path, &[]), "the debug header for a claim");
+        for ingress in ingresses(document) {
+            if any_token(checker, &ingress, &callers.when, &at(path, &[]), "the debug header for a claim") {
+                break;
+            }
+        }
     }
-    if document.edge.gateway.is_none() {
+    if !has_gateway(document) {
         checker
             .warning(
                 &at(path, &[]),
@@ -94,7 +99,8 @@ fn is_open(document: &Document, tenant: &str) -> bool {
     let gives = |rule: &&Rule| {
         rule.tenant.as_deref() == Some(tenant) || rule.may_choose.iter().any(|one| one == tenant)
     };
-    document.edge.accept == Accept::Always
-        || document.tenants.iter().any(is_default)
-        || document.edge.rules.iter().filter(gives).any(|rule| !proven(&rule.when))
+    let at = |ingress: &Ingress<'_>| {
+        ingress.accept == Accept::Always || ingress.rules.iter().filter(gives).any(|rule| !proven(&rule.when))
+    };
+    document.tenants.iter().any(is_default) || ingresses(document).iter().any(at)
 }

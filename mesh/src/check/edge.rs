@@ -4,34 +4,54 @@ use graylane_decide::config::Accept;
 
 use super::Checker;
 use super::names::{is_dns_label, is_label_key};
-use crate::mesh;
+use crate::document::model::Gateway;
+use crate::mesh::{self, Ingress};
 use crate::words::is_token;
+
+/// The namespace whose plugins Istio gives to the pods of all namespaces.
+pub(super) const ROOT: &str = "istio-system";
 
 pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
-    if document.edge.accept == Accept::Always {
-        checker
-            .warning(&["edge", "accept"], "`always`: any caller outside can choose a tenant")
-            .help("write `edge.rules` for callers who may choose, and `accept: never`");
+    removed(checker, &document.edge.remove, &["edge", "remove"]);
+    for (name, one) in document.edge.gateways.iter().flatten() {
+        removed(checker, &one.remove, &["edge", "gateways", name, "remove"]);
     }
-    jwt(checker);
-    for (index, name) in document.edge.remove.iter().enumerate() {
+    for ingress in mesh::ingresses(document) {
+        if ingress.accept == Accept::Always {
+            let rules = ingress.path(&["rules"]).join(".");
+            checker
+                .warning(&ingress.path(&["accept"]), "`always`: any caller outside can choose a tenant")
+                .help(format!("write `{rules}` for callers who may choose, and `accept: never`"));
+        }
+        jwt(checker, &ingress);
+        if let Some(own) = ingress.gateway {
+            gateway(checker, &ingress, own);
+        }
+    }
+}
+
+fn removed(checker: &mut Checker<'_>, names: &[String], path: &[&str]) {
+    for (index, name) in names.iter().enumerate() {
         if !is_token(name) || ["host", "cookie", "authorization"].contains(&&*name.to_ascii_lowercase()) {
             checker
                 .error(
-                    &["edge", "remove", &index.to_string()],
+                    &[path, &[&index.to_string()]].concat(),
                     format!("`{name}` cannot be removed from every request"),
                 )
                 .help("write a header that only your own services set, as in `x-user-role`");
         }
     }
-    let Some(gateway) = &document.edge.gateway else { return };
-    checker.check_dns_label("a namespace", &gateway.namespace, &["edge", "gateway", "namespace"]);
+}
+
+fn gateway(checker: &mut Checker<'_>, ingress: &Ingress<'_>, gateway: &Gateway) {
+    let document = checker.document();
+    checker.check_dns_label("a namespace", &gateway.namespace, &ingress.place(&["namespace"]));
     for (key, value) in &gateway.selector {
         if !is_label_key(key) || !graylane_decide::naming::is_name(value) {
             checker
                 .error_at_key(
-                    &["edge", "gateway", "selector", key],
+                    &ingress.place(&["selector", key]),
                     format!("invalid pod label `{key}: {value}`"),
                 )
                 .help("write a label of the gateway's pods, as in `istio: ingressgateway`");
@@ -41,18 +61,19 @@ pub fn check(checker: &mut Checker<'_>) {
         && !name.split('/').all(is_dns_label)
     {
         checker
-            .error(&["edge", "gateway", "name"], format!("invalid Gateway `{name}`"))
+            .error(&ingress.place(&["name"]), format!("invalid Gateway `{name}`"))
             .help("write `<namespace>/<name>` of the Gateway resource, as in `istio-ingress/public`");
     }
     let shared = mesh::namespaces(document).contains(gateway.namespace.as_str());
-    if gateway.selector.is_empty() && (shared || gateway.namespace == "istio-system") {
+    if gateway.selector.is_empty() && (shared || gateway.namespace == ROOT) {
         let why = if shared {
             "sidecars of this namespace would take the gateway's plugin too"
         } else {
             "a plugin without a selector in the root namespace goes to every proxy of the mesh"
         };
+        let path = ingress.place(&[]);
         checker
-            .error_at_key(&["edge", "gateway"], format!("`edge.gateway` has no `selector`: {why}"))
+            .error_at_key(&path, format!("`{}` has no `selector`: {why}", path.join(".")))
             .help("add the labels of the gateway's pods, as in `selector: {istio: ingressgateway}`");
     }
 }
@@ -78,22 +99,21 @@ fn url(checker: &mut Checker<'_>, path: &[&str], url: &str) {
     }
 }
 
-fn jwt(checker: &mut Checker<'_>) {
-    let edge = &checker.document().edge;
-    let Some(jwt) = &edge.jwt else { return };
+fn jwt(checker: &mut Checker<'_>, ingress: &Ingress<'_>) {
+    let Some(jwt) = ingress.jwt else { return };
     if jwt.issuer.trim().is_empty() {
         checker
-            .error(&["edge", "jwt", "issuer"], "the issuer is empty")
+            .error(&ingress.path(&["jwt", "issuer"]), "the issuer is empty")
             .help("write the tokens' claim `iss`, as in `https://id.example`");
     }
     if let Some(keys) = &jwt.jwks_uri {
-        url(checker, &["edge", "jwt", "jwksUri"], keys);
+        url(checker, &ingress.path(&["jwt", "jwksUri"]), keys);
     }
     if !jwt.render {
         return;
     }
-    let path = ["edge", "jwt", "render"];
-    if edge.gateway.is_none() {
+    let path = ingress.path(&["jwt", "render"]);
+    if ingress.gateway.is_none() {
         checker
             .error(&path, "a RequestAuthentication applies to a gateway, and the file names none")
             .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");

@@ -8,7 +8,7 @@ use crate::mesh;
 /// What is written into a VirtualService or a DestinationRule, and into nothing else.
 const RENDERED: [&str; 5] = ["routes", "http", "trafficPolicy", "fallback", "versions"];
 /// What changes weights.
-const STEERED: [&str; 4] = ["steps", "hold", "gate", "guards"];
+const STEERED: [&str; 8] = ["steps", "hold", "gate", "guards", "noReturn", "hooks", "approvers", "windows"];
 
 pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
@@ -55,7 +55,7 @@ fn edge(checker: &mut Checker<'_>) {
     let document = checker.document();
     // One that could not be read was complained about already.
     let unread = checker.project.tree.at(&["edge"]).is_some_and(|node| node.text().is_some());
-    if !mesh::adopts(document) || document.edge.gateway.is_some() || unread {
+    if !mesh::adopts(document) || mesh::has_gateway(document) || unread {
         return;
     }
     let header = &document.header;

@@ -24,6 +24,7 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
                 ));
         }
     }
+    judged(checker, path, rollout);
     let mut names = BTreeSet::new();
     for (index, guard) in rollout.guards.iter().enumerate() {
         let number = index.to_string();
@@ -41,5 +42,30 @@ pub fn check(checker: &mut Checker<'_>, path: &[&str], pins: &BTreeMap<String, S
                 .error(&[path, &["guards", &number]].concat(), format!("guard `{}` has no limit", guard.name))
                 .help("add `max:` or `min:`");
         }
+    }
+}
+
+/// A canary is judged by the requests of those who take part, without those that are left out of it.
+fn judged(checker: &mut Checker<'_>, path: &[&str], rollout: &Rollout) {
+    let document = checker.document();
+    let left_out =
+        |name: &str| document.tenants.get(name).is_some_and(|one| one.as_ref().is_some_and(|one| !one.judge));
+    let default = || {
+        let mut all = document.tenants.iter();
+        all.find(|(_, one)| one.as_ref().is_some_and(|one| one.default)).map(|(name, _)| name.clone())
+    };
+    let part = rollout.tenants.clone().unwrap_or_else(|| default().into_iter().collect());
+    if !part.is_empty() && part.iter().all(|name| left_out(name)) {
+        checker
+            .error_at_key(path, "no tenant of this rollout is judged")
+            .help("remove `judge: false` of one of its tenants, or add a tenant to the rollout");
+    }
+    if let Some(gate) = rollout.gate.as_ref().filter(|gate| left_out(gate)) {
+        checker
+            .error(
+                &[path, &["gate"]].concat(),
+                format!("the requests of `{gate}` are the gate, and are left out of all figures"),
+            )
+            .help(format!("remove `judge: false` of `{gate}`, or `gate`"));
     }
 }

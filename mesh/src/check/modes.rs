@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use graylane_decide::config::{Accept, Mode};
 
 use super::{Checker, instead};
-use crate::mesh;
+use crate::mesh::{self, Ingress};
 
 pub fn check(checker: &mut Checker<'_>) {
     namespaces(checker);
     services(checker);
-    gateway(checker);
+    gateways(checker);
 }
 
 fn namespaces(checker: &mut Checker<'_>) {
@@ -61,29 +61,36 @@ fn services(checker: &mut Checker<'_>) {
     }
 }
 
-/// A tenant header from outside that the gateway lets in is restored wherever it is lost and the mode is enforce.
-fn gateway(checker: &mut Checker<'_>) {
+fn gateways(checker: &mut Checker<'_>) {
     let document = checker.document();
-    let edge = &document.edge;
-    if let Some(mode) = edge.mode {
-        if edge.gateway.is_none() {
-            checker
-                .error(&["edge", "mode"], "a mode of the gateway, and none is named")
-                .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
-            return;
-        }
-        if mode == Mode::Off {
+    if document.edge.mode.is_some() && !mesh::has_gateway(document) {
+        checker
+            .error(&["edge", "mode"], "a mode of the gateway, and none is named")
+            .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
+        return;
+    }
+    let mut off: Vec<Vec<&str>> = Vec::new();
+    for ingress in mesh::ingresses(document) {
+        let path = ingress.mode_path();
+        if ingress.own_mode != Some(Mode::Off) {
+            gateway(checker, &ingress, &path);
+        } else if !off.contains(&path) {
             checker
                 .error(
-                    &["edge", "mode"],
+                    &path,
                     "a gateway cannot be `off`: callers outside could send headers of graylane's own",
                 )
                 .help("write `observe`, which removes those and nothing else, or `enforce`");
-            return;
+            off.push(path);
         }
     }
-    let observes = edge.gateway.is_some() && mesh::gateway_mode(document) != Mode::Enforce;
-    if !observes || edge.accept == Accept::Always {
+}
+
+/// A tenant header from outside that a gateway lets in is restored wherever it is lost and the mode is enforce.
+fn gateway(checker: &mut Checker<'_>, ingress: &Ingress<'_>, own: &[&str]) {
+    let document = checker.document();
+    let observes = ingress.gateway.is_some() && ingress.mode != Mode::Enforce;
+    if !observes || ingress.accept == Accept::Always {
         return;
     }
     let enforced = document.services.iter().find(|(_, service)| service.mode == Some(Mode::Enforce));
@@ -91,13 +98,14 @@ fn gateway(checker: &mut Checker<'_>) {
         let (name, _) = document.mesh.modes.iter().find(|(_, mode)| **mode == Mode::Enforce)?;
         Some(vec!["mesh", "modes", name])
     });
-    let enforced = enforced.or_else(|| (document.mode == Mode::Enforce).then(|| vec!["edge", "mode"]));
+    let enforced = enforced.or_else(|| (document.mode == Mode::Enforce).then(|| own.to_vec()));
     let Some(path) = enforced else { return };
     let message = format!(
-        "the gateway observes and lets `{}` of callers outside in, which is restored where the mode is `enforce`",
+        "{} observes and lets `{}` of callers outside in, which is restored where the mode is `enforce`",
+        ingress.title(),
         document.header
     );
-    if edge.mode.is_some() {
+    if ingress.own_mode.is_some() {
         checker.warning(&path, message).help("write `edge: {mode: enforce}` before pods enforce");
     } else {
         checker.error(&path, message).help(

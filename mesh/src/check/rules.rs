@@ -10,6 +10,7 @@ use crate::document::finding::Finding;
 use crate::document::model::Rule;
 use crate::document::tree::Node;
 use crate::lower;
+use crate::mesh::{Ingress, ingresses};
 
 impl Report for Checker<'_> {
     fn error(&mut self, path: &[&str], message: String) -> &mut Finding {
@@ -22,11 +23,18 @@ impl Report for Checker<'_> {
 }
 
 pub fn check(checker: &mut Checker<'_>) {
-    let document = checker.document();
-    let rules = &document.edge.rules;
-    for (index, rule) in rules.iter().enumerate() {
-        let path: Path = ["edge", "rules", &index.to_string()].map(str::to_owned).into();
-        gives(checker, rule, &path);
+    for ingress in ingresses(checker.document()) {
+        at_gateway(checker, &ingress);
+    }
+}
+
+fn at_gateway(checker: &mut Checker<'_>, ingress: &Ingress<'_>) {
+    let path_of = |index: usize| -> Path {
+        ingress.path(&["rules", &index.to_string()]).into_iter().map(str::to_owned).collect()
+    };
+    for (index, rule) in ingress.rules.iter().enumerate() {
+        let path = path_of(index);
+        gives(checker, ingress, rule, &path);
         if rule.when == Condition::default() {
             // A condition whose key is wrong was found already.
             let node = checker.project.tree.at(&at(&path, &[]));
@@ -41,31 +49,39 @@ pub fn check(checker: &mut Checker<'_>) {
         rule.when.check(checker, &path, 1);
         trust(checker, rule, &path);
     }
-    covered(checker);
-    if !rules.is_empty() && document.edge.gateway.is_none() {
+    covered(checker, ingress);
+    if !ingress.rules.is_empty() && ingress.gateway.is_none() {
         checker
-            .warning(&["edge", "rules"], "rules apply at a gateway, and the file names none")
+            .warning(&ingress.path(&["rules"]), "rules apply at a gateway, and the file names none")
             .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
     }
-    for (index, rule) in rules.iter().enumerate() {
-        if any_token(checker, &rule.when, &["edge", "rules", &index.to_string()], "a rule on a claim") {
+    for (index, rule) in ingress.rules.iter().enumerate() {
+        if any_token(checker, ingress, &rule.when, &at(&path_of(index), &[]), "a rule on a claim") {
             break;
         }
     }
 }
 
 /// Warns of a condition on a claim where the file does not say whose tokens count. Did it?
-pub(super) fn any_token(checker: &mut Checker<'_>, when: &Condition, path: &[&str], what: &str) -> bool {
-    let warns = checker.document().edge.jwt.is_none() && when.has(&|part| matches!(part, Part::Claim(_)));
+pub(super) fn any_token(
+    checker: &mut Checker<'_>,
+    ingress: &Ingress<'_>,
+    when: &Condition,
+    path: &[&str],
+    what: &str,
+) -> bool {
+    let warns = ingress.jwt.is_none() && when.has(&|part| matches!(part, Part::Claim(_)));
     if warns {
+        let whose =
+            ingress.name.map_or_else(|| "the file".to_owned(), |name| format!("`edge.gateways.{name}`"));
         checker
-            .warning(path, format!("{what}, but the file names no `jwt`: any token that Istio verifies there counts"))
+            .warning(path, format!("{what}, but {whose} names no `jwt`: any token that Istio verifies there counts"))
             .help("add `jwt: {issuer: https://id.example}`; a RequestAuthentication must exist, or `render: true` writes one");
     }
     warns
 }
 
-fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
+fn gives(checker: &mut Checker<'_>, ingress: &Ingress<'_>, rule: &Rule, path: &[String]) {
     let document = checker.document();
     let tenants = || document.tenants.keys().map(String::as_str);
     match (&rule.tenant, rule.may_choose.is_empty()) {
@@ -96,9 +112,15 @@ fn gives(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
                 .help(instead(tenant, tenants()));
         }
     }
-    if !rule.may_choose.is_empty() && document.edge.accept == Accept::Always {
+    if !rule.may_choose.is_empty() && ingress.accept == Accept::Always {
         checker
-            .warning(&at(path, &["mayChoose"]), "every caller can choose already: `edge.accept` is `always`")
+            .warning(
+                &at(path, &["mayChoose"]),
+                format!(
+                    "every caller can choose already: `{}` is `always`",
+                    ingress.path(&["accept"]).join(".")
+                ),
+            )
             .help("write `accept: never`, or remove this rule");
     }
 }
@@ -145,18 +167,18 @@ fn trust(checker: &mut Checker<'_>, rule: &Rule, path: &[String]) {
     }
 }
 
-fn covered(checker: &mut Checker<'_>) {
-    let rules: Vec<_> = checker.document().edge.rules.iter().map(lower::rule).collect();
+fn covered(checker: &mut Checker<'_>, ingress: &Ingress<'_>) {
+    let rules: Vec<_> = ingress.rules.iter().map(lower::rule).collect();
     for (index, later) in rules.iter().enumerate() {
         let Some(later) = later else { continue };
         let earlier = rules[..index]
             .iter()
             .position(|earlier| earlier.as_ref().is_some_and(|earlier| covers::covers(earlier, later)));
         let Some(earlier) = earlier else { continue };
-        let place = checker.project.span(&["edge", "rules", &earlier.to_string()]);
+        let place = checker.project.span(&ingress.path(&["rules", &earlier.to_string()]));
         checker
             .warning(
-                &["edge", "rules", &index.to_string()],
+                &ingress.path(&["rules", &index.to_string()]),
                 "this rule never matches: an earlier one covers it",
             )
             .help("put it before the earlier one, or remove it")

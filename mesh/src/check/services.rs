@@ -7,8 +7,7 @@ use graylane_decide::naming::{NAME_RULE, is_name};
 
 use super::names::{is_dns_label, is_dns_name, is_label_key};
 use super::{Checker, instead, listed};
-use crate::document::duration;
-use crate::document::model::{Rollout, Route, Service, Share};
+use crate::document::model::{Rollout, Route, Service};
 use crate::mesh;
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -226,7 +225,7 @@ fn choices(
             let at = [&path[..], &["salt"]].concat();
             checker.error(&at, format!("`{salt}` cannot be a salt")).help(format!("a salt has {NAME_RULE}"));
         }
-        steps(checker, &path, rollout);
+        super::rollout::check(checker, &path, rollout);
         if !rollout.weights.external {
             super::guards::check(checker, &path, pins, rollout);
         }
@@ -274,7 +273,7 @@ fn weights(
     }
     if sum > 10_000 {
         checker
-            .error_at_key(&all, format!("the weights add up to {} %", f64::from(sum) / 100.0))
+            .error_at_key(&all, format!("the weights add up to {} %", crate::percent::of(sum)))
             .help("make them 100 or less; the baseline gets the rest");
     }
     for (end, canaries) in ends.iter().filter(|(_, canaries)| canaries.len() > 1) {
@@ -313,31 +312,6 @@ fn participants(
         checker
             .error(&[path, &["tenants"]].concat(), "no tenant takes part in this rollout")
             .help("name its tenants, or leave `tenants` out: then the default tenant takes part");
-    }
-}
-
-fn steps(checker: &mut Checker<'_>, path: &[&str], rollout: &Rollout) {
-    let mut last = 0.0;
-    for (index, step) in rollout.steps.iter().enumerate() {
-        let number = index.to_string();
-        let at = [path, &["steps", &number]].concat();
-        if Share::Percent(*step).buckets().is_none_or(|buckets| buckets == 0) {
-            checker
-                .error(&at, format!("invalid step {step}"))
-                .help("write a percentage above 0 and up to 100, with up to two decimals");
-        } else if *step <= last {
-            checker
-                .error(&at, format!("step {step} comes after {last}"))
-                .help("make every step larger than the one before");
-        }
-        last = *step;
-    }
-    if let Some(hold) = &rollout.hold
-        && duration::parse(hold).is_none()
-    {
-        checker
-            .error(&[path, &["hold"]].concat(), format!("invalid duration `{hold}`"))
-            .help(duration::EXAMPLES);
     }
 }
 

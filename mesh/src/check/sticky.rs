@@ -5,7 +5,8 @@ use graylane_decide::naming::{NAME_RULE, is_header_name, is_name};
 use super::names::is_dns_name;
 use super::{Checker, listed};
 use crate::document::duration;
-use crate::document::model::{At, Key, Mint, SameSite};
+use crate::document::model::{At, Identity, Key, Mint, SameSite};
+use crate::mesh::{has_gateway, ingresses};
 use crate::words::{is_cookie_name, is_token};
 
 /// Cookies that servers make for a login, by parts of their names.
@@ -24,41 +25,93 @@ pub fn check(checker: &mut Checker<'_>) {
             .error(&["sticky", "salt"], format!("`{salt}` cannot be a salt"))
             .help(format!("a salt has {NAME_RULE}"));
     }
-    let mut minted = None;
-    for (index, key) in sticky.keys.iter().enumerate() {
-        let number = index.to_string();
-        let path = ["sticky", "keys", &number];
-        place(checker, key, &path);
-        if let Some(mint) = &key.mint {
-            self::mint(checker, key, mint, &path);
-            if let Some(first) = minted.replace(index) {
-                let first = checker.project.span(&["sticky", "keys", &first.to_string()]);
-                checker
-                    .error(&path, "a second minted cookie: users who have the first one have a key already")
-                    .help("keep one `mint`")
-                    .related(first, "the first one");
-            }
-        }
-        if document.edge.gateway.is_none() && (key.claim.is_some() || key.source || key.mint.is_some()) {
-            let what = if key.mint.is_some() { "a cookie is made" } else { "this key is seen" };
-            checker
-                .warning(&path, format!("{what} at a gateway only, and the file names none"))
-                .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
-        }
+    keys(checker, &sticky.keys, &["sticky", "keys"]);
+    for ingress in ingresses(document).iter().filter(|ingress| ingress.has_own_keys) {
+        keys(checker, ingress.keys, &ingress.path(&["keys"]));
     }
-    if sticky.at == Some(At::Edge) && document.edge.gateway.is_none() && !sticky.keys.is_empty() {
+    if sticky.at == Some(At::Edge) && !has_gateway(document) && !sticky.keys.is_empty() {
         checker
             .warning(&["sticky", "at"], "keys are read at the edge only, and the file names no gateway")
             .help("add `edge.gateway`, or write `at: anywhere`");
     }
+    identity(checker);
     let has_rollout = document.services.values().any(|service| service.rollout.is_some());
-    if has_rollout && sticky.keys.is_empty() {
+    // A gateway of several that has none of its own reads these.
+    let has_none = ingresses(document).iter().any(|ingress| ingress.keys.is_empty() && !ingress.has_own_keys);
+    if has_rollout && has_none {
         checker
             .warning(
                 &["sticky"],
                 "rollouts without a sticky key: the requests of one causal chain stay together, but users may change versions",
             )
             .help("add a key that identifies a user, as in `sticky: {keys: [{header: x-user-id}]}`");
+    }
+}
+
+/// Keys that are looked for in one place: in the whole mesh, or at a gateway.
+fn keys(checker: &mut Checker<'_>, keys: &[Key], list: &[&str]) {
+    let document = checker.document();
+    let mut minted = None;
+    for (index, key) in keys.iter().enumerate() {
+        let number = index.to_string();
+        let path = [list, &[&number]].concat();
+        place(checker, key, &path);
+        if let Some(mint) = &key.mint {
+            self::mint(checker, key, mint, &path);
+            if let Some(first) = minted.replace(index) {
+                let first = checker.project.span(&[list, &[&first.to_string()]].concat());
+                checker
+                    .error(&path, "a second minted cookie: users who have the first one have a key already")
+                    .help("keep one `mint`")
+                    .related(first, "the first one");
+            }
+        }
+        if !has_gateway(document) && (key.claim.is_some() || key.source || key.mint.is_some()) {
+            let what = if key.mint.is_some() { "a cookie is made" } else { "this key is seen" };
+            checker
+                .warning(&path, format!("{what} at a gateway only, and the file names none"))
+                .help("add `edge.gateway`, as in `gateway: {selector: {istio: ingressgateway}}`");
+        }
+    }
+}
+
+/// Who stays on one version where users log in.
+fn identity(checker: &mut Checker<'_>) {
+    let sticky = &checker.document().sticky;
+    let keys = &sticky.keys;
+    let claim = keys.iter().position(|key| key.claim.is_some());
+    let cookie = keys.iter().position(|key| key.cookie.is_some());
+    let path = ["sticky", "identity"];
+    let mut of_gateways = ingresses(checker.document()).into_iter().flat_map(|ingress| ingress.keys);
+    if cookie.is_none() && of_gateways.any(|key| key.cookie.is_some()) {
+        return;
+    }
+    match (sticky.identity, claim, cookie) {
+        (Some(Identity::Session), _, None) => {
+            checker
+                .error(
+                    &path,
+                    "`session` needs a cookie among `sticky.keys`: it is what stays the same at a login",
+                )
+                .help("add one, as in `{cookie: lane-id, mint: {maxAge: 30d}}`, or remove `identity`");
+        }
+        (Some(Identity::User), Some(claim), Some(cookie)) if cookie < claim => {
+            checker
+                .warning(&path, "keys are looked for in their order, and the cookie stands before the claim: users keep the cookie's version when they log in")
+                .help("move the claim before the cookie, or write `identity: session`");
+        }
+        (None, Some(claim), Some(cookie)) if claim < cookie => {
+            checker
+                .warning(
+                    &["sticky", "keys"],
+                    "a claim before a cookie: users get another unit when they log in, and may change versions then",
+                )
+                .help(
+                    "write `identity: user` if a person must see one version on all devices and most requests have a token, or \
+                     `identity: session` if nobody may change versions at login and logout; each device then has a version of its own",
+                );
+        }
+        _ => {}
     }
 }
 

@@ -3,6 +3,7 @@
 use graylane_decide::naming::{is_header_name, is_written_by_proxies};
 
 use super::{Checker, listed};
+use crate::document::model::MetricSource;
 
 pub fn check(checker: &mut Checker<'_>) {
     let document = checker.document();
@@ -33,6 +34,19 @@ pub fn check(checker: &mut Checker<'_>) {
                     .help(format!("keep `default: true` for one of {}", listed(defaults.iter().copied())))
                     .related(place, "the first one");
             }
+        }
+    }
+    // Envoy's cluster statistics have no tenant, so its requests could not be left out.
+    for (name, tenant) in &document.tenants {
+        if tenant.as_ref().is_some_and(|tenant| !tenant.judge)
+            && document.telemetry.source == MetricSource::Envoy
+        {
+            checker
+                .error(
+                    &["tenants", name, "judge"],
+                    format!("`{name}` cannot be left out: Envoy's statistics do not tell tenants apart"),
+                )
+                .help("write `telemetry: {source: istio}`, or remove `judge`");
         }
     }
     let header = &document.header;

@@ -4,8 +4,13 @@ mod carriers;
 mod debug;
 mod edge;
 mod external;
+mod gateways;
 mod many;
 mod modes;
+mod owners;
+mod rollout;
+mod sticky;
+mod telemetry;
 mod versions;
 mod workers;
 
@@ -287,32 +292,6 @@ fn what_is_said_in_istios_words() {
 }
 
 #[test]
-fn sticky_and_edge() {
-    one("{header: x-user-id}", "{}", &["a sticky key needs exactly one source"]);
-    one("{header: x-user-id}", "{header: a, cookie: b}", &["a sticky key needs exactly one source"]);
-    one("{header: x-user-id}", "{cookie: 'a=b'}", &["invalid cookie name `a=b`"]);
-    one("{header: x-user-id}", "{claim: sub}", &["Warning: this key is seen at a gateway only"]);
-    one(
-        "{header: x-user-id}",
-        "{cookie: id, mint: {maxAge: 30d}}",
-        &["Warning: a cookie is made at a gateway only"],
-    );
-    one(
-        "{keys: [{header: x-user-id}]}",
-        "{keys: [{header: x-user-id}], at: edge}",
-        &["Warning: keys are read at the edge only, and the file names no gateway"],
-    );
-    let without =
-        GOOD.replace("sticky: {keys: [{header: x-user-id}]}\n", "") + "    rollout: {weights: {canary: 1}}\n";
-    assert!(findings(&without)[0].contains("Warning: rollouts without"));
-    let edge = |text: &str, says: &[&str]| one("version: 1", &format!("version: 1\nedge: {text}"), says);
-    edge("{accept: always}", &["Warning: `always`: any caller outside can choose a tenant"]);
-    edge("{gateway: {}}", &["`edge.gateway` has no `selector`", "root namespace"]);
-    edge("{gateway: {namespace: shop}}", &["`edge.gateway` has no `selector`: sidecars of this namespace"]);
-    edge("{gateway: {selector: {istio: x}, name: A/b/}}", &["invalid Gateway `A/b/`"]);
-}
-
-#[test]
 fn alerts_mean_something_and_call_one_each() {
     let with = |alerts: &str| format!("alerts: {alerts}\n");
     let says = |alerts: &str, parts: &[&str]| {
@@ -334,6 +313,10 @@ fn alerts_mean_something_and_call_one_each() {
     says(
         "{errorRatio: {canaryOverBaseline: 2}}\ntelemetry: {tracing: false}",
         &["Error", "cannot distinguish subsets", "`telemetry.tracing: true`"],
+    );
+    says(
+        "{latencyP99: {canaryOverBaseline: 2}}\ntelemetry: {histograms: false}",
+        &["Error", "latency of a subset is not known", "`histograms: true`"],
     );
     let envoy = "{errorRatio: {canaryOverBaseline: 2}}\ntelemetry: {tracing: false, source: envoy}";
     assert_eq!(findings(&format!("{GOOD}{}", with(envoy))), [""; 0], "Envoy's clusters are subsets anyway");

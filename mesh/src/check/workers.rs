@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use graylane_decide::config::IdKind;
+
 use super::{Checker, instead, listed};
-use crate::document::model::{FullTopic, Topic};
-use crate::workers::{in_kubernetes, in_metrics, topic_of, variable_of};
+use crate::document::model::{FullTopic, Service, Topic, Worker, WorkerSticky};
+use crate::mesh;
+use crate::workers::{has_own_topic, in_kubernetes, in_metrics, topic_of, variable_of};
 
 /// Longest name of a topic that Kafka takes.
 const LONGEST: usize = 249;
@@ -27,6 +30,16 @@ pub fn check(checker: &mut Checker<'_>) {
                 )
                 .help("add `deployment:` with the name of its Deployment");
         }
+        if let Some(namespace) = &worker.namespace
+            && !mesh::namespaces(document).contains(namespace.as_str())
+        {
+            checker
+                .warning(
+                    &[&path[..], &["namespace"]].concat(),
+                    format!("pods of `{namespace}` have no filter, so the labels of `{name}` have no effect"),
+                )
+                .help("add it to `mesh.namespaces`");
+        }
         for (index, tenant) in worker.tenants.iter().enumerate() {
             let number = index.to_string();
             let at = ["workers", name, "tenants", &number];
@@ -47,7 +60,30 @@ pub fn check(checker: &mut Checker<'_>) {
                 Some(_) => {}
             }
         }
-        topics(checker, name, &worker.topics);
+        for (index, tenant) in worker.subscribes.iter().enumerate() {
+            let number = index.to_string();
+            let at = ["workers", name, "subscribes", &number];
+            if worker.tenants.contains(tenant) {
+                checker
+                    .error(&at, format!("`{tenant}` has a deployment of its own, so each of its messages would be read twice"))
+                    .help("keep it in `tenants` or in `subscribes`");
+            } else if !document.tenants.contains_key(tenant) {
+                checker
+                    .error(&at, format!("unknown tenant `{tenant}`"))
+                    .help(instead(tenant, document.tenants.keys().map(String::as_str)));
+            } else if !worker.topics.iter().any(|topic| has_own_topic(document, topic.name(), tenant)) {
+                checker
+                    .warning(
+                        &at,
+                        format!(
+                            "no worker of these topics has a deployment for `{tenant}`, so it has no topics"
+                        ),
+                    )
+                    .help("remove it here: its messages are in the default topics");
+            }
+        }
+        topics(checker, name, worker);
+        batch(checker, name, worker);
     }
     same_topic(checker);
     if patterns {
@@ -79,11 +115,44 @@ fn is_topic_part(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-fn topics(checker: &mut Checker<'_>, worker: &str, topics: &[Topic]) {
-    if topics.is_empty() {
+/// One process that calls for many users, and a file that does not say how they are told apart.
+fn batch(checker: &mut Checker<'_>, name: &str, worker: &Worker) {
+    let has_request_id = checker.document().policy.ids.iter().any(|id| id.kind == IdKind::RequestId);
+    if worker.sticky == Some(WorkerSticky::None) && !has_request_id {
+        checker
+            .warning(
+                &["workers", name, "sticky"],
+                "`policy.ids` has no `request-id`: behind a service that drops baggage, the calls of one trace are of one user",
+            )
+            .help("add `request-id` to `policy.ids`");
+    }
+    let rolls = |service: &Service| {
+        service.rollout.is_some() || service.routes.iter().any(|route| route.rollout.is_some())
+    };
+    let has_rollout = checker.document().services.values().any(rolls);
+    if worker.kind.is_batch() && worker.sticky.is_none() && has_rollout {
+        let kind = worker.kind.name();
+        checker
+            .findings
+            .note(
+                checker.project.key(&["workers", name]),
+                format!(
+                    "the calls of {kind} `{name}` are of one user wherever they share a sticky key or a request id, and it may act for many"
+                ),
+            )
+            .help(
+                "write `sticky: none` to make each call of a user of its own, or `sticky: application` if it writes the unit or the key \
+                 of each call's user (docs/events.md)",
+            );
+    }
+}
+
+fn topics(checker: &mut Checker<'_>, worker: &str, written: &Worker) {
+    let topics = &written.topics;
+    if topics.is_empty() && !written.kind.is_batch() {
         checker
             .error_at_key(&["workers", worker], format!("`{worker}` consumes no topic"))
-            .help("write them, as in `topics: [orders]`");
+            .help("write them, as in `topics: [orders]`; a batch that consumes none is a `kind: Job` or `kind: CronJob`");
     }
     for (index, topic) in topics.iter().enumerate() {
         let number = index.to_string();
@@ -226,7 +295,7 @@ fn nobody_consumes(checker: &mut Checker<'_>) {
             let mut missing: Vec<&str> = consumes
                 .flat_map(|(_, other)| other.tenants.iter().map(String::as_str))
                 .filter(|tenant| document.tenants.contains_key(*tenant))
-                .filter(|tenant| !written.tenants.iter().any(|own| own == tenant))
+                .filter(|tenant| !written.tenants.iter().chain(&written.subscribes).any(|own| own == tenant))
                 .filter(|tenant| {
                     !document.tenants.get(*tenant).and_then(Option::as_ref).is_some_and(|is| is.default)
                 })
@@ -236,11 +305,14 @@ fn nobody_consumes(checker: &mut Checker<'_>) {
             if !missing.is_empty() {
                 let (name, tenants) = (topic.name(), listed(missing.iter().copied()));
                 checker
-                    .warning(
+                    .error(
                         &["workers", worker, "topics", &index.to_string()],
                         format!("`{worker}` never gets messages of {tenants} in `{name}`: these go to a topic of their own"),
                     )
-                    .help(format!("add {tenants} to its `tenants`, or remove it from the other workers of this topic"));
+                    .help(format!(
+                        "add {tenants} to its `tenants`, or to `subscribes` if its default deployment consumes that topic too, or \
+                         remove it from the other workers of this topic"
+                    ));
             }
         }
     }

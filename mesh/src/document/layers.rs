@@ -17,6 +17,7 @@ pub fn read(layers: Vec<Vec<Text>>, lookup: Lookup<'_>, loaded: &mut Loaded) -> 
         for (name, text) in texts {
             let file = loaded.sources.add(name, text);
             let Some(node) = document(file, lookup, loaded) else { continue };
+            loaded.files.push((loaded.sources.name(file).to_owned(), node.clone()));
             layer = Some(match layer {
                 None => node,
                 Some(layer) => join(layer, node, &mut Vec::new(), &mut loaded.findings),

@@ -5,9 +5,12 @@ mod alerts;
 mod debug;
 mod edge;
 mod external;
+mod owner;
+mod rollout;
 mod service;
 mod share;
 mod sticky;
+mod telemetry;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -18,12 +21,15 @@ use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
 pub use debug::{Callers, DebugHeader};
-pub use edge::{Edge, Gateway, Jwt, Rule, TraceContext};
+pub use edge::{Edge, Gateway, Jwt, OneOfSeveral, Rule, Tokens, TraceContext};
 pub use external::{Routing, Weights};
-pub use service::{ANSWERS, Expose, Fallback, Guard, Names, Outside, Rollout, Route, Service, Version};
+pub use owner::Owner;
+pub use rollout::{Day, Guard, Hooks, PROMOTE, Pause, PauseFor, Rollout, Step, Window};
+pub use service::{ANSWERS, Expose, Fallback, Names, Outside, Route, Service, Version};
 pub use share::{Placed, Share};
-pub use sticky::{At, Key, Mint, SameSite, Sticky};
-pub use worker::{FullTopic, Kafka, Topic, Worker};
+pub use sticky::{At, HashKind, Identity, Key, Mint, SameSite, Sticky};
+pub use telemetry::{Budget, MetricSource, Reporter, Telemetry};
+pub use worker::{FullTopic, Kafka, Topic, Worker, WorkerSticky, WorkloadKind};
 
 /// A graylane file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -42,6 +48,10 @@ pub struct Document {
     /// Name of the header that carries the tenant.
     #[serde(default = "default_header")]
     pub header: String,
+    /// Which files may define which services and workers, by team. Everything else is said by the file with `owners`, and by
+    /// the files of an owner with `platform: true`. Default: every file may say everything.
+    #[serde(default)]
+    pub owners: BTreeMap<String, Owner>,
     /// All tenants, by name; one of them is the default.
     pub tenants: BTreeMap<String, Option<Tenant>>,
     /// How sidecars treat requests.
@@ -107,11 +117,23 @@ fn default_cluster_domain() -> String {
 }
 
 /// A tenant.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tenant {
     /// `true`: the tenant of live users. Exactly one tenant has it.
     pub default: bool,
+    /// `false`: its requests, as of load tests and synthetic checks, are left out of the figures by which `ramp run`, alerts
+    /// and `report` judge a canary. Needs `telemetry.source: istio`.
+    pub judge: bool,
+    /// `false`: metrics call it `other`, together with all other tenants that have none of their own, so that it adds no
+    /// series. Spans and access logs have its name.
+    pub label: bool,
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self { default: false, judge: true, label: true }
+    }
 }
 
 /// How sidecars treat requests.
@@ -179,43 +201,4 @@ pub struct Exempt {
 pub struct Egress {
     /// Full host names of the services through which traffic leaves the mesh. Calls to them lose tenant, unit and subset.
     pub gateways: Vec<String>,
-}
-
-/// Metrics, traces and debug output.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
-pub struct Telemetry {
-    /// Count requests by tenant, subset and source.
-    pub metrics: bool,
-    /// Add tags to Istio's metrics, spans and access logs.
-    pub tracing: bool,
-    /// Add the header `x-graylane-debug` to responses; it says how the request was decided. `true` adds it for everybody;
-    /// conditions, as in `{claim: {name: role, exact: employee}}` or `{tenants: [gray-v1]}`, for the callers at the gateway
-    /// that match all of them.
-    pub debug_header: DebugHeader,
-    /// The metrics that dashboards, alerts and guards read: `istio` (istio_requests_total and friends) or `envoy` (the
-    /// proxies' own cluster statistics).
-    pub source: MetricSource,
-}
-
-impl Default for Telemetry {
-    fn default() -> Self {
-        Self {
-            metrics: true,
-            tracing: true,
-            debug_header: DebugHeader::default(),
-            source: MetricSource::default(),
-        }
-    }
-}
-
-/// Whose metrics are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum MetricSource {
-    /// Istio's standard metrics, with our tags.
-    #[default]
-    Istio,
-    /// Envoy's cluster statistics.
-    Envoy,
 }

@@ -6,7 +6,28 @@ use serde::Serialize;
 use super::Line;
 use crate::document::Project;
 use crate::document::source::SourceFiles;
-use crate::mesh::{Because, Mesh, Service};
+use crate::mesh::{Because, Ingress, Mesh, Service};
+
+/// Where a proxy is.
+#[derive(Clone, Copy)]
+pub enum Where<'a> {
+    /// At the edge.
+    Gateway(&'a Ingress<'a>),
+    /// In a service's pod; none: in some pod of the mesh's namespace.
+    Pod(Option<&'a Service>),
+    /// Before a service: no pod's label says what its mode is.
+    Waypoint(&'a Service),
+}
+
+impl<'a> Where<'a> {
+    /// The gateway that it is.
+    pub fn gateway(self) -> Option<&'a Ingress<'a>> {
+        match self {
+            Self::Gateway(ingress) => Some(ingress),
+            Self::Pod(_) | Self::Waypoint(_) => None,
+        }
+    }
+}
 
 /// The mode of a proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,27 +42,25 @@ pub struct ModeOf {
 }
 
 impl ModeOf {
-    /// Of the gateway, or of the sidecar of a service's pod; none: of some pod in the mesh's namespace. None where all of
-    /// the mesh enforces.
-    pub fn of(
-        project: &Project,
-        sources: &SourceFiles,
-        mesh: &Mesh,
-        service: Option<&Service>,
-        is_gateway: bool,
-    ) -> Option<Self> {
-        if mesh.modes.is_empty() && [mesh.mode, mesh.gateway_mode] == [Mode::Enforce; 2] {
+    /// Of a proxy. None where all of the mesh enforces.
+    pub fn of(project: &Project, sources: &SourceFiles, mesh: &Mesh, at: Where<'_>) -> Option<Self> {
+        if mesh.modes.is_empty() && mesh.mode == Mode::Enforce && mesh.gateways_enforce() {
             return None;
         }
-        let namespace = service.map_or(&*mesh.document.mesh.namespace, |service| &service.namespace);
-        let (mode, because) = if is_gateway {
-            let own = mesh.document.edge.mode.map(|_| Because::Edge);
-            (mesh.gateway_mode, own.unwrap_or(Because::File))
-        } else {
-            mesh.pod_mode(namespace, service.map(Service::short_host))
+        let (namespace, service) = match at {
+            Where::Gateway(_) | Where::Pod(None) => (&mesh.document.mesh.namespace, None),
+            Where::Pod(Some(service)) => (&service.namespace, Some(service)),
+            Where::Waypoint(service) => (&service.namespace, None),
+        };
+        let (mode, because) = match at {
+            Where::Gateway(ingress) => {
+                let own = ingress.own_mode.map(|_| Because::Edge);
+                (ingress.mode, own.unwrap_or(Because::File))
+            }
+            Where::Pod(_) | Where::Waypoint(_) => mesh.pod_mode(namespace, service.map(Service::short_host)),
         };
         let path = match (because, service) {
-            (Because::Edge, _) => vec!["edge", "mode"],
+            (Because::Edge, _) => at.gateway().map(Ingress::mode_path).unwrap_or_default(),
             (Because::Namespace, _) => vec!["mesh", "modes", namespace],
             (Because::Service, Some(service)) => vec!["services", &service.name, "mode"],
             (Because::File | Because::Service, _) => vec!["mode"],

@@ -5,7 +5,7 @@ use graylane_decide::why::{Reason, Rejection};
 use super::proxy::Outcome;
 use crate::document::Project;
 use crate::document::source::Span;
-use crate::mesh::{self, Service};
+use crate::mesh::{self, Ingress, Service};
 
 /// The line that decided about a hop: the pin, the canary's weight (the key `weights` for who is on none of them), the
 /// baseline, or the policy that turned the request away.
@@ -56,7 +56,7 @@ pub fn of(
     }
 }
 
-/// The line of a rule of the edge.
-pub fn rule(project: &Project, index: u16) -> Option<Span> {
-    project.span(&["edge", "rules", &index.to_string()])
+/// The line of a rule of a gateway.
+pub fn rule(project: &Project, ingress: &Ingress<'_>, index: u16) -> Option<Span> {
+    project.span(&ingress.path(&["rules", &index.to_string()]))
 }

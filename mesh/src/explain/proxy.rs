@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use graylane_decide::choice::sticky::Unit;
+use graylane_decide::config::Config;
 use graylane_decide::why::{Reason, Rejection, Source, UnitSource};
 use graylane_decide::{Decision, Plan, Role, names, plan::Node};
 use graylane_serve::in_memory::{InMemory, Pod};
 
 use super::request::Headers;
 use crate::lower;
-use crate::mesh::{Mesh, Service};
+use crate::mesh::{Ingress, Mesh, Service};
 use crate::workers::Worker;
 
 /// The label by which Istio names the service of a pod.
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub source: Source,
     pub unit: Option<Unit>,
     pub unit_source: UnitSource,
+    /// The key that it is of, by its place in the gateway's configuration.
+    pub key: Option<usize>,
     pub bucket: Option<u16>,
     pub subset: Option<String>,
     pub reason: Option<Reason>,
@@ -53,6 +56,7 @@ impl Outcome {
             source: decision.source,
             unit: decision.unit,
             unit_source: decision.unit_source,
+            key: decision.key,
             bucket: decision.bucket,
             subset: decision.subset.map(ToOwned::to_owned),
             reason: decision.reason,
@@ -62,7 +66,7 @@ impl Outcome {
     }
 }
 
-/// A gateway, or the sidecar of a pod.
+/// A gateway, the sidecar of a pod, or a waypoint.
 pub struct Proxy {
     inbound: Option<Plan>,
     outbound: Plan,
@@ -70,15 +74,21 @@ pub struct Proxy {
     pod: Pod,
     /// Properties of the request, at the gateway.
     properties: Properties,
+    /// Its namespace; none: a gateway, to which all services are visible.
+    namespace: Option<String>,
     /// Its place on the way: each proxy makes ids of its own, the same ones in every run.
     place: usize,
+    /// The time, at the gateway.
+    now: u64,
 }
 
 impl Proxy {
-    /// The ingress gateway.
-    pub fn gateway(mesh: &Mesh, properties: Properties) -> Result<Self> {
-        let plan = plan(mesh, Role::Gateway, &Node::default())?;
-        Ok(Self { properties, ..Self::new(None, plan, 0) })
+    /// An ingress gateway. `now`: milliseconds since 1970, for tokens that expire.
+    pub fn gateway(mesh: &Mesh, ingress: &Ingress<'_>, properties: Properties, now: u64) -> Result<Self> {
+        let (hash_key, token_keys) = (mesh.hash_key, mesh.token_keys.clone());
+        let node = Node { hash_key, token_keys, ..Node::default() };
+        let plan = compiled(&lower::gateway(mesh, ingress), &node)?;
+        Ok(Self { properties, now, ..Self::new(None, plan, 0) })
     }
 
     /// The sidecar of a service's pod; none: some pod in the mesh's namespace.
@@ -89,6 +99,12 @@ impl Proxy {
         Self::at(mesh, &Node { namespace: Some(namespace.clone()), labels, ..Node::default() }, place)
     }
 
+    /// The waypoint before a service.
+    pub fn waypoint(mesh: &Mesh, service: &Service, place: usize) -> Result<Self> {
+        let node = Node { namespace: Some(service.namespace.clone()), ..Node::default() };
+        Ok(Self::new(None, plan(mesh, Role::Waypoint, &node)?, place))
+    }
+
     /// The sidecar of a worker's pod, labelled as a tenant's where that has a deployment of its own.
     pub fn worker(mesh: &Mesh, worker: &Worker, tenant: Option<&str>) -> Result<Self> {
         let labels = tenant.map(|tenant| (names::TENANT_LABEL.to_owned(), tenant.to_owned()));
@@ -97,34 +113,54 @@ impl Proxy {
     }
 
     fn at(mesh: &Mesh, node: &Node, place: usize) -> Result<Self> {
-        Ok(Self::new(Some(plan(mesh, Role::Inbound, node)?), plan(mesh, Role::Outbound, node)?, place))
+        let (inbound, outbound) = (plan(mesh, Role::Inbound, node)?, plan(mesh, Role::Outbound, node)?);
+        Ok(Self { namespace: node.namespace.clone(), ..Self::new(Some(inbound), outbound, place) })
     }
 
     fn new(inbound: Option<Plan>, outbound: Plan, place: usize) -> Self {
-        Self { inbound, outbound, pod: Pod::new(0), properties: Properties::new(), place }
+        Self {
+            inbound,
+            outbound,
+            pod: Pod::new(0),
+            properties: Properties::new(),
+            namespace: None,
+            place,
+            now: 0,
+        }
     }
 
     /// A request of this pod, or through this gateway. None: the filter leaves it alone.
     pub fn send(&mut self, target: &Target, headers: &mut Headers) -> Option<Outcome> {
-        let outside = self.outbound.role == Role::Gateway;
-        if outside {
-            // A gateway replaces the ids of outside callers (Envoy's use_remote_address).
-            headers.retain(|(name, _)| name != "x-request-id");
-            let public = target.public.as_ref().unwrap_or(&target.authority);
-            add_missing(headers, ":authority", public.as_bytes());
-        } else {
-            headers.retain(|(name, _)| name != ":authority");
-            add_missing(headers, ":authority", target.authority.as_bytes());
+        match self.outbound.role {
+            Role::Gateway => {
+                // A gateway replaces the ids of outside callers (Envoy's use_remote_address).
+                headers.retain(|(name, _)| name != "x-request-id");
+                let public = target.public.as_ref().unwrap_or(&target.authority);
+                add_missing(headers, ":authority", public.as_bytes());
+            }
+            // Behind a gateway it sees the public host.
+            Role::Waypoint => add_missing(headers, ":authority", target.authority.as_bytes()),
+            Role::Inbound | Role::Outbound => {
+                headers.retain(|(name, _)| name != ":authority");
+                add_missing(headers, ":authority", target.authority.as_bytes());
+            }
         }
         as_envoy(headers, self.place);
         let mut host = InMemory::new(&mut self.pod, std::mem::take(headers));
         // A request that is written down has a token at most, neither certificate nor address.
         host.properties.clone_from(&self.properties);
+        host.now = self.now;
         host.cluster = Some(target.cluster.clone());
         host.route.clone_from(&target.route);
         let (decision, _) = graylane_serve::run(&self.outbound, &(), &mut host);
         *headers = host.into_lines();
         decision.filter(|decision| !decision.exempt).map(|decision| Outcome::of(&self.outbound, &decision))
+    }
+
+    /// Is a service not visible to this pod's namespace?
+    #[must_use]
+    pub fn hides(&self, service: &Service) -> bool {
+        self.namespace.as_ref().is_some_and(|own| !service.is_visible_to(own))
     }
 
     /// A request to this pod: checked and remembered. Says why, if it is turned away.
@@ -140,13 +176,21 @@ impl Proxy {
 }
 
 fn plan(mesh: &Mesh, role: Role, node: &Node) -> Result<Plan> {
-    match Plan::compile(&lower::config(mesh, role), node) {
+    let config = match &node.namespace {
+        Some(namespace) => lower::config_in(mesh, role, namespace),
+        None => lower::config(mesh, role),
+    };
+    compiled(&config, node)
+}
+
+fn compiled(config: &Config, node: &Node) -> Result<Plan> {
+    match Plan::compile(config, node) {
         Ok(plan) => Ok(plan),
         Err(mistakes) => {
             let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
             bail!(
                 "the filter would refuse the configuration of its role {}: {}",
-                role.name(),
+                config.role.name(),
                 mistakes.join("; ")
             )
         }

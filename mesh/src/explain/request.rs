@@ -8,10 +8,26 @@ use graylane_decide::names::claim_path;
 use serde_json::Value as Json;
 
 use crate::document::shape::nearest;
-use crate::mesh::Mesh;
+use crate::mesh::{Ingress, Mesh};
+use crate::resources::DataPlane;
 
 /// The first stop of a way that comes from outside.
 pub const GATEWAY: &str = "gateway";
+
+/// Between that and the name of one of several gateways.
+const NAMED: char = ':';
+
+/// The name of the gateway that a stop is, empty where it has none; None: it is a service.
+pub(super) fn gateway_of(stop: &str) -> Option<&str> {
+    let rest = stop.strip_prefix(GATEWAY)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(NAMED) }
+}
+
+/// What a way through a gateway begins with.
+#[must_use]
+pub fn stop(ingress: &Ingress<'_>) -> String {
+    ingress.name.map_or_else(|| GATEWAY.to_owned(), |name| format!("{GATEWAY}{NAMED}{name}"))
+}
 
 /// Headers: lower-case names and values, in order.
 pub type Headers = Vec<(String, Vec<u8>)>;
@@ -51,7 +67,8 @@ impl Drops {
 /// A request to be explained.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The way: services by their names in the file, `gateway` first for a request from outside.
+    /// The way: services by their names in the file, `gateway` first for a request from outside; of several gateways
+    /// `gateway:NAME`.
     pub path: Vec<String>,
     /// The headers it starts with.
     pub headers: Headers,
@@ -63,6 +80,10 @@ pub struct Request {
     pub routes: BTreeMap<String, String>,
     /// The worker that makes the first call, and the tenant whose message it consumed.
     pub worker: Option<(String, String)>,
+    /// When it comes, in milliseconds since 1970.
+    pub now: u64,
+    /// Who decides about calls between services: the sidecar of the pod that calls, or a waypoint before the service.
+    pub data_plane: DataPlane,
 }
 
 /// Reads a header as curl's `-H` does: `name: value`.
@@ -150,10 +171,9 @@ impl Request {
     }
 
     /// The claims as Envoy hands them over: the property's path, and text as it is or a list. The token is one of the
-    /// issuer that the file names, unless it says another.
-    pub(super) fn properties(&self, mesh: &Mesh) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let issuer =
-            mesh.document.edge.jwt.as_ref().map(|jwt| (vec!["iss".to_owned()], vec![jwt.issuer.clone()]));
+    /// issuer that the gateway names, unless it says another.
+    pub(super) fn properties(&self, ingress: &Ingress<'_>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let issuer = ingress.jwt.map(|jwt| (vec!["iss".to_owned()], vec![jwt.issuer.clone()]));
         let mut claims: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         if !self.claims.is_empty() {
             claims.extend(issuer);
@@ -174,14 +194,30 @@ impl Request {
         Ok(())
     }
 
-    /// Is everything that it names in the file? Says whether it comes from outside, and which services it passes.
-    pub(super) fn check(&self, mesh: &Mesh) -> Result<(bool, &[String])> {
-        let (from_outside, services) = match self.path.split_first() {
-            Some((first, rest)) if first == GATEWAY => (true, rest),
-            _ => (false, &self.path[..]),
-        };
+    /// Does it come from outside?
+    #[must_use]
+    pub fn is_from_outside(&self) -> bool {
+        self.path.first().is_some_and(|first| gateway_of(first).is_some())
+    }
+
+    /// The gateway through which it comes, if it comes from outside.
+    ///
+    /// # Errors
+    /// When the file has no such gateway, or several, and none is named.
+    pub fn ingress<'m>(&self, mesh: &'m Mesh) -> Result<Option<Ingress<'m>>> {
+        let Some(named) = self.path.first().and_then(|first| gateway_of(first)) else { return Ok(None) };
+        let named = (!named.is_empty()).then_some(named);
+        mesh.ingress(named)
+            .map(Some)
+            .map_err(|error| anyhow::anyhow!("--path: {error}, as in `{GATEWAY}:NAME`"))
+    }
+
+    /// Is everything that it names in the file? Says through which gateway it comes, and which services it passes.
+    pub(super) fn check<'m>(&self, mesh: &'m Mesh) -> Result<(Option<Ingress<'m>>, &[String])> {
+        let ingress = self.ingress(mesh)?;
+        let services = &self.path[usize::from(ingress.is_some())..];
         ensure!(
-            !from_outside || self.worker.is_none(),
+            ingress.is_none() || self.worker.is_none(),
             "--path: a worker's call does not enter through the gateway: leave `{GATEWAY}` out"
         );
         ensure!(
@@ -191,6 +227,10 @@ impl Request {
         for (index, name) in services.iter().enumerate() {
             let is_host = name.contains('.') && index + 1 == services.len();
             ensure!(mesh.service(name).is_some() || is_host, "--path: {}", unknown(mesh, name));
+            ensure!(
+                mesh.service(name).is_some() || self.data_plane == DataPlane::Sidecar,
+                "--path: `{name}` has no waypoint, so nothing decides about calls to it: leave it out"
+            );
         }
         for name in self.drops.keys() {
             ensure!(services.contains(name), "--drops: the request does not pass `{name}`");
@@ -209,7 +249,7 @@ impl Request {
                 if routes.is_empty() { String::new() } else { format!("; it has {}", routes.join(", ")) }
             );
         }
-        Ok((from_outside, services))
+        Ok((ingress, services))
     }
 }
 

@@ -21,6 +21,7 @@ fn row(hop: &Hop) -> [String; 9] {
         (None, None, None) => "exempt".to_owned(),
         (None, None, Some(_)) if hop.unit_source == Some("drawn") => "drawn".to_owned(),
         (None, None, Some(_)) if hop.is_external => "their routes".to_owned(),
+        (None, None, Some(_)) if hop.is_hidden => "not visible".to_owned(),
         (None, None, Some(_)) => "not in the file".to_owned(),
     };
     let place = hop.file.as_ref().zip(hop.line).map(|(file, line)| format!("{file}:{line}"));

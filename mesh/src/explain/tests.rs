@@ -5,16 +5,30 @@ use crate::document;
 const BANK: &str = include_str!("../../../examples/bank/graylane.yaml");
 
 fn hops(text: &str, path: &str, headers: &[&str], drops: &[&str]) -> Vec<Hop> {
+    explained(DataPlane::Sidecar, text, path, headers, drops).unwrap().0
+}
+
+fn explained(
+    data_plane: DataPlane,
+    text: &str,
+    path: &str,
+    headers: &[&str],
+    drops: &[&str],
+) -> Result<(Vec<Hop>, Vec<String>)> {
     let loaded = open(document::load_text("graylane.yaml", text).unwrap());
     assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
     let project = loaded.file.unwrap();
     let mut request = Request {
         path: path.split(',').map(ToOwned::to_owned).collect(),
         headers: headers.iter().map(|text| header(text).unwrap()).collect(),
+        data_plane,
         ..Request::default()
     };
     drops.iter().for_each(|text| request.drop(text).unwrap());
-    explain(&project, &loaded.sources, &Mesh::of(&project), &request, None).unwrap()
+    let mesh = Mesh::of(&project);
+    let hops = explain(&project, &loaded.sources, &mesh, &request, None)?;
+    let notes = notes(&mesh, &request, &hops);
+    Ok((hops, notes))
 }
 
 fn lanes(hops: &[Hop]) -> Vec<String> {
@@ -41,6 +55,30 @@ fn a_lost_tenant_is_restored_from_what_is_left() {
     // What was restored goes on in baggage as well, so a service that loses the header alone restores it from there.
     let in_baggage = ["api canary header", "ledger stable memory", "orders canary baggage"];
     assert_eq!(gray(&["api=tenant", "ledger=tenant"]), in_baggage);
+}
+
+#[test]
+fn a_waypoint_decides_before_each_service_and_knows_baggage_alone() {
+    let asked = |path: &str, headers: &[&str], drops: &[&str]| {
+        explained(DataPlane::Ambient, BANK, path, headers, drops)
+    };
+    let (gray, notes) = asked("gateway,api,orders", &["tenant: gray-v1"], &[]).unwrap();
+    assert_eq!(lanes(&gray), ["api canary header", "api canary header", "orders canary header"]);
+    let by: Vec<&str> = gray.iter().map(|hop| hop.by.as_str()).collect();
+    assert_eq!(by, ["gateway", "waypoint", "waypoint"]);
+    assert!(notes.iter().any(|note| note.contains("istio.io/ingress-use-waypoint")), "{notes:?}");
+    let (lost, notes) = asked("gateway,api,orders", &["tenant: gray-v1"], &["api=tenant"]).unwrap();
+    assert_eq!(lanes(&lost)[2], "orders stable default");
+    let said = notes
+        .iter()
+        .any(|note| note.starts_with("`api` does not forward the tenant, and the waypoint of `orders`"));
+    assert!(said, "{notes:?}");
+    let (kept, _) = asked("api,orders", &["baggage: tenant=gray-v1"], &["api=tenant"]).unwrap();
+    assert_eq!(lanes(&kept), ["api canary baggage", "orders canary baggage"]);
+    let (user, _) = asked("gateway,api,orders", &["x-user-id: user-7"], &[]).unwrap();
+    assert!(user.iter().all(|hop| hop.unit == user[0].unit && hop.subset == user[0].subset), "{user:?}");
+    let outside = asked("api,www.example.com", &[], &[]).unwrap_err().to_string();
+    assert!(outside.contains("`www.example.com` has no waypoint"), "{outside}");
 }
 
 #[test]
@@ -137,6 +175,48 @@ fn a_claim_of_a_verified_token_gives_a_tenant_and_the_rules_line_is_said() {
 }
 
 #[test]
+fn the_key_that_the_unit_is_of_is_said_with_the_reason() {
+    let asked = |sticky: &str, claims: &[&str], headers: &[&str]| {
+        let text = format!(
+            "version: 1\nmesh: {{name: s, namespace: s}}\ntenants: {{green: {{default: true}}}}\nedge: {{gateway: {{selector: {{istio: x}}}}}}\n\
+             sticky: {sticky}\nservices:\n  api: {{subsets: {{a: {{version: v1}}, b: {{version: v2}}}}, baseline: a, rollout: {{weights: {{b: 25}}}}}}\n"
+        );
+        let loaded = open(document::load_text("graylane.yaml", &text).unwrap());
+        let project = loaded.file.unwrap();
+        let mesh = Mesh::of(&project);
+        let headers = headers.iter().map(|line| header(line).unwrap()).collect();
+        let path = ["gateway", "api"].map(ToOwned::to_owned).to_vec();
+        let mut request = Request { path, headers, ..Request::default() };
+        claims.iter().for_each(|claim| request.claim(claim).unwrap());
+        let hops = explain(&project, &loaded.sources, &mesh, &request, None).unwrap();
+        (hops[0].unit_key, notes(&mesh, &request, &hops))
+    };
+    let both = "keys: [{claim: sub}, {cookie: lane-id, mint: {maxAge: 30d}}]";
+    let session = format!("{{identity: session, {both}}}");
+    let (minted, forged) = ("cookie: lane-id=0123456789abcdef", "cookie: lane-id=alice");
+    let said = |key, why: &str| (Some(key), vec![format!("the unit is made from {why}")]);
+    let first = "it is the first of `sticky.keys` that the request has";
+    assert_eq!(
+        asked(&format!("{{{both}}}"), &["sub=a"], &[minted]),
+        said(0, &format!("the claim `sub`: {first}"))
+    );
+    assert_eq!(
+        asked(&format!("{{{both}}}"), &[], &[forged]),
+        said(1, &format!("the cookie `lane-id`: {first}"))
+    );
+    let cookies =
+        "the cookie `lane-id`: with `sticky.identity: session` cookies are looked for before all other keys";
+    assert_eq!(asked(&session, &["sub=a"], &[minted]), said(1, cookies));
+    let none = "the claim `sub`: the request has no cookie that counts, and of the other keys this is the first that it has";
+    assert_eq!(asked(&session, &["sub=a"], &[forged]), said(0, none));
+    assert_eq!(
+        asked("{keys: [{claim: sub}]}", &["sub=a"], &[]),
+        (Some(0), vec![]),
+        "one key explains itself"
+    );
+}
+
+#[test]
 fn the_mode_that_holds_and_the_line_that_says_so() {
     let file = BANK
         .replace("edge:\n", "mode: observe\nedge:\n  mode: enforce\n")
@@ -155,4 +235,66 @@ fn the_mode_that_holds_and_the_line_that_says_so() {
     assert_eq!(lanes(&hops), ["api canary header", "ledger stable memory", "orders - -"]);
     assert!(render(&hops).contains("mode off"), "{}", render(&hops));
     assert!(super::tests::hops(BANK, "gateway,api", &[], &[]).iter().all(|hop| hop.mode.is_none()));
+}
+
+#[test]
+fn a_batch_has_a_unit_for_each_call_and_no_message() {
+    let explained = |text: &str, headers: &[&str]| {
+        let loaded = open(document::load_text("graylane.yaml", text).unwrap());
+        let project = loaded.file.unwrap();
+        let request = Request {
+            path: vec!["orders".to_owned(), "api".to_owned()],
+            headers: headers.iter().map(|text| header(text).unwrap()).collect(),
+            worker: Some(("interest".to_owned(), "green".to_owned())),
+            ..Request::default()
+        };
+        let mesh = Mesh::of(&project);
+        let hops = explain(&project, &loaded.sources, &mesh, &request, None).unwrap();
+        (hops, notes(&mesh, &request, &[]))
+    };
+    let (hops, said) = explained(BANK, &["x-request-id: run-17"]);
+    assert_eq!((hops.len(), hops[0].by.as_str()), (2, "interest"), "{hops:?}");
+    assert_eq!((hops[0].unit_source, hops[1].unit_source), (Some("baggage"), Some("baggage")));
+    assert_eq!(hops[0].unit, hops[1].unit);
+    assert!(
+        said[0].starts_with("`sticky: none`: each call of this worker gets a unit of its own"),
+        "{said:?}"
+    );
+    // What the application says itself stands.
+    let (hops, said) = explained(BANK, &["baggage: graylane-unit=788b5cc1f707e995"]);
+    assert_eq!((hops[0].unit.as_deref(), said.len()), (Some("788b5cc1f707e995"), 0));
+    // Without it, and where nothing is changed, the id of the run makes one user of it.
+    for text in [BANK.replace(", sticky: none", ""), format!("{BANK}mode: observe\n")] {
+        let (hops, _) = explained(&text, &["x-request-id: run-17"]);
+        assert_eq!(hops[0].unit_source, Some("request"), "{hops:?}");
+    }
+}
+
+#[test]
+fn a_way_from_outside_names_one_of_several_gateways() {
+    const GATEWAYS: &str = include_str!("../../../examples/gateways/graylane.yaml");
+    let loaded = open(document::load_text("graylane.yaml", GATEWAYS).unwrap());
+    let project = loaded.file.unwrap();
+    let mesh = Mesh::of(&project);
+    let ask = |first: &str, claims: &[&str]| {
+        let path = vec![first.to_owned(), "api".to_owned()];
+        let mut request = Request { path, ..Request::default() };
+        claims.iter().for_each(|claim| request.claim(claim).unwrap());
+        explain(&project, &loaded.sources, &mesh, &request, None).map(|hops| hops[0].clone())
+    };
+    let employee = ask("gateway:public", &["role=employee"]).unwrap();
+    assert_eq!((employee.by.as_str(), employee.tenant.as_deref()), ("gateway:public", Some("gray-v1")));
+    let rule = GATEWAYS.lines().position(|line| line.contains("exact: employee")).unwrap() + 1;
+    assert_eq!(employee.rule.unwrap().line, rule);
+    assert_eq!(ask("gateway:partner", &["role=employee"]).unwrap().tenant.as_deref(), Some("green"));
+    assert_eq!(ask("gateway:partner", &["client=acme"]).unwrap().tenant.as_deref(), Some("partner-acme"));
+    let said = |first| ask(first, &[]).unwrap_err().to_string();
+    assert_eq!(
+        said("gateway"),
+        "--path: the file has several gateways, expected one of partner, public, as in `gateway:NAME`"
+    );
+    assert_eq!(
+        said("gateway:x"),
+        "--path: unknown gateway `x`, expected one of partner, public, as in `gateway:NAME`"
+    );
 }

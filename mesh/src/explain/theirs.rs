@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use graylane_decide::names::POINT_HEADER;
 
 use super::request::Headers;
-use super::{GATEWAY, Hop, Line};
+use super::{Hop, Line};
 use crate::adopt::weights;
-use crate::mesh::{Mesh, Service};
+use crate::mesh::{Ingress, Mesh, Service};
 use crate::traffic::{Answer, At, MESH, Request, Rule, Target, World};
 
 /// The routes that are there.
@@ -20,11 +20,11 @@ pub struct Against<'a> {
 
 impl Against<'_> {
     /// The public host by which a gateway leads to a service, and the gateway.
-    pub(super) fn public(&self, mesh: &Mesh, service: &Service) -> Option<(String, String)> {
-        let own = mesh.document.edge.gateway.as_ref().and_then(|gateway| gateway.name.as_ref());
+    pub(super) fn public(&self, ingress: &Ingress<'_>, service: &Service) -> Option<(String, String)> {
+        // In a file without a gateway any may be meant.
         let leads = |(place, host): &(String, String)| {
             let rules = self.world.rules(place, host).unwrap_or_default();
-            let ours = own.is_none_or(|own| own == place);
+            let ours = ingress.gateway.is_none() || ingress.serves(place);
             ours && place != MESH
                 && rules.iter().any(|(rule, _)| rule.destinations.iter().any(|to| to.host == service.host))
         };
@@ -32,8 +32,14 @@ impl Against<'_> {
     }
 
     /// Finds where the request of a hop goes by external routes.
-    pub(super) fn fill(&self, mesh: &Mesh, service: &Service, headers: &Headers, hop: &mut Hop) {
-        let public = if hop.by == GATEWAY { self.public(mesh, service) } else { None };
+    pub(super) fn fill(
+        &self,
+        mesh: &Mesh,
+        (service, ingress): (&Service, Option<&Ingress<'_>>),
+        headers: &Headers,
+        hop: &mut Hop,
+    ) {
+        let public = ingress.and_then(|ingress| self.public(ingress, service));
         let (place, host) = public.unwrap_or_else(|| (MESH.to_owned(), service.host.clone()));
         let mut request = Request::new(&place, &host);
         request.port = service.port.unwrap_or(80);
@@ -75,8 +81,9 @@ impl Against<'_> {
             [] => answer.to_string(),
             [(only, _)] => of(only),
             several => {
-                let share =
-                    |(target, share): &(Target, u64)| format!("{} % {}", *share as f64 / 100.0, of(target));
+                let share = |(target, share): &(Target, u64)| {
+                    format!("{} % {}", crate::percent::of(*share), of(target))
+                };
                 several.iter().map(share).collect::<Vec<_>>().join(", ")
             }
         }

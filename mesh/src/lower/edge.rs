@@ -6,16 +6,16 @@ use graylane_decide::config::{Cookie, Edge, Key, Rule};
 use crate::document::duration;
 use crate::document::model;
 use crate::document::model::SameSite;
-use crate::mesh::Mesh;
+use crate::mesh::{Ingress, Mesh};
 
-/// Who may choose a tenant.
-pub(super) fn edge(mesh: &Mesh) -> Edge {
-    let edge = &mesh.document.edge;
+/// Who may choose a tenant at a gateway.
+pub(super) fn edge(mesh: &Mesh, ingress: &Ingress<'_>) -> Edge {
     Edge {
-        accept: edge.accept,
-        issuer: edge.jwt.as_ref().map(|jwt| jwt.issuer.clone()),
-        remove: super::names_removed_at_the_edge(&mesh.document),
-        rules: edge.rules.iter().filter_map(rule).collect(),
+        accept: ingress.accept,
+        issuer: ingress.jwt.map(|jwt| jwt.issuer.clone()),
+        remove: ingress.remove.clone(),
+        tokens: mesh.document.edge.token_keys().to_vec(),
+        rules: ingress.rules.iter().filter_map(rule).collect(),
         debug: mesh
             .document
             .telemetry
@@ -39,15 +39,17 @@ pub fn rule(rule: &model::Rule) -> Option<Rule> {
     Some(Rule { tenant: rule.tenant.clone(), may_choose: rule.may_choose.clone(), when: rule.when.lower()? })
 }
 
-/// Where a role looks for a user's key; none of what that role cannot see.
-pub(super) fn key(key: &model::Key, role: Role) -> Option<Key> {
+/// Where a role looks for a user's key; none of what that role cannot see. `of_session`: what a minted cookie outranks must
+/// not be outranked by anything else of that name.
+pub(super) fn key(key: &model::Key, role: Role, of_session: bool) -> Option<Key> {
     let gateway = role == Role::Gateway;
     if let Some(header) = &key.header {
         return Some(Key::Header(header.to_ascii_lowercase()));
     }
     if let Some(cookie) = &key.cookie {
         let mint = if gateway { key.mint.as_ref().map(attributes) } else { None };
-        return Some(Key::Cookie(Cookie { name: cookie.clone(), mint }));
+        let minted = of_session && key.mint.is_some();
+        return Some(Key::Cookie(Cookie { name: cookie.clone(), mint, minted }));
     }
     if let Some(query) = &key.query {
         return Some(Key::Query(query.clone()));

@@ -15,7 +15,8 @@ pub fn full_host(mesh: &model::Mesh, name: &str, service: &model::Service) -> St
 }
 
 /// A name of a host, completed with the service's namespace if it is short.
-pub(super) fn completed(mesh: &model::Mesh, host: &str, service: &model::Service) -> String {
+#[must_use]
+pub fn completed(mesh: &model::Mesh, host: &str, service: &model::Service) -> String {
     let host = host.to_ascii_lowercase();
     match host.strip_suffix('.') {
         Some(host) => host.to_owned(),

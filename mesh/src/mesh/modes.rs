@@ -6,6 +6,7 @@ use graylane_decide::config::{Mode, PodMode};
 
 use super::{full_host, namespace};
 use crate::document::model::{self, Document};
+use crate::workers::Worker;
 
 /// What a mode was said of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +48,6 @@ pub fn canonical(mesh: &model::Mesh, name: &str, service: &model::Service) -> St
     full_host(mesh, name, service).split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The gateway's mode. It is never off: then it observes, and still removes what only graylane gives a meaning to.
-#[must_use]
-pub fn gateway_mode(document: &Document) -> Mode {
-    match document.edge.mode.unwrap_or(document.mode) {
-        Mode::Off => Mode::Observe,
-        mode => mode,
-    }
-}
-
 impl super::Mesh {
     /// The mode of a service's pods, or of all others of a namespace, and what says so. A pod's own label says more.
     #[must_use]
@@ -65,5 +57,11 @@ impl super::Mesh {
             Some(one) if one.service.is_empty() => (one.mode, Because::Namespace),
             Some(one) => (one.mode, Because::Service),
         }
+    }
+
+    /// Does each call of a worker get a unit of its own? Where nothing is to be changed, nothing is.
+    #[must_use]
+    pub fn gives_units(&self, worker: &Worker) -> bool {
+        worker.alone && self.pod_mode(&worker.namespace, None).0 == Mode::Enforce
     }
 }

@@ -11,9 +11,10 @@ impl Queries<'_> {
     /// The canary's share of errors, while it is worse. A baseline without requests counts as one without errors.
     #[must_use]
     pub fn worse_errors(&self, service: &Service, canary: &str, worse: &WorseErrors, window: &str) -> String {
-        let ratio = |subset| self.error_ratio(service, Part::Subset(subset), window);
+        let judged = self.judging();
+        let ratio = |subset| judged.error_ratio(service, Part::Subset(subset), window);
         let (own, base) = (ratio(canary), ratio(&service.baseline));
-        let count = self.count(service, Part::Subset(canary), window);
+        let count = judged.count(service, Part::Subset(canary), window);
         let WorseErrors { canary_over_baseline: times, min } = worse;
         format!("({own} > {min}) > {times} * ({base} or vector(0)) and {count} >= {ENOUGH}")
     }
@@ -28,9 +29,10 @@ impl Queries<'_> {
         worse: &WorseLatency,
         window: &str,
     ) -> String {
-        let latency = |subset| self.latency_p99(service, Part::Subset(subset), window);
+        let judged = self.judging();
+        let latency = |subset| judged.latency_p99(service, Part::Subset(subset), window);
         let (own, base) = (latency(canary), latency(&service.baseline));
-        let count = self.count(service, Part::Subset(canary), window);
+        let count = judged.count(service, Part::Subset(canary), window);
         let WorseLatency { canary_over_baseline: times, min } = worse;
         format!("({own} > {min}) > {times} * {base} and {count} >= {ENOUGH}")
     }

@@ -2,6 +2,8 @@
 //!
 //! Pods are told apart by the labels `namespace` and `pod`, which every usual way of scraping pods adds.
 
+use std::collections::BTreeSet;
+
 use super::{Queries, any_of};
 use crate::document::model::MetricSource;
 
@@ -12,10 +14,37 @@ impl Queries<'_> {
     /// Matches the namespaces that have plugins.
     pub(super) fn namespaces(&self) -> String {
         let mut namespaces: Vec<&str> = self.mesh.namespaces().into_iter().collect();
-        namespaces.extend(self.mesh.document.edge.gateway.as_ref().map(|gateway| gateway.namespace.as_str()));
+        namespaces.extend(self.gateways());
         namespaces.sort_unstable();
         namespaces.dedup();
         format!(r#"namespace=~"{}""#, any_of(namespaces))
+    }
+
+    /// The namespaces of gateways, each once.
+    fn gateways(&self) -> BTreeSet<&str> {
+        self.mesh.gateways().map(|(_, gateway)| gateway.namespace.as_str()).collect()
+    }
+
+    /// Namespaces where no pod has a gateway's plugin and one should.
+    fn absent_gateways(&self) -> String {
+        let absent = |namespace| {
+            format!(r#" or absent(graylane_config_revision{{direction="gateway",namespace="{namespace}"}})"#)
+        };
+        self.gateways().into_iter().map(absent).collect()
+    }
+
+    /// How many series a metric of Istio's has by side and host, each once however our tags split it. All labels that
+    /// Prometheus adds count: pods are not merged.
+    #[must_use]
+    pub fn series_without_tags(&self, metric: &str) -> String {
+        let once = format!("group without (tenant, subset) ({metric}{{{}}})", self.namespaces());
+        format!("count by (reporter, destination_service) ({once})")
+    }
+
+    /// How many series the filter's counter of requests has.
+    #[must_use]
+    pub fn series_of_filter(&self) -> String {
+        format!("count({}{{{}}})", graylane_decide::metrics::REQUESTS, self.namespaces())
     }
 
     /// The revision that every plugin runs, a number of 48 bits (`graylane check` and the log show it in hex), by
@@ -68,15 +97,11 @@ impl Queries<'_> {
     /// Pods that get requests and have no plugin; and the gateway, if no pod of it has one.
     #[must_use]
     pub fn without_filter(&self, window: &str) -> String {
-        let gateway = self.mesh.document.edge.gateway.as_ref().map(|gateway| {
-            let namespace = &gateway.namespace;
-            format!(r#" or absent(graylane_config_revision{{direction="gateway",namespace="{namespace}"}})"#)
-        });
         format!(
             "{} > 0 unless on (namespace, pod) graylane_config_revision{{{}}}{}",
             self.arriving(window),
             self.namespaces(),
-            gateway.unwrap_or_default()
+            self.absent_gateways()
         )
     }
 
@@ -84,14 +109,10 @@ impl Queries<'_> {
     #[must_use]
     pub fn proxies_without_filter(&self) -> String {
         let of = self.mesh.namespaces();
-        let gateway = self.mesh.document.edge.gateway.as_ref().map(|gateway| {
-            let namespace = &gateway.namespace;
-            format!(r#" or absent(graylane_config_revision{{direction="gateway",namespace="{namespace}"}})"#)
-        });
         format!(
             r#"group by (namespace, pod) (envoy_server_live{{namespace=~"{}"}}) unless on (namespace, pod) graylane_config_revision{}"#,
             any_of(of),
-            gateway.unwrap_or_default()
+            self.absent_gateways()
         )
     }
 

@@ -1,6 +1,8 @@
 //! Who went where with which tenant, as the filter counts it.
 
-use super::Queries;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Queries, any_of};
 
 /// The label of a pod's workload in results.
 pub const WORKLOAD: &str = "workload";
@@ -40,6 +42,37 @@ impl Queries<'_> {
     #[must_use]
     pub fn conflicts(&self, window: &str) -> String {
         format!("sum by (source) (rate(graylane_conflicts_total{{{}}}[{window}]))", self.namespaces())
+    }
+
+    /// The share of the requests of those who take part in a rollout, 0 to 1, that had a unit of a request or trace id only, so
+    /// that the user's next request may go to another version; by workload that made the call, and by service. None: nothing is
+    /// rolled out, or the file has no sticky key.
+    #[must_use]
+    pub fn without_user(&self, window: &str) -> Option<String> {
+        let mut services: BTreeMap<Vec<&str>, BTreeSet<&str>> = BTreeMap::new();
+        for service in &self.mesh.services {
+            let all = service.rollouts().flat_map(|rollout| rollout.tenants.iter().map(String::as_str));
+            let tenants: BTreeSet<&str> = all.collect();
+            if !tenants.is_empty() {
+                services.entry(tenants.into_iter().collect()).or_default().insert(&service.name);
+            }
+        }
+        let counted = |units: &str| {
+            let one = |(tenants, services): (&Vec<&str>, &BTreeSet<&str>)| {
+                let (tenants, services) = (any_of(tenants.iter().copied()), any_of(services.iter().copied()));
+                format!(
+                    r#"increase(graylane_requests_total{{direction!="inbound",unit=~"{units}",service=~"{services}",tenant=~"{tenants}",{}}}[{window}])"#,
+                    self.namespaces()
+                )
+            };
+            let all = services.iter().map(one).collect::<Vec<_>>().join(" or ");
+            format!("sum by (namespace, {WORKLOAD}, service) ({})", by_workload(&format!("({all})")))
+        };
+        // `none`: no unit was asked for. Without any id the weights draw, and nobody knows whose it is.
+        let (few, all) = (counted("request|trace"), counted("baggage|memory|token|key|mint|request|trace"));
+        // Without keys every unit is of an id, as the file wants it.
+        let has_keys = self.mesh.has_keys();
+        (has_keys && !services.is_empty()).then(|| format!("{few} / ({all} > 0)"))
     }
 
     /// Calls a second that had lost their tenant header and got it back, by workload that lost it, the service it

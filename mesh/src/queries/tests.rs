@@ -61,3 +61,40 @@ fn proxies_without_a_plugin_are_those_of_the_services() {
         "group by (namespace, pod) (envoy_server_live{namespace=~\"bank\"}) unless on (namespace, pod) graylane_config_revision"
     );
 }
+
+#[test]
+fn judged_are_those_who_take_part_and_are_not_left_out() {
+    let text = "version: 1\nmesh: {name: bank, namespace: bank}\n\
+                tenants: {green: {default: true}, load: {judge: false}, probe: {judge: false}}\n\
+                services:\n  api: {subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable}\n";
+    let of =
+        |text: &str| Mesh::of(&open(document::load_text("graylane.yaml", text).unwrap()).checked().unwrap());
+    let mesh = of(text);
+    let api = mesh.service("api").unwrap();
+    let queries = Queries::of(&mesh);
+    let lane = |tenants: &[&str]| {
+        let tenants: Vec<String> = tenants.iter().map(|&name| name.to_owned()).collect();
+        queries.count(api, Part::Lane("canary", &tenants), "5m")
+    };
+    assert!(lane(&["green"]).contains(r#"subset="canary",tenant=~"green"}"#), "{}", lane(&["green"]));
+    assert!(lane(&["green", "gray.v1"]).contains(r#"tenant=~"green|gray[.]v1"}"#));
+    let worse = crate::document::model::WorseErrors { canary_over_baseline: 2.0, min: 0.01 };
+    let alert = queries.worse_errors(api, "canary", &worse, "5m");
+    assert_eq!(
+        alert.matches(r#",tenant!~"load|probe""#).count(),
+        alert.matches("istio_requests_total").count()
+    );
+    // Without tenants that are left out, alerts are what they were.
+    let plain = of(&text.replace("{judge: false}", "{}"));
+    let plain = Queries::of(&plain).worse_errors(api, "canary", &worse, "5m");
+    assert_eq!(plain, alert.replace(r#",tenant!~"load|probe""#, ""));
+    // What has no label of its own is left out under the name that metrics have for it.
+    let other = of(&text.replace("probe: {judge: false}", "probe: {judge: false, label: false}"));
+    let other = Queries::of(&other).worse_errors(api, "canary", &worse, "5m");
+    assert_eq!(other, alert.replace("load|probe", "load|other"));
+    // Envoy's statistics of clusters have no tenant.
+    let envoy = self::mesh("envoy");
+    let api = envoy.service("api").unwrap();
+    let lane = Queries::of(&envoy).count(api, Part::Lane("canary.2", &["green".to_owned()]), "5m");
+    assert_eq!(lane, Queries::of(&envoy).count(api, Part::Subset("canary.2"), "5m"));
+}

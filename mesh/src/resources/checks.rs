@@ -26,12 +26,21 @@ pub fn check_filter(mesh: &Mesh, options: &Options) -> Result<()> {
 /// Can plugins be placed?
 ///
 /// # Errors
-/// When a waypoint's would have no service to stand before.
+/// When a waypoint's would have no service to stand before, or the file says of a worker what needs its sidecar.
 pub fn check_data_plane(mesh: &Mesh, options: &Options) -> Result<()> {
     if options.data_plane == DataPlane::Ambient && mesh.services.is_empty() {
         bail!(
             "--data-plane ambient: the plugin of a waypoint names the services that it stands before, and the file has none: list them \
              under `services`, each with `routing: external`"
+        );
+    }
+    if let (DataPlane::Ambient, Some(worker)) =
+        (options.data_plane, mesh.workers.iter().find(|worker| worker.alone))
+    {
+        bail!(
+            "--data-plane ambient: `sticky: none` of worker `{}` needs a sidecar in its pods: write the unit of each call's user in the \
+             application, and `sticky: application` here",
+            worker.name
         );
     }
     Ok(())

@@ -13,6 +13,8 @@ use crate::queries::{By, Queries, To};
 const LABEL: &str = "grafana_dashboard";
 /// What Grafana puts in as the time that a rate is taken over.
 const WINDOW: &str = "$__rate_interval";
+/// What a query of a latency has in it.
+const QUANTILE: &str = "histogram_quantile";
 /// Width of the whole dashboard, in Grafana's columns.
 const COLUMNS: usize = 24;
 
@@ -81,7 +83,7 @@ fn rows(queries: &Queries<'_>) -> Vec<(&'static str, Vec<Panel>)> {
             panel(names[2], "ms", "99th percentile.", vec![(latency(by), legend)]),
         ]
     };
-    vec![
+    let mut rows = vec![
         ("Golden signals of ${host:text} by subset", signals(By::Subset)),
         ("Golden signals of ${host:text} by tenant", signals(By::Tenant)),
         (
@@ -111,7 +113,12 @@ fn rows(queries: &Queries<'_>) -> Vec<(&'static str, Vec<Panel>)> {
             ],
         ),
         ("Lanes", lanes(queries)),
-    ]
+    ];
+    if !queries.know_latency() {
+        let of_latency = |panel: &Panel| panel.lines.iter().any(|(query, _)| query.contains(QUANTILE));
+        rows.iter_mut().for_each(|(_, panels)| panels.retain(|panel| !of_latency(panel)));
+    }
+    rows
 }
 
 /// Where tenants came from, and what became of those that could not be read.

@@ -23,7 +23,8 @@ pub enum Kind {
     Telemetry,
     /// Which tokens are verified.
     RequestAuthentication,
-    /// What no Istio type can say: which trace headers a gateway takes off, and by which header Envoy chooses among weights.
+    /// What no Istio type can say: which trace headers a gateway takes off, by which header Envoy chooses among weights, and that
+    /// each call of a batch is of a user of its own.
     EnvoyFilter,
     /// Alerts.
     PrometheusRule,

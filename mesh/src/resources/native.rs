@@ -7,11 +7,13 @@
 //! is: a change of it ends no call.
 
 use graylane_decide::Role;
+use graylane_decide::config::Config;
 use serde_json::{Value as Json, json};
 
+use super::plugin::Variable;
 use super::replace::{self, FILTERS};
 use super::{Kind, Resource, Stage};
-use crate::lower;
+use crate::lower::Configurations;
 use crate::mesh::{Fields, Mesh};
 use crate::native;
 use crate::serialise;
@@ -26,16 +28,29 @@ pub const PROXIES: &str = r"^1\.31[.-].*";
 /// One beside each plugin.
 pub fn all(mesh: &Mesh, file: &str) -> Vec<Resource> {
     let mut all = Vec::new();
+    let told = Configurations::of(mesh);
     for namespace in mesh.namespaces() {
         all.extend([Role::Inbound, Role::Outbound].map(|role| {
             let labels = Fields::from_iter([label()]);
-            resource(mesh, file, role, namespace, &labels)
+            let filter = Filter {
+                role,
+                name: role.name().to_owned(),
+                environment: Vec::new(),
+                config: told.within(role, namespace),
+            };
+            resource(mesh, file, namespace, &labels, &filter)
         }));
     }
-    if let Some(gateway) = &mesh.document.edge.gateway {
+    for (ingress, gateway) in mesh.gateways() {
         let own = gateway.selector.iter().map(|(name, value)| (name.clone(), json!(value)));
         let labels = own.chain([label()]).collect();
-        all.push(resource(mesh, file, Role::Gateway, &gateway.namespace, &labels));
+        let filter = Filter {
+            role: Role::Gateway,
+            name: ingress.resource(),
+            environment: super::plugin::without_plan(mesh, &ingress),
+            config: told.gateway(&ingress),
+        };
+        all.push(resource(mesh, file, &gateway.namespace, &labels, &filter));
     }
     all
 }
@@ -44,14 +59,24 @@ fn label() -> (String, Json) {
     (LABEL.to_owned(), json!("true"))
 }
 
-fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: &Fields) -> Resource {
+/// The filter that takes a plugin's place.
+struct Filter {
+    role: Role,
+    /// What the plugin is called, after the mesh.
+    name: String,
+    environment: Vec<Variable>,
+    config: Config,
+}
+
+fn resource(mesh: &Mesh, file: &str, namespace: &str, labels: &Fields, filter: &Filter) -> Resource {
+    let role = filter.role;
     let is_gateway = role == Role::Gateway;
-    let name = format!("{namespace}.{}", super::resource_name(mesh, role.name()));
+    let name = format!("{namespace}.{}", super::resource_name(mesh, &filter.name));
     let own = format!("graylane.native/{name}");
-    let text = serialise::json_text(&lower::config(mesh, role));
+    let text = serialise::json_text(&filter.config);
     // A condition or a sticky key of that name.
     let reads_claims = is_gateway && text.contains(r#""claim":"#);
-    let mut patches = vec![configuration(mesh, file, role, (&name, &own), &text)];
+    let mut patches = vec![configuration(file, filter, (&name, &own), &text)];
     for (before, behind) in FILTERS {
         let plugin = format!("{before}{name}{behind}");
         if reads_claims {
@@ -66,15 +91,18 @@ fn resource(mesh: &Mesh, file: &str, role: Role, namespace: &str, labels: &Field
         ("configPatches".to_owned(), json!(patches)),
     ]);
     let stage = if is_gateway { Stage::Gateway } else { Stage::Plugins };
-    let name = format!("native-{}", role.name());
+    let name = format!("native-{}", filter.name);
     Resource::new(mesh, Kind::EnvoyFilter, stage, namespace, &name, super::Spec::Fields(spec))
 }
 
 /// The module's configuration, under a name by which a filter asks for it.
-fn configuration(mesh: &Mesh, file: &str, role: Role, (plugin, own): (&str, &str), text: &str) -> Json {
-    let environment = if role == Role::Gateway { super::plugin::without_plan(mesh) } else { Vec::new() };
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|variable| (variable.name, variable.value.as_str())).collect();
+fn configuration(file: &str, own_filter: &Filter, (plugin, own): (&str, &str), text: &str) -> Json {
+    let role = own_filter.role;
+    let environment: Vec<(&str, &str)> = own_filter
+        .environment
+        .iter()
+        .filter_map(|variable| Some((&*variable.name, variable.value.as_deref()?)))
+        .collect();
     let filter = native::filter(file, &format!("{}/{plugin}", role.name()), &environment, text);
     replace::configuration(role, own, Some(PROXIES), &filter)
 }

@@ -5,13 +5,15 @@
 //! two, whichever object istiod learns of first (docs/decisions/22-mode-by-workload.md). The agent fetches it as a plugin's:
 //! it converts whatever configuration of a filter has a remote module (`MaybeConvertWasmExtensionConfig` in istio/pkg/wasm/convert.go).
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
 use graylane_decide::{Role, names};
 use serde_json::{Value as Json, json};
 
 use super::replace::{self, FILTERS};
 use super::{DataPlane, Kind, Options, Resource, Stage};
-use crate::lower;
+use crate::lower::Configurations;
 use crate::mesh::{Fields, Mesh, Service};
 use crate::serialise;
 
@@ -49,15 +51,15 @@ pub fn check(mesh: &Mesh, options: &Options) -> Result<()> {
     let Some(next) = &options.next else { return Ok(()) };
     ensure!(
         options.data_plane == DataPlane::Sidecar,
-        "--next: EnvoyFilters do not reach waypoints: render them with `--image` alone"
+        "--next: its EnvoyFilters choose pods by label, which waypoints ignore: render waypoints with `--image` alone"
     );
-    let gateway = mesh.document.edge.gateway.as_ref().map(|gateway| gateway.namespace.as_str());
+    let gateways: BTreeSet<&str> = mesh.gateways().map(|(_, gateway)| gateway.namespace.as_str()).collect();
     for place in &next.places {
         match place.split_once('/') {
             None => ensure!(
-                mesh.namespaces().contains(place.as_str()) || gateway == Some(place),
+                mesh.namespaces().contains(place.as_str()) || gateways.contains(place.as_str()),
                 "--next-in: unknown namespace `{place}`, expected one of {}",
-                mesh.namespaces().into_iter().chain(gateway).collect::<Vec<_>>().join(", ")
+                mesh.namespaces().into_iter().chain(gateways.iter().copied()).collect::<Vec<_>>().join(", ")
             ),
             Some((namespace, service)) => ensure!(
                 mesh.namespaces().contains(namespace) && crate::words::is_token(service),
@@ -73,6 +75,7 @@ pub fn check(mesh: &Mesh, options: &Options) -> Result<()> {
 pub fn all(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     let Some(next) = &options.next else { return Vec::new() };
     let mut all = Vec::new();
+    let told = Configurations::of(mesh);
     for namespace in mesh.namespaces().into_iter().filter(|namespace| !next.takes(namespace)) {
         let services = next.places.iter().filter_map(|place| place.split_once('/'));
         let services = services.filter(|(of, _)| *of == namespace).map(|(_, service)| {
@@ -83,7 +86,9 @@ pub fn all(mesh: &Mesh, options: &Options) -> Vec<Resource> {
         });
         for (name, label) in services.chain([("next".to_owned(), (LABEL, VALUE))]) {
             let roles = [Role::Inbound, Role::Outbound];
-            all.extend(roles.map(|role| resource(mesh, options, next, (namespace, role), &name, label)));
+            all.extend(
+                roles.map(|role| resource(mesh, options, next, (namespace, role, &told), &name, label)),
+            );
         }
     }
     all
@@ -93,13 +98,13 @@ fn resource(
     mesh: &Mesh,
     options: &Options,
     next: &Next,
-    (namespace, role): (&str, Role),
+    (namespace, role, told): (&str, Role, &Configurations<'_>),
     name: &str,
     (label, value): (&str, &str),
 ) -> Resource {
     let plugin = format!("{namespace}.{}", super::resource_name(mesh, role.name()));
     let own = format!("graylane.{name}/{plugin}");
-    let filter = filter(&plugin, role, &next.url, &lower::config(mesh, role));
+    let filter = filter(&plugin, role, &next.url, &told.within(role, namespace));
     let ours = replace::discovered(&own, &[WASM, FALLBACK]);
     let mut patches = vec![replace::configuration(role, &own, None, &filter)];
     patches.extend(FILTERS.map(|(before, behind)| {
@@ -216,7 +221,7 @@ mod tests {
                     let text = config["configuration"]["value"].as_str().unwrap();
                     assert_eq!(
                         serde_json::from_str::<Json>(text).unwrap(),
-                        crate::serialise::json(&lower::config(&mesh, role))
+                        crate::serialise::json(&crate::lower::config(&mesh, role))
                     );
                     assert_eq!(
                         config["vm_config"]["code"]["remote"]["http_uri"]["uri"],
@@ -254,6 +259,6 @@ mod tests {
             "--next-in: unknown namespace `c`, expected one of a, b, istio-system"
         );
         assert!(said("c/api", sidecar).ends_with("with a namespace of the file, as in `a/api`"));
-        assert!(said("a", DataPlane::Ambient).contains("do not reach waypoints"));
+        assert!(said("a", DataPlane::Ambient).contains("which waypoints ignore"));
     }
 }

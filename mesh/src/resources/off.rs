@@ -24,7 +24,9 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn has(&self, service: &Service) -> bool {
+    /// Is this service in it?
+    #[must_use]
+    pub fn has(&self, service: &Service) -> bool {
         match self {
             Self::Mesh => true,
             Self::Namespace(name) => service.namespace == *name,

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use graylane_decide::names::TENANT_LABEL;
 use serde_json::{Value as Json, json};
 
+use crate::document::model::WorkloadKind;
 use crate::mesh::Mesh;
 use crate::serialise;
-use crate::workers::{GROUP_VARIABLE, Worker, group_of, topic_of, variable_of};
+use crate::workers::{GROUP_VARIABLE, STICKY_LABEL, STICKY_NONE, Worker, group_of, topic_of, variable_of};
 
 /// Files of all workers and tenants: path in the output folder, and text.
 #[must_use]
@@ -26,7 +27,9 @@ pub fn files(mesh: &Mesh) -> BTreeMap<String, String> {
             put("kustomization.yaml", &component(worker, tenant));
             put("patch.yaml", &patch(mesh, worker, tenant));
             put("values.yaml", &values(mesh, worker, tenant));
-            put("acl-example.yaml", &acl(mesh, worker, tenant));
+            if !worker.topics.is_empty() {
+                put("acl-example.yaml", &acl(mesh, worker, tenant));
+            }
         }
     }
     files
@@ -53,31 +56,57 @@ fn environment(mesh: &Mesh, worker: &Worker, tenant: &str) -> Vec<Json> {
         |topic| json!({"name": variable_of(&topic.name), "value": topic_of(kafka, &topic.name, tenant)}),
     );
     let group = json!({"name": GROUP_VARIABLE, "value": group_of(kafka, &worker.group, tenant)});
-    topics.chain([group]).collect()
+    // Without a topic there is nothing to read in a group.
+    topics.chain((!worker.topics.is_empty()).then_some(group)).collect()
+}
+
+/// Labels of the pods of a tenant's deployment.
+fn labels(worker: &Worker, tenant: &str) -> Json {
+    match worker.alone {
+        true => json!({TENANT_LABEL: tenant, STICKY_LABEL: STICKY_NONE}),
+        false => json!({TENANT_LABEL: tenant}),
+    }
 }
 
 fn component(worker: &Worker, tenant: &str) -> Json {
     let suffix = crate::workers::in_kubernetes(tenant);
+    // In the selector as well: two Deployments must not claim the same pods.
+    let mut labels =
+        json!({"pairs": {TENANT_LABEL: tenant}, "includeSelectors": true, "includeTemplates": true});
+    if worker.kind == WorkloadKind::Rollout {
+        // kustomize knows where the labels of Kubernetes' own kinds are, and of no others.
+        let at =
+            |path: &str| json!({"path": path, "create": true, "group": "argoproj.io", "kind": "Rollout"});
+        labels["fields"] = json!([at("spec/selector/matchLabels"), at("spec/template/metadata/labels")]);
+    }
     json!({
         "apiVersion": "kustomize.config.k8s.io/v1alpha1",
         "kind": "Component",
         "nameSuffix": format!("-{suffix}"),
-        // In the selector as well: two Deployments must not claim the same pods.
-        "labels": [{"pairs": {TENANT_LABEL: tenant}, "includeSelectors": true, "includeTemplates": true}],
-        "patches": [{"path": "patch.yaml", "target": {"kind": "Deployment", "name": worker.deployment}}],
+        "labels": [labels],
+        "patches": [{"path": "patch.yaml", "target": {"kind": worker.kind.name(), "name": worker.deployment}}],
     })
 }
 
 fn patch(mesh: &Mesh, worker: &Worker, tenant: &str) -> Json {
-    json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": worker.deployment},
-        "spec": {"template": {
-            "metadata": {"labels": {TENANT_LABEL: tenant}},
-            "spec": {"containers": [{"name": worker.deployment, "env": environment(mesh, worker, tenant)}]},
-        }},
-    })
+    let variables = environment(mesh, worker, tenant);
+    if worker.kind == WorkloadKind::Rollout {
+        // Merged, its containers would be replaced by this one. `env` has to be there: without it kustomize refuses.
+        let add = |variable: Json| json!({"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": variable});
+        let path = format!("/spec/template/metadata/labels/{}", STICKY_LABEL.replace('/', "~1"));
+        let label = json!({"op": "add", "path": path, "value": STICKY_NONE});
+        return variables.into_iter().map(add).chain(worker.alone.then_some(label)).collect();
+    }
+    let mut template = json!({"metadata": {"labels": labels(worker, tenant)}});
+    if !variables.is_empty() {
+        template["spec"] = json!({"containers": [{"name": worker.deployment, "env": variables}]});
+    }
+    let nested = |inner: Json, key: &&str| json!({*key: inner});
+    let mut patch = worker.kind.template().iter().rev().fold(template, nested);
+    patch["apiVersion"] = json!(worker.kind.api());
+    patch["kind"] = json!(worker.kind.name());
+    patch["metadata"] = json!({"name": worker.deployment});
+    patch
 }
 
 /// In the words of `helm create`.
@@ -85,7 +114,7 @@ fn values(mesh: &Mesh, worker: &Worker, tenant: &str) -> Json {
     let suffix = crate::workers::in_kubernetes(tenant);
     json!({
         "fullnameOverride": format!("{}-{suffix}", worker.deployment),
-        "podLabels": {TENANT_LABEL: tenant},
+        "podLabels": labels(worker, tenant),
         "env": environment(mesh, worker, tenant),
     })
 }

@@ -7,8 +7,8 @@ use graylane_decide::{Role, names};
 use serde::Serialize;
 
 use super::{Body, DataPlane, Extension, Kind, Options, Resource, Spec, Stage};
-use crate::lower;
-use crate::mesh::Mesh;
+use crate::lower::{self, Configurations};
+use crate::mesh::{Ingress, Mesh};
 
 /// Most targets of one plugin (istio/api extensions/v1alpha1/wasm.proto).
 const MAX_TARGETS: usize = 16;
@@ -94,13 +94,24 @@ struct VmConfig {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variable {
-    pub name: &'static str,
-    pub value: String,
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `HOST`: it is the one of the proxy's environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<&'static str>,
+}
+
+impl Variable {
+    fn inline(name: &str, value: String) -> Self {
+        Self { name: name.to_owned(), value: Some(value), value_from: None }
+    }
 }
 
 /// All of them.
 pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
     let mut all = Vec::new();
+    let told = Configurations::of(mesh);
     let next = |namespace: &str| {
         let next = options.next.as_ref().filter(|next| next.takes(namespace));
         next.map_or(url, |next| &next.url)
@@ -111,19 +122,25 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
             DataPlane::Sidecar => {
                 for role in [Role::Inbound, Role::Outbound] {
                     let place = place(role, None, Vec::new());
-                    all.push(resource(mesh, options, url, role, namespace, role.name(), place));
+                    let module = module(url, role, told.within(role, namespace));
+                    all.push(resource(mesh, options, namespace, role.name(), (place, module)));
                 }
             }
-            DataPlane::Ambient => all.extend(waypoints(mesh, options, url, namespace)),
+            DataPlane::Ambient => all.extend(waypoints(mesh, options, url, (namespace, &told))),
         }
     }
-    if let Some(gateway) = &mesh.document.edge.gateway {
+    for (ingress, gateway) in mesh.gateways() {
         let selector =
             (!gateway.selector.is_empty()).then(|| Selector { match_labels: gateway.selector.clone() });
-        let place = place(Role::Gateway, selector, Vec::new());
-        let name = Role::Gateway.name();
         let url = options.gateway_url.as_deref().unwrap_or_else(|| next(&gateway.namespace));
-        all.push(resource(mesh, options, url, Role::Gateway, &gateway.namespace, name, place));
+        let module = ModuleFields {
+            // A gateway must never stop to strip (docs/decisions/09-plugins.md).
+            fail_strategy: "FAIL_RELOAD",
+            vm_config: Some(VmConfig { env: environment(mesh, &ingress) }),
+            ..module(url, Role::Gateway, told.gateway(&ingress))
+        };
+        let place = place(Role::Gateway, selector, Vec::new());
+        all.push(resource(mesh, options, &gateway.namespace, &ingress.resource(), (place, module)));
     }
     all
 }
@@ -146,13 +163,17 @@ pub fn of_no_pod(mesh: &Mesh, options: &Options) -> Vec<Resource> {
 }
 
 /// The plugins of a namespace's waypoints. They ignore selectors, so each names the services that it stands before.
-fn waypoints(mesh: &Mesh, options: &Options, url: &str, namespace: &str) -> Vec<Resource> {
+fn waypoints(
+    mesh: &Mesh,
+    options: &Options,
+    url: &str,
+    (namespace, told): (&str, &Configurations<'_>),
+) -> Vec<Resource> {
     let end = format!(".{namespace}.svc.{}", mesh.document.mesh.cluster_domain);
     let own = mesh.services.iter().filter(|service| service.namespace == namespace);
     let names: BTreeSet<&str> = own.filter_map(|service| service.host.strip_suffix(&end)).collect();
     let names: Vec<&str> = names.into_iter().collect();
     let chunks: Vec<&[&str]> = names.chunks(MAX_TARGETS).collect();
-    let several = chunks.len() > 1;
     chunks
         .into_iter()
         .enumerate()
@@ -160,9 +181,13 @@ fn waypoints(mesh: &Mesh, options: &Options, url: &str, namespace: &str) -> Vec<
             let target = |name: &&str| TargetRef { kind: "Service", group: "", name: (*name).to_owned() };
             let role = Role::Waypoint;
             let place = place(role, None, names.iter().map(target).collect());
-            let name =
-                if several { format!("{}-{}", role.name(), index + 1) } else { role.name().to_owned() };
-            resource(mesh, options, url, role, namespace, &name, place)
+            // The first keeps its name when there are more, so that nothing stays behind that stands before the same services.
+            let name = match index {
+                0 => role.name().to_owned(),
+                index => format!("{}-{}", role.name(), index + 1),
+            };
+            let module = module(url, role, told.within(role, namespace));
+            resource(mesh, options, namespace, &name, (place, module))
         })
         .collect()
 }
@@ -186,34 +211,42 @@ fn place(role: Role, selector: Option<Selector>, target_refs: Vec<TargetRef>) ->
 }
 
 /// What a gateway has to know without a plan: it travels outside of the configuration.
-pub fn without_plan(mesh: &Mesh) -> Vec<Variable> {
-    let mut variables = vec![Variable { name: names::HEADER_ENV, value: mesh.header.clone() }];
-    let removed = lower::removed_at_the_edge(mesh);
+pub fn without_plan(mesh: &Mesh, ingress: &Ingress<'_>) -> Vec<Variable> {
+    let mut variables = vec![Variable::inline(names::HEADER_ENV, mesh.header.clone())];
+    let removed = lower::removed_at_the_edge(mesh, ingress);
     if !removed.is_empty() {
-        variables.push(Variable { name: names::REMOVE_ENV, value: removed.join(",") });
+        variables.push(Variable::inline(names::REMOVE_ENV, removed.join(",")));
     }
     variables
+}
+
+/// That, and the keys of the hash and of tokens, which stand in no object: Envoy passes on what the gateway's pod has.
+fn environment(mesh: &Mesh, ingress: &Ingress<'_>) -> Vec<Variable> {
+    let keys = mesh.document.sticky.hash_keys.values().chain(mesh.document.edge.token_keys());
+    let keys = keys.map(|env| Variable { name: env.clone(), value: None, value_from: Some("HOST") });
+    without_plan(mesh, ingress).into_iter().chain(keys).collect()
+}
+
+/// What runs, as a sidecar or a waypoint runs it: plain Istio is a good second best.
+fn module(url: &str, role: Role, config: Config) -> ModuleFields {
+    ModuleFields {
+        url: url.to_owned(),
+        image_pull_policy: "IfNotPresent",
+        plugin_name: role.name(),
+        fail_strategy: "FAIL_OPEN",
+        vm_config: None,
+        plugin_config: config,
+    }
 }
 
 fn resource(
     mesh: &Mesh,
     options: &Options,
-    url: &str,
-    role: Role,
     namespace: &str,
     name: &str,
-    place: Attachment,
+    (place, module): (Attachment, ModuleFields),
 ) -> Resource {
-    let is_gateway = role == Role::Gateway;
-    let module = ModuleFields {
-        url: url.to_owned(),
-        image_pull_policy: "IfNotPresent",
-        plugin_name: role.name(),
-        // Plain Istio is a good second best for a sidecar; a gateway must never stop to strip (docs/decisions/09-plugins.md).
-        fail_strategy: if is_gateway { "FAIL_RELOAD" } else { "FAIL_OPEN" },
-        vm_config: is_gateway.then(|| VmConfig { env: without_plan(mesh) }),
-        plugin_config: lower::config(mesh, role),
-    };
+    let is_gateway = module.plugin_config.role == Role::Gateway;
     let stage = if is_gateway { Stage::Gateway } else { Stage::Plugins };
     let mut plugin = match options.extension {
         Extension::WasmPlugin => {

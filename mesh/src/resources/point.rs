@@ -19,7 +19,7 @@ pub const SERVICE: &str = "graylane.dev/service";
 /// The proxies that it was tried with: of Istio 1.28 (Envoy 1.36) and later.
 const PROXIES: &str = "^1[.](2[89]|[3-9][0-9])";
 
-/// One for each service in each namespace of callers, and one at the gateway.
+/// One for each service in each namespace of callers, and one at each gateway that exposes it.
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
     let mut all = Vec::new();
     for (service, route) in weights::services(mesh) {
@@ -34,11 +34,13 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
                 labels.iter().all(|(key, value)| gateway.selector.get(key) == Some(value))
             })
         };
-        let gateway = mesh.document.edge.gateway.as_ref().filter(|gateway| is_caller(gateway));
-        if let (Some(gateway), false) = (gateway, service.expose.hosts.is_empty()) {
+        for (ingress, gateway) in mesh.gateways() {
+            if !is_caller(gateway) || service.expose.hosts.is_empty() || !service.is_shown_at(&ingress) {
+                continue;
+            }
             let patches: Vec<Json> =
                 service.expose.hosts.iter().map(|host| patch("GATEWAY", host, route)).collect();
-            let name = format!("gateway-point-{}", service.name);
+            let name = format!("{}-{}", ingress.resource(), self::name(service));
             let selector = (!gateway.selector.is_empty()).then(|| json!({"labels": gateway.selector}));
             all.push(resource(mesh, service, &gateway.namespace, &name, selector, &patches));
         }

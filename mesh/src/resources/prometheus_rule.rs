@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{DataPlane, Kind, Options, Resource, Stage};
-use crate::document::model::Alerts;
+use crate::document::model::{Alerts, Rollout};
 use crate::mesh::{Mesh, Service};
-use crate::queries::Queries;
+use crate::percent;
+use crate::queries::{Queries, Recorded};
 
 /// The share of live users that a subset is to get, in percent, by service, host, subset and role.
 pub const WEIGHT: &str = "graylane_rollout_weight";
@@ -39,6 +40,7 @@ struct Rule {
     expr: String,
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     lasts: Option<&'static str>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
     labels: Texts,
     #[serde(skip_serializing_if = "Texts::is_empty")]
     annotations: Texts,
@@ -46,16 +48,18 @@ struct Rule {
 
 /// The queries that fit a data plane.
 pub fn queries<'a>(mesh: &'a Mesh, options: &Options) -> Queries<'a> {
-    match options.data_plane {
+    let queries = match options.data_plane {
         DataPlane::Sidecar => Queries::of(mesh),
         DataPlane::Ambient => Queries::of_waypoints(mesh),
-    }
+    };
+    queries.recorded()
 }
 
 /// One for the mesh, in its namespace.
 pub fn all(mesh: &Mesh, options: &Options) -> Option<Resource> {
     let group = |name: &str, rules| Group { name: format!("{}-{name}", mesh.document.mesh.name), rules };
-    let mut groups = vec![group("weights", weights(mesh))];
+    let mut groups =
+        vec![group("weights", weights(mesh)), group("recorded", recorded(&queries(mesh, options)))];
     if let Some(alerts) = &mesh.document.alerts {
         let queries = queries(mesh, options);
         groups.push(group("canaries", canaries(mesh, alerts, &queries)));
@@ -67,6 +71,13 @@ pub fn all(mesh: &Mesh, options: &Options) -> Option<Resource> {
     let mut resource = Resource::new(mesh, Kind::PrometheusRule, Stage::Sight, &own.namespace, "lanes", spec);
     resource.metadata.chosen_by(mesh);
     (!groups.is_empty()).then_some(resource)
+}
+
+/// What alerts and dashboards read, computed once.
+fn recorded(queries: &Queries<'_>) -> Vec<Rule> {
+    let rule =
+        |recorded: Recorded| Rule { record: Some(recorded.name), expr: recorded.query, ..Rule::default() };
+    queries.recordings().into_iter().map(rule).collect()
 }
 
 /// Weights are known here and nowhere else: Prometheus cannot read routes.
@@ -85,7 +96,7 @@ fn weights(mesh: &Mesh) -> Vec<Rule> {
                 ];
                 Rule {
                     record: Some(WEIGHT),
-                    expr: format!("vector({})", percent(service, subset)),
+                    expr: format!("vector({})", percent::of(buckets(service, subset))),
                     labels: labels.into(),
                     ..Rule::default()
                 }
@@ -94,14 +105,14 @@ fn weights(mesh: &Mesh) -> Vec<Rule> {
         .collect()
 }
 
-fn percent(service: &Service, subset: &str) -> f64 {
+/// Its weight, in hundredths of a percent.
+fn buckets(service: &Service, subset: &str) -> u16 {
     let weights = service.rest().rollout.iter().flat_map(|rollout| &rollout.weights);
-    let buckets = |own: bool| {
+    let sum = |own: bool| {
         let chosen = weights.clone().filter(|weight| !own || weight.subset == subset);
         chosen.map(|weight| weight.buckets).sum::<u16>()
     };
-    let own = if subset == service.baseline { 10_000 - buckets(false) } else { buckets(true) };
-    f64::from(own) / 100.0
+    if subset == service.baseline { 10_000 - sum(false) } else { sum(true) }
 }
 
 /// An alert. Its namespace is said here, since AlertmanagerConfigs see alerts of their own namespace only.
@@ -148,23 +159,39 @@ fn canaries(mesh: &Mesh, alerts: &Alerts, queries: &Queries<'_>) -> Vec<Rule> {
                 rule
             };
             let base = &service.baseline;
+            let beyond = beyond(mesh, service, canary);
             rules.extend(alerts.error_ratio.as_ref().map(|worse| {
                 let expr = queries.worse_errors(service, canary, worse, WINDOW);
                 of(alert(mesh, "GraylaneCanaryErrors", "critical", "2m", expr, [
                     &format!("{} {canary} answers with more errors than {base}", service.name),
-                    &format!("{{{{ $value | humanizePercentage }}}} of its requests fail, more than {} times the share of {base}.", worse.canary_over_baseline),
+                    &format!("{{{{ $value | humanizePercentage }}}} of its requests fail, more than {} times the share of {base}.{beyond}", worse.canary_over_baseline),
                 ]))
             }));
             rules.extend(alerts.latency_p99.as_ref().map(|worse| {
                 let expr = queries.worse_latency(service, canary, worse, WINDOW);
                 of(alert(mesh, "GraylaneCanarySlow", "warning", "2m", expr, [
                     &format!("{} {canary} is slower than {base}", service.name),
-                    &format!("Its 99th percentile is {{{{ $value | humanize }}}} ms, more than {} times that of {base}.", worse.canary_over_baseline),
+                    &format!("Its 99th percentile is {{{{ $value | humanize }}}} ms, more than {} times that of {base}.{beyond}", worse.canary_over_baseline),
                 ]))
             }));
         }
     }
     rules
+}
+
+/// What whoever is paged has to know where the canary has its point of no return.
+fn beyond(mesh: &Mesh, service: &Service, canary: &str) -> String {
+    let written = mesh.document.services.get(&service.name).and_then(|service| service.rollout.as_ref());
+    let mark = written.and_then(Rollout::no_return);
+    if let Some(mark) = mark.filter(|mark| buckets(service, canary) >= *mark) {
+        let (name, mark) = (&service.name, percent::of(mark));
+        format!(
+            " It is past its point of no return ({mark} %), so `graylane ramp run` does not take it back: repair {canary}, or \
+             `graylane ramp abort {name} --past-no-return`."
+        )
+    } else {
+        String::new()
+    }
 }
 
 /// Under a name of its own: the alert's namespace label is the mesh's.
@@ -238,5 +265,12 @@ fn lanes(mesh: &Mesh, queries: &Queries<'_>) -> Vec<Rule> {
             ]),
         ]);
     }
+    rules.extend(queries.without_user(WINDOW).map(|share| {
+        alert(mesh, "GraylaneNotSticky", "warning", "10m", placed(&format!("{share} > 0.05")), [
+            "{{ $labels.workload_namespace }}/{{ $labels.workload }} calls {{ $labels.service }} without its users",
+            "{{ $value | humanizePercentage }} of its calls that take part in a rollout have neither baggage nor a sticky key, so the \
+             version is drawn by the request's or trace's id, and the same user's next call may go to another one.",
+        ])
+    }));
     rules
 }

@@ -3,14 +3,19 @@
 use serde_json::json;
 
 use super::{Kind, Resource, Stage};
-use crate::mesh::{Fields, Mesh};
+use crate::document::model::{Gateway, Jwt};
+use crate::mesh::{Fields, Ingress, Mesh};
 
-/// One for the gateway, if the file asks for it.
+/// One for each gateway, if the file asks for it there.
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
-    let edge = &mesh.document.edge;
-    let (Some(gateway), Some(jwt)) = (&edge.gateway, edge.jwt.as_ref().filter(|jwt| jwt.render)) else {
-        return Vec::new();
-    };
+    let asked = mesh.gateways().filter_map(|(ingress, gateway)| {
+        let jwt = ingress.jwt.filter(|jwt| jwt.render)?;
+        Some(resource(mesh, &ingress, gateway, jwt))
+    });
+    asked.collect()
+}
+
+fn resource(mesh: &Mesh, ingress: &Ingress<'_>, gateway: &Gateway, jwt: &Jwt) -> Resource {
     // Without `forwardOriginalToken` Istio takes the token away from the services behind.
     let mut rule = json!({"issuer": jwt.issuer, "forwardOriginalToken": true});
     if let Some(keys) = &jwt.jwks_uri {
@@ -21,12 +26,6 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
         spec.insert("selector".to_owned(), json!({"matchLabels": gateway.selector}));
     }
     let spec = super::Spec::Fields(spec);
-    vec![Resource::new(
-        mesh,
-        Kind::RequestAuthentication,
-        Stage::Gateway,
-        &gateway.namespace,
-        "gateway",
-        spec,
-    )]
+    let (kind, namespace) = (Kind::RequestAuthentication, &gateway.namespace);
+    Resource::new(mesh, kind, Stage::Gateway, namespace, &ingress.resource(), spec)
 }

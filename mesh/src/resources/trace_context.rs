@@ -8,8 +8,8 @@ use graylane_decide::config::IdKind;
 use serde_json::{Value as Json, json};
 
 use super::{Kind, Resource, Stage};
-use crate::document::model::TraceContext;
-use crate::mesh::{Fields, Mesh};
+use crate::document::model::{Gateway, TraceContext};
+use crate::mesh::{Fields, Ingress, Mesh};
 
 const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const TYPE: &str =
@@ -32,12 +32,14 @@ const TRACE_HEADERS: [(IdKind, &[&str]); 4] = [
     (IdKind::Skywalking, &["sw8"]),
 ];
 
-/// One for the gateway, where trace ids of callers outside do not count.
+/// One for each gateway where trace ids of callers outside do not count.
 pub fn all(mesh: &Mesh) -> Vec<Resource> {
-    let edge = &mesh.document.edge;
-    let (Some(gateway), Some(TraceContext::Restart)) = (&edge.gateway, edge.trace_context()) else {
-        return Vec::new();
-    };
+    let restarts =
+        |(ingress, _): &(Ingress<'_>, &Gateway)| ingress.trace_context() == Some(TraceContext::Restart);
+    mesh.gateways().filter(restarts).map(|(ingress, gateway)| resource(mesh, &ingress, gateway)).collect()
+}
+
+fn resource(mesh: &Mesh, ingress: &Ingress<'_>, gateway: &Gateway) -> Resource {
     let mut spec = Fields::new();
     if !gateway.selector.is_empty() {
         spec.insert("workloadSelector".to_owned(), json!({"labels": gateway.selector}));
@@ -50,8 +52,8 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
     });
     spec.insert("configPatches".to_owned(), json!([patch]));
     let spec = super::Spec::Fields(spec);
-    let (namespace, name) = (&gateway.namespace, "gateway-trace");
-    vec![Resource::new(mesh, Kind::EnvoyFilter, Stage::Gateway, namespace, name, spec)]
+    let name = format!("{}-trace", ingress.resource());
+    Resource::new(mesh, Kind::EnvoyFilter, Stage::Gateway, &gateway.namespace, &name, spec)
 }
 
 /// The extension of Envoy's connection manager that removes them.

@@ -145,7 +145,7 @@ fn answers(mesh: &Mesh, without_filter: bool, edits: &mut Edits) {
     if !mesh.document.telemetry.debug_header.is_for_everybody() {
         edits.response_remove.push(DEBUG_HEADER.to_owned());
     }
-    let mints = mesh.document.sticky.keys.iter().any(|key| key.mint.is_some());
+    let mints = mesh.ingresses().iter().any(|one| one.keys.iter().any(|key| key.mint.is_some()));
     if mints && !without_filter && !mesh.participants().is_empty() {
         // Left out where the state is not set: for users with a key.
         let value = format!("%FILTER_STATE({}:PLAIN)%", filter_state(COOKIE_STATE));

@@ -46,7 +46,7 @@ pub fn settings(text: &str) -> Result<Setting, String> {
 /// Hundredths of a percent as people write percent.
 #[must_use]
 pub fn percent(buckets: u16) -> String {
-    (f64::from(buckets) / 100.0).to_string()
+    crate::percent::of(buckets).to_string()
 }
 
 /// Is it a canary of the service?

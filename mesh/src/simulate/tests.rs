@@ -10,7 +10,13 @@ fn weight(subset: &str, buckets: u16, from: End) -> Weight {
 }
 
 fn crowd(salt: &str, count: u64) -> Users {
-    made(Users::none("shop", salt), count)
+    made(
+        Users::none(
+            graylane_decide::choice::keyed::Units::Open(graylane_decide::choice::sticky::Seed::of("shop")),
+            salt,
+        ),
+        count,
+    )
 }
 
 #[test]

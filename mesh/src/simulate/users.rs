@@ -3,7 +3,8 @@
 use std::io::{BufRead, Read as _, Write as _};
 
 use anyhow::{Result, ensure};
-use graylane_decide::choice::sticky::{BUCKETS, Seed, Unit};
+use graylane_decide::choice::keyed::Units;
+use graylane_decide::choice::sticky::{BUCKETS, Seed};
 
 /// Longest key, in bytes: Envoy takes no more than 60 KiB of headers (`max_request_headers_kb`).
 const MAX_KEY: u64 = 60 * 1024;
@@ -17,19 +18,18 @@ pub struct Users {
     pub by_bucket: Vec<u64>,
     /// Lines of a file that were empty.
     pub empty_lines: u64,
-    units: Seed,
+    units: Units,
     rollout: Seed,
     /// The sum of weights that another controller sets: Envoy takes the point modulo it.
     sum: Option<u64>,
 }
 
 impl Users {
-    /// None yet; by the salt of all units and that of the rollout.
+    /// None yet; by what makes units, and the salt of the rollout.
     #[must_use]
-    pub fn none(units: &str, rollout: &str) -> Self {
+    pub fn none(units: Units, rollout: &str) -> Self {
         let by_bucket = vec![0; usize::from(BUCKETS)];
-        let (units, rollout) = (Seed::of(units), Seed::of(rollout));
-        Self { by_bucket, empty_lines: 0, units, rollout, sum: None }
+        Self { by_bucket, empty_lines: 0, units, rollout: Seed::of(rollout), sum: None }
     }
 
     /// Laid out as Envoy lays out weights of this sum.
@@ -40,7 +40,7 @@ impl Users {
 
     /// One more.
     pub fn add(&mut self, key: &[u8]) {
-        let unit = Unit::of(key, self.units);
+        let unit = self.units.of(key);
         let bucket = match self.sum {
             // The first bucket of each part of the sum stands for all of it.
             Some(sum) => {
@@ -116,7 +116,8 @@ mod tests {
     use super::*;
 
     fn count(text: &[u8]) -> (u64, u64) {
-        let users = read(Users::none("a", "b"), &mut &text[..], None, |_, _| {}).unwrap();
+        let users =
+            read(Users::none(Units::Open(Seed::of("a")), "b"), &mut &text[..], None, |_, _| {}).unwrap();
         (users.by_bucket.iter().sum(), users.empty_lines)
     }
 
@@ -126,8 +127,11 @@ mod tests {
         assert_eq!(count(b"alice"), (1, 0));
         assert_eq!(count(b"alice\r\n\r\nbob\n\n \ncarol\n"), (3, 3));
         assert_eq!(count(b"\xef\xbb\xbf\nalice"), (1, 1));
-        let same =
-            |text: &[u8]| read(Users::none("a", "b"), &mut &text[..], None, |_, _| {}).unwrap().by_bucket;
+        let same = |text: &[u8]| {
+            read(Users::none(Units::Open(Seed::of("a")), "b"), &mut &text[..], None, |_, _| {})
+                .unwrap()
+                .by_bucket
+        };
         assert_eq!(same(b"alice\nbob"), same(b"\xef\xbb\xbfalice\r\nbob\r\n"));
         assert_eq!(same(b"\xff\xfe\n").iter().sum::<u64>(), 1, "a key is bytes, not text");
     }
@@ -135,7 +139,8 @@ mod tests {
     #[test]
     fn a_line_without_end_is_an_error_and_not_all_memory() {
         let mut endless = std::io::BufReader::new(std::io::repeat(b'x'));
-        let error = read(Users::none("a", "b"), &mut endless, None, |_, _| {}).unwrap_err();
+        let error =
+            read(Users::none(Units::Open(Seed::of("a")), "b"), &mut endless, None, |_, _| {}).unwrap_err();
         assert_eq!(error.to_string(), "line 1 is longer than 60 KiB: write one key a line");
     }
 }

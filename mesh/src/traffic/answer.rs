@@ -91,7 +91,7 @@ impl fmt::Display for Answer {
         for (index, (target, share)) in self.targets.iter().enumerate() {
             f.write_str(if index > 0 { " and " } else { "" })?;
             if self.targets.len() > 1 {
-                write!(f, "{} % ", *share as f64 / 100.0)?;
+                write!(f, "{} % ", crate::percent::of(*share))?;
             }
             write!(f, "{target}")?;
         }

@@ -4,20 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
+use super::gateway_api;
 use super::names::full_host;
 use super::request::MESH;
+use super::rival::Rival;
 use super::world::{VirtualService, World, group_is_istio};
-
-/// Another owner's resource for a host that is rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rival {
-    /// Its place among those that are there.
-    pub resource: usize,
-    /// What is so, in words.
-    pub text: String,
-    /// What to do.
-    pub help: String,
-}
 
 /// A time after all others: that of a resource that is not there yet.
 const NOT_YET: &str = "9999";
@@ -106,6 +97,7 @@ pub fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
         }
     }
     found.extend(destination_rules(current, rendered));
+    found.extend(gateway_api::rivals(current, rendered));
     found
 }
 

@@ -7,6 +7,8 @@ use divan::{Bencher, black_box};
 use graylane::simulate::{Layout, Users, made, moves};
 use graylane::{document, lower, mesh::Mesh};
 use graylane_decide::carriers::{Member, Write, list::List};
+use graylane_decide::choice::keyed::Units;
+use graylane_decide::choice::sticky::Seed;
 use graylane_decide::config::Weight;
 use graylane_decide::ids::{Id, Ids, RequestId};
 use graylane_decide::memory::cas::{self, ByCas, SharedData};
@@ -144,7 +146,7 @@ fn simulate_a_million_users(bencher: Bencher<'_, '_>) {
         rollout.weights.iter().map(|weight| Weight { buckets: 5_000, ..weight.clone() }).collect();
     let layouts = [&rollout.weights, &after].map(|weights| Layout::of("stable", weights));
     bencher.bench_local(|| {
-        let users = made(Users::none(black_box("shop"), &rollout.salt), 1_000_000);
+        let users = made(Users::none(black_box(Units::Open(Seed::of("shop"))), &rollout.salt), 1_000_000);
         moves(&layouts[0], &layouts[1], &users.by_bucket)
     });
 }

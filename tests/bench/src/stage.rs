@@ -63,7 +63,7 @@ impl Workshop {
             &self.envoy,
             "bench",
             &bootstrap,
-            Options { concurrency: workers },
+            Options { concurrency: workers, environment: &[] },
         ));
         machine::pin(self.cores.client)?;
         let envoy = started?;

@@ -22,6 +22,11 @@ pub struct Suite {
     pub document: serde_json::Map<String, serde_json::Value>,
     /// Instead: the file of an example, by the name of its folder.
     pub example: Option<String>,
+    /// Instead: the files of several examples, each of whose gateways does the same. Read as a suite for each gateway.
+    #[serde(default)]
+    pub examples: Vec<String>,
+    /// Which of several gateways the plugin is of.
+    pub gateway: Option<String>,
     /// Instead of a file: the plugin's configuration, whatever it is.
     pub plugin_config: Option<String>,
     /// The plugin's name, where it is not the role's.
@@ -157,6 +162,23 @@ pub struct Want {
     pub reply: Option<u32>,
     /// What a later request of the pod finds: its headers, and what they become.
     pub after: Option<After>,
+    /// The caller's next requests, one after the other.
+    pub next: Vec<Next>,
+}
+
+/// A later request of the same caller through the same gateway.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Next {
+    /// What happened in between: `login`, `logout`.
+    pub name: String,
+    /// The claims of the caller's token.
+    pub token: Option<Claims>,
+    /// Its headers; `$cookie` stands for the value of the cookie that was made for the first request.
+    pub request: Vec<Header>,
+    /// Does the caller get another unit than at the request before?
+    #[serde(default)]
+    pub moves: bool,
 }
 
 /// A later request of the same pod, that shows what was remembered.
@@ -256,17 +278,29 @@ impl Ids {
 }
 
 impl Suite {
-    /// Reads a file of cases; `example` returns the text of an example's file.
+    /// Reads a file of cases, as a suite for each gateway that it is for; `example` returns the text of an example's file.
     ///
     /// # Errors
     /// When it is not written well, or has no case.
-    pub fn read(name: &str, text: &str, example: impl Fn(&str) -> Result<String>) -> Result<Self> {
+    pub fn read(name: &str, text: &str, example: impl Fn(&str) -> Result<String>) -> Result<Vec<Self>> {
         let mut suite: Self =
             serde_saphyr::from_str(text).map_err(|error| anyhow!("{name}.yaml: {error}"))?;
         ensure!(!suite.cases.is_empty(), "{name}.yaml has no case");
         name.clone_into(&mut suite.name);
-        suite.file = suite.example.as_deref().map(example).transpose()?;
-        Ok(suite)
+        suite.file = suite.example.as_deref().map(&example).transpose()?;
+        if suite.examples.is_empty() {
+            return Ok(vec![suite]);
+        }
+        let mut all = Vec::new();
+        for own in &suite.examples {
+            let one = Self { example: Some(own.clone()), file: Some(example(own)?), ..suite.clone() };
+            for ingress in one.mesh()?.ingresses() {
+                let gateway = ingress.name.map(ToOwned::to_owned);
+                let at = gateway.iter().fold(own.clone(), |at, gateway| format!("{at}-{gateway}"));
+                all.push(Self { gateway, name: format!("{name}-at-{at}"), ..one.clone() });
+            }
+        }
+        Ok(all)
     }
 
     /// The mesh of its document.
@@ -309,7 +343,15 @@ impl Suite {
             // There is no document to make the other side's of; it stays open.
             return Ok(String::new());
         }
-        let mut config = lower::config(&self.mesh()?, role);
+        let mesh = self.mesh()?;
+        let mut config = match role {
+            Role::Gateway if self.role == Role::Gateway => {
+                lower::gateway(&mesh, &mesh.ingress(self.gateway.as_deref())?)
+            }
+            // Nothing is sent to it, so of several any will do.
+            Role::Gateway => lower::gateway(&mesh, &mesh.ingresses().swap_remove(0)),
+            Role::Inbound | Role::Outbound | Role::Waypoint => lower::config(&mesh, role),
+        };
         config.telemetry.state = true;
         config.telemetry.source = true;
         Ok(serde_json::to_string(&config)?)
@@ -342,7 +384,7 @@ pub fn all() -> Result<Vec<Suite>> {
             continue;
         }
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        suites.push(Suite::read(&name, &read(&path)?, example)?);
+        suites.extend(Suite::read(&name, &read(&path)?, example)?);
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(suites)

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
-use graylane_decide::choice::sticky::{Seed, Unit};
+use graylane_decide::choice::keyed::{HashKey, Units};
+use graylane_decide::choice::sticky::Unit;
 use graylane_decide::{Role, names};
 
-use crate::case::{Case, Headers, Ids, Suite, Want, headers};
+use crate::case::{Case, Headers, Ids, Next, Suite, Want, headers};
 use crate::claims;
 use crate::level::{Level, Outcome, Request};
 
@@ -52,6 +53,11 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
     let mut case = case.clone();
     minted(suite, &mut case.want, &got)?;
     compare(&case, &ids, &sent, &got, &mut table);
+    let first = case.want.cookie.as_deref().and_then(value_of).unwrap_or_default().to_owned();
+    let mut unit = unit_of(&got.headers);
+    for next in &case.want.next {
+        unit = next_request((suite.role, cluster), (next, &first), &ids, unit.as_ref(), level, &mut table)?;
+    }
     if let Some(after) = &case.want.after {
         let sent = headers(&after.request, &ids)?;
         let request = Request::new(Role::Outbound, sent.clone(), Some(DEFAULT_CLUSTER));
@@ -60,6 +66,42 @@ pub fn run(suite: &Suite, case: &Case, number: u64, level: &mut dyn Level) -> Re
         table.headers("later ", &edited(&sent, want.collect()), &got.headers);
     }
     Ok(table.failed.then_some(table.text))
+}
+
+/// The caller's next request, and whether the unit is that of the one before; returns its own.
+fn next_request(
+    (role, cluster): (graylane_decide::Role, Option<&str>),
+    (next, cookie): (&Next, &str),
+    ids: &Ids,
+    before: Option<&String>,
+    level: &mut dyn Level,
+    table: &mut Table,
+) -> Result<Option<String>> {
+    let mut sent = headers(&next.request, ids)?;
+    for (_, value) in &mut sent {
+        *value = String::from_utf8_lossy(value).replace("$cookie", cookie).into_bytes();
+    }
+    let properties = next.token.iter().flat_map(claims::properties).collect();
+    let token = next.token.as_ref().map(|claims| (claims, None));
+    let got = level.send(&Request { token, properties, ..Request::new(role, sent, cluster) })?;
+    let unit = unit_of(&got.headers);
+    let word = |moves: bool| if moves { "another unit" } else { "the same unit" };
+    // Without any unit nobody stays and nobody moves.
+    let is = unit.as_ref().map_or("no unit", |_| word(unit.as_ref() != before));
+    table.row(&next.name, word(next.moves), is);
+    Ok(unit)
+}
+
+fn value_of(cookie: &str) -> Option<&str> {
+    cookie.split(['=', ';']).nth(1)
+}
+
+/// The unit that a request carries on.
+fn unit_of(headers: &Headers) -> Option<String> {
+    let baggage = headers.iter().find(|(name, _)| name == "baggage").map(|(_, value)| value)?;
+    let baggage = String::from_utf8_lossy(baggage);
+    let unit = baggage.split(',').find_map(|member| member.trim().strip_prefix("graylane-unit="))?;
+    Some(unit.to_owned())
 }
 
 /// What Envoy knows of a case's caller.
@@ -74,12 +116,20 @@ fn properties(case: &Case) -> Vec<(Vec<u8>, Vec<u8>)> {
     claims.chain(from).chain(certificate).collect()
 }
 
+/// What makes units of keys, by the suite's file and environment.
+fn units(suite: &Suite) -> Result<Units> {
+    let mut mesh = suite.mesh()?;
+    let env = mesh.document.sticky.used_key().and_then(|(_, env)| suite.node.environment.get(env));
+    mesh.hash_key = env.and_then(|text| HashKey::parse(text));
+    mesh.units()
+}
+
 /// Puts the value of a cookie that was made, and the unit that it makes, where a case wants them.
 fn minted(suite: &Suite, want: &mut Want, got: &Outcome) -> Result<()> {
-    let value = got.cookie.as_deref().and_then(|cookie| cookie.split(['=', ';']).nth(1));
+    let value = got.cookie.as_deref().and_then(value_of);
     let (Some(value), Some(_)) = (value, &want.cookie) else { return Ok(()) };
     ensure!(Unit::parse(value.as_bytes()).is_some(), "`{value}` is no value of a cookie that we make");
-    let unit = Unit::of(value.as_bytes(), Seed::of(&suite.mesh()?.salt)).wire();
+    let unit = units(suite)?.of(value.as_bytes()).wire();
     let unit = String::from_utf8_lossy(&unit).into_owned();
     want.set.values_mut().for_each(|text| *text = text.replace("$unit", &unit));
     want.cookie.iter_mut().for_each(|text| *text = text.replace("$cookie", value));

@@ -1,6 +1,7 @@
 //! `make e2e-events`: examples/events with a real Kafka broker and real Envoys. A gray request goes through the gateway to
 //! api, its message through the gray topic to the gray worker, and that worker's call to ledger's gray subset; of 1,000
-//! orders of both tenants in one mix none crosses.
+//! orders of both tenants in one mix none crosses. Then the same with one topic for all, whose records say tenant and unit in their
+//! headers, with retries and dead letters.
 //!
 //! `e2e-events JARS FOLDER-OF-CLASSES`, in the root of the checkout.
 
@@ -23,6 +24,8 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 const ORDERS: usize = 1000;
+/// Orders in the topic for all.
+const SHARED: usize = 200;
 const GRAY: &str = "gray-v1";
 /// How long everything may take that is waited for.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -188,8 +191,9 @@ async fn run(java: &Java) -> Result<()> {
     let visits = testbed.journal.read("on-purpose").visits;
     ensure!(visits.first().is_some_and(|visit| visit.subset == "stable"), "{visits:?}");
     lane_map(&mesh, &client, &testbed, &green_envoy).await?;
+    shared(java, &testbed, &green_sidecar.to_string()).await?;
     println!(
-        "{ORDERS} orders through {} Envoys and a broker: {gray} gray, {green} green, 0 crossed, in {:.0} s",
+        "{ORDERS} orders through {} Envoys and a broker: {gray} gray, {green} green, 0 crossed; {SHARED} in one topic, 0 crossed; in {:.0} s",
         testbed.envoys().count() + 1,
         begin.elapsed().as_secs_f64()
     );
@@ -235,19 +239,60 @@ async fn order(java: &Java, testbed: &Testbed, client: &reqwest::Client, gray_to
     Ok(())
 }
 
+/// Waits until a worker has called `ledger` about an order.
+async fn visits(testbed: &Testbed, run: &str, deadline: Instant) -> Result<Vec<Visit>> {
+    loop {
+        let visits = testbed.journal.read(run).visits;
+        if !visits.is_empty() {
+            return Ok(visits);
+        }
+        ensure!(Instant::now() < deadline, "{run}: no worker called ledger about it");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// One topic for all: what a record's headers say holds for the call, after a retry as well, and dead letters still say it.
+async fn shared(java: &Java, testbed: &Testbed, sidecar: &str) -> Result<()> {
+    let topics = ["topics", "shared", "shared.retry", "shared.dead"].map(ToOwned::to_owned);
+    java.run(&topics)?;
+    let baggage = |id: usize| format!("graylane-unit={id:016x}");
+    let mut producer = Process(java.command("Events")?.arg("produce-shared").stdin(Stdio::piped()).spawn()?);
+    let mut lines = producer.0.stdin.take().context("the producer has no stdin")?;
+    for id in 0..SHARED {
+        writeln!(lines, "{} {} {id}", wanted(id).0, baggage(id))?;
+    }
+    drop(lines);
+    ensure!(producer.0.wait()?.success(), "the producer failed");
+    let ledger = &testbed.authorities["ledger"];
+    let _worker = Process(java.command("Events")?.args(["work-shared", sidecar, ledger]).spawn()?);
+    let deadline = Instant::now() + LIMIT;
+    let (dead, alive): (Vec<usize>, Vec<usize>) = (0..SHARED).partition(|id| id % 20 == 0);
+    for id in alive {
+        for visit in visits(testbed, &format!("shared-{id}"), deadline).await? {
+            let (seen, wanted) = (seen(&visit), wanted(id));
+            ensure!(seen == wanted, "shared order {id} crossed: ledger saw {seen:?}, not {wanted:?}");
+            let said = visit.headers.get("baggage").map_or("", String::as_str);
+            ensure!(said.contains(&baggage(id)), "shared order {id}: ledger got the baggage `{said}`");
+        }
+    }
+    let output =
+        java.command("Events")?.args(["dead", &dead.len().to_string()]).stdout(Stdio::piped()).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let mut said: Vec<&str> = text.lines().collect();
+    let mut letters: Vec<String> =
+        dead.iter().map(|id| format!("{id} {} {}", wanted(*id).0, baggage(*id))).collect();
+    said.sort_unstable();
+    letters.sort_unstable();
+    ensure!(said == letters, "dead letters lost what they said: {said:?}, not {letters:?}");
+    Ok(())
+}
+
 /// Waits until a worker has called `ledger` about every order: how many are gray and green.
 async fn invoices(testbed: &Testbed) -> Result<(usize, usize)> {
     let deadline = Instant::now() + LIMIT;
     let (mut gray, mut green) = (0, 0);
     for id in 0..ORDERS {
-        let visits = loop {
-            let visits = testbed.journal.read(&format!("invoice-{id}")).visits;
-            if !visits.is_empty() {
-                break visits;
-            }
-            ensure!(Instant::now() < deadline, "order {id}: no worker called ledger about it");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
+        let visits = visits(testbed, &format!("invoice-{id}"), deadline).await?;
         let wanted = wanted(id);
         for visit in &visits {
             let seen = seen(visit);

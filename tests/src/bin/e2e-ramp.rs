@@ -1,5 +1,5 @@
 //! `make e2e-ramp`: `graylane ramp run` against a real Prometheus that scrapes real Envoys, with a canary that is healthy,
-//! one that fails, one that is slow, and one that gets no requests.
+//! one that fails, one that fails past its point of no return, one that is slow, and one that gets no requests.
 //!
 //! The mesh is the demo's. What `--apply` is given lands in a folder; the mesh takes up the file whenever something does,
 //! as istiod would.
@@ -38,6 +38,8 @@ services:
     rollout:
       weights: {canary: 0} # of the test
       steps: [25, 50, 100]
+      # Always open: what is asked for the time is this Prometheus.
+      windows: [{days: [mon, tue, wed, thu, fri, sat, sun], from: '00:00', to: '24:00', zone: Europe/Berlin}]
       gate: gray-v1
 telemetry: {source: envoy}
 # What is slow here is told to be; a busy machine is not to be taken for it.
@@ -54,9 +56,17 @@ enum Weather {
     Healthy,
     /// Each twentieth request of the canary fails.
     Failing,
+    /// The same, and its first weight is the point of no return.
+    Beyond,
     Slow,
     /// A request now and then.
     Quiet,
+}
+
+impl Weather {
+    fn fails(self) -> bool {
+        matches!(self, Self::Failing | Self::Beyond)
+    }
 }
 
 /// Clients that ask until they are dropped.
@@ -76,13 +86,13 @@ impl Clients {
                     let number = count.fetch_add(1, Ordering::Relaxed);
                     let mut query = vec![("run", "ramp")];
                     match weather {
-                        Weather::Failing if number % 20 == 0 => query.push(("fail", "api:canary")),
+                        weather if weather.fails() && number % 20 == 0 => query.push(("fail", "api:canary")),
                         Weather::Slow => query.push(("slow", "api:canary")),
                         _ => {}
                     }
                     let mut request = client.get(format!("http://{gateway}/")).query(&query);
                     request = request.header("host", "shop.example.com");
-                    request = if number % 5 == 0 && weather != Weather::Failing {
+                    request = if number % 5 == 0 && !weather.fails() {
                         request.header("tenant", "gray-v1")
                     } else {
                         request.header("x-user-id", format!("user-{}", number * 7 % 1009))
@@ -124,7 +134,11 @@ impl Drop for Rollout<'_> {
 
 /// The file: the gate is left out where live users are to meet what is wrong.
 fn file(weather: Weather) -> String {
-    if weather == Weather::Failing { FILE.replace("      gate: gray-v1\n", "") } else { FILE.to_owned() }
+    match weather {
+        Weather::Failing => FILE.replace("      gate: gray-v1\n", ""),
+        Weather::Beyond => FILE.replace("gate: gray-v1", "noReturn: 25"),
+        _ => FILE.to_owned(),
+    }
 }
 
 fn records(folder: &Path) -> Vec<Json> {
@@ -247,7 +261,7 @@ async fn all(program: &Path, folder: &Path) -> Result<()> {
         ]),
     });
     let server = Server::start(&targets.collect::<Vec<_>>(), "").await?;
-    for weather in [Weather::Healthy, Weather::Failing, Weather::Slow, Weather::Quiet] {
+    for weather in [Weather::Healthy, Weather::Failing, Weather::Beyond, Weather::Slow, Weather::Quiet] {
         let begin = Instant::now();
         let folder = folder.join(format!("{weather:?}"));
         std::fs::create_dir_all(&folder)?;
@@ -256,6 +270,7 @@ async fn all(program: &Path, folder: &Path) -> Result<()> {
         let story = match weather {
             Weather::Healthy => healthy(&mut rollout).await,
             Weather::Failing => aborted(&mut rollout, weather, "errors").await,
+            Weather::Beyond => beyond(&mut rollout).await,
             Weather::Slow => aborted(&mut rollout, weather, "latency").await,
             Weather::Quiet => held(&mut rollout).await,
         };
@@ -327,6 +342,18 @@ async fn aborted(rollout: &mut Rollout<'_>, weather: Weather, guard: &str) -> Re
         "aborted for its {guard}{}",
         if weather == Weather::Failing { "" } else { ", before a live user was moved" }
     ))
+}
+
+/// Worse, and past its point of no return: nothing is moved.
+async fn beyond(rollout: &mut Rollout<'_>) -> Result<String> {
+    let code = rollout.until(|_| false).await?;
+    let records = records(rollout.folder);
+    let steps = steps(&records);
+    ensure!(code == Some(3), "it ends with {code:?}: {steps:?}");
+    ensure!(steps.last().is_some_and(|last| last == "held 25.0"), "the steps are {steps:?}");
+    let text = std::fs::read_to_string(rollout.folder.join("graylane.yaml"))?;
+    ensure!(text == file(Weather::Beyond).replace("{canary: 0}", "{canary: 25}"), "the file is\n{text}");
+    Ok("held past its point of no return".to_owned())
 }
 
 /// Held: nothing is decided on so few requests.

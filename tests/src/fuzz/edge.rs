@@ -95,6 +95,10 @@ impl World for Input<'_> {
     fn random(&mut self) -> Option<u64> {
         Some(42)
     }
+
+    fn now(&mut self) -> Option<u64> {
+        Some(1_700_000_000_000)
+    }
 }
 
 impl Input<'_> {

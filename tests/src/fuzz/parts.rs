@@ -2,7 +2,7 @@
 
 use graylane_decide::carriers::list::List;
 use graylane_decide::carriers::{Member, Write};
-use graylane_decide::edge::{dfa::Dfa, facts, network};
+use graylane_decide::edge::{dfa::Dfa, facts, network, token};
 use graylane_decide::ids::{RequestId, trace};
 use graylane_decide::request::{authority, cluster::Cluster, cookie, field::Lines, query};
 use graylane_decide::tenants::{Claim, Tenants};
@@ -30,7 +30,7 @@ pub fn parts(data: &[u8]) {
             assert!(right, "{said:?}");
         }
     }
-    let _ = (cookie::first(&lines, b"lane-id"), cookie::field(&lines, b"a").value());
+    let _ = (cookie::first(&lines, b"lane-id", |_| true), cookie::field(&lines, b"a").value());
     let (host, _) = authority::split(data);
     for namespace in [None, Some(&b"shop"[..])] {
         if let Some(names) = authority::Names::of(host, b"cluster.local", namespace) {
@@ -52,6 +52,16 @@ pub fn parts(data: &[u8]) {
         assert!(id.low().iter().any(|digit| *digit != b'0'));
     }
     query::with(data, b"try", |value| drop(format!("{value:?}")));
+    if let Some(left) = query::without(data, b"try") {
+        assert!(
+            left.len() < data.len() && query::find(&left, b"try") == (None, false),
+            "{}",
+            left.escape_ascii()
+        );
+    }
+    if let Some(said) = token::Said::read(data) {
+        assert!(said.tenant.len() < data.len() && data.len() <= token::LONGEST, "{}", data.escape_ascii());
+    }
     let _ = (Cluster::parse(data), network::address(data), network::without_port(data));
     let _ = (facts::any_of(Some(data), |_| false), facts::one(data));
     if let Ok(text) = std::str::from_utf8(data) {

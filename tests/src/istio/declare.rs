@@ -77,11 +77,13 @@ pub struct Pod {
     pub kind: Kind,
     /// Whether it says that it is ready.
     pub ready: bool,
+    /// Variables of its proxy's environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Pod {
     fn new(name: &str, kind: Kind) -> Self {
-        Self { name: name.to_owned(), labels: BTreeMap::new(), kind, ready: true }
+        Self { name: name.to_owned(), labels: BTreeMap::new(), kind, ready: true, environment: Vec::new() }
     }
 
     /// An application without sidecar.
@@ -112,6 +114,13 @@ impl Pod {
     #[must_use]
     pub fn labels(mut self, labels: &[(&str, &str)]) -> Self {
         self.labels = owned(labels);
+        self
+    }
+
+    /// Variables of its proxy's environment, as a Deployment has them.
+    #[must_use]
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.environment = variables.into_iter().collect();
         self
     }
 

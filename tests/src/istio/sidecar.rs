@@ -23,7 +23,7 @@ const ISTIOD: &str = "xds-grpc";
 /// When it does not come up; with the end of its log.
 pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ipv4Addr) -> Result<Proxy> {
     let bootstrap = bootstrap(&node(namespace, pod, address), DISCOVERY);
-    let options = Options { concurrency: WORKERS };
+    let options = Options { concurrency: WORKERS, environment: &pod.environment };
     let envoy = Envoy::start(&plane.tools.envoy, &pod.name, &bootstrap, options).await?;
     let (admin, client): (SocketAddr, Client) = (envoy.admin, plane.client.clone());
     Ok(Proxy::new(&pod.name, admin, client, Running::Envoy(envoy)))

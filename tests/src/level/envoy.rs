@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 
 use super::{Level, Outcome, Request};
-use crate::case::{Node, Suite};
+use crate::case::{Case, Node, Suite};
 use crate::echo;
 use crate::host::{module_path, native_path};
 use crate::{tls, token};
@@ -139,7 +139,9 @@ fn listener(suite: &Suite, role: Role, clusters: &BTreeSet<String>, module: Modu
     let direction = if role == Role::Inbound { "INBOUND" } else { "OUTBOUND" };
     let filter = json!({"name": name, "typed_config": filter});
     // Where tokens are sent somebody verifies them, before us, as in Istio.
-    let tokens = suite.cases.iter().any(|case| case.token.is_some()) && role == Role::Gateway;
+    let has_token =
+        |case: &Case| case.token.is_some() || case.want.next.iter().any(|next| next.token.is_some());
+    let tokens = suite.cases.iter().any(has_token) && role == Role::Gateway;
     let claims = || json!({"name": "graylane.claims", "typed_config": native::claims()});
     let claims = (tokens && module == Module::Native).then(claims);
     let filters = tokens.then(token::filter).into_iter().chain(claims).chain([filter]).collect::<Vec<_>>();
@@ -207,8 +209,12 @@ impl Fleet {
             })
             .collect();
         let bootstrap = config::bootstrap(&node(&first.node), &listeners, &upstreams);
-        let envoy =
-            runtime.block_on(Envoy::start(binary, "cases", &bootstrap, Options { concurrency: 2 }))?;
+        let envoy = runtime.block_on(Envoy::start(
+            binary,
+            "cases",
+            &bootstrap,
+            Options { concurrency: 2, environment: &[] },
+        ))?;
         let mut addresses = BTreeMap::new();
         for listener in &listeners {
             let name = listener["name"].as_str().context("a name")?;

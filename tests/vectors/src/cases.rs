@@ -15,7 +15,11 @@ fn embedded() -> Result<Vec<Suite>> {
         let found = EXAMPLES.iter().find(|(is, _)| *is == name);
         found.map(|(_, text)| (*text).to_owned()).with_context(|| format!("unknown example `{name}`"))
     };
-    CASES.iter().map(|(name, text)| Suite::read(name, text, example)).collect()
+    let mut all = Vec::new();
+    for (name, text) in CASES {
+        all.extend(Suite::read(name, text, example)?);
+    }
+    Ok(all)
 }
 
 fn natively(suites: &[Suite]) -> Played {

@@ -3,6 +3,7 @@
 //! The same checks run natively, in node (`wasm32-unknown-unknown`, by `wasm-bindgen-test`), and in the small host of
 //! the tests (`wasm32-wasip1`, by [`graylane_vectors`]): the algorithm has to be the same everywhere.
 
+use graylane_decide::choice::keyed::HashKey;
 use graylane_decide::choice::sticky::{Seed, Unit};
 use graylane_decide::config::{Config, Role};
 use graylane_decide::world::Nothing;
@@ -10,6 +11,7 @@ use graylane_decide::{Plan, plan::Node};
 
 const UNITS: &str = include_str!("../units.csv");
 const BUCKETS: &str = include_str!("../buckets.csv");
+const KEYED: &str = include_str!("../keyed.csv");
 const SUBSETS: &str = include_str!("../subsets.csv");
 
 /// Rows of a table, without its head.
@@ -34,6 +36,18 @@ pub fn units() {
     for row in rows(UNITS) {
         let [key, salt, want] = &row[..] else { panic!("{row:?}") };
         assert_eq!(Unit::of(&unhex(key), Seed::of(salt)).to_string(), *want, "{row:?}");
+    }
+}
+
+/// Keys, salts and a key of the hash make the units of the table.
+///
+/// # Panics
+/// When one does not.
+pub fn keyed() {
+    for row in rows(KEYED) {
+        let [hash, salt, key, want] = &row[..] else { panic!("{row:?}") };
+        let hash = HashKey::parse(hash).unwrap();
+        assert_eq!(hash.unit(&unhex(key), Seed::of(salt)).to_string(), *want, "{row:?}");
     }
 }
 
@@ -104,6 +118,7 @@ pub fn subsets() {
 #[unsafe(no_mangle)]
 pub extern "C" fn graylane_vectors() -> u32 {
     units();
+    keyed();
     buckets();
     subsets();
     1
@@ -120,6 +135,11 @@ mod tests {
     #[test]
     fn units() {
         super::units();
+    }
+
+    #[test]
+    fn keyed() {
+        super::keyed();
     }
 
     #[test]

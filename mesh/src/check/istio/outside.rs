@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Checker, http, is_answer, matches};
+use crate::check::instead;
 use crate::document::model::{Expose, Service};
 use crate::mesh;
 
@@ -27,7 +28,7 @@ pub fn check(checker: &mut Checker<'_>, name: &str, service: &Service) {
                 .help("write a prefix, as in `/v1`");
         }
     }
-    let named = document.edge.gateway.as_ref().is_some_and(|gateway| gateway.name.is_some());
+    let named = mesh::gateways(document).any(|(_, gateway)| gateway.name.is_some());
     let all_named = !expose.gateways.is_empty()
         || (shown && expose.routes.iter().all(|outside| !outside.gateways.is_empty()));
     if !named && !all_named {
@@ -57,15 +58,38 @@ fn hosts(checker: &mut Checker<'_>, path: &[&str], hosts: &[String]) {
     }
 }
 
+/// Gateways by their names in the file, or Gateway resources.
 fn gateways(checker: &mut Checker<'_>, path: &[&str], gateways: &[String]) {
+    let ingresses = mesh::ingresses(checker.document());
+    let names: Vec<&str> = ingresses.iter().filter_map(|ingress| ingress.name).collect();
     for (index, gateway) in gateways.iter().enumerate() {
+        let number = index.to_string();
+        let path = [path, &[&number]].concat();
+        if let Some(own) = ingresses.iter().find(|ingress| ingress.name == Some(gateway)) {
+            if own.gateway.is_some_and(|own| own.name.is_none()) {
+                checker
+                    .error(
+                        &path,
+                        format!("`edge.gateways.{gateway}` has no `name`: routes cannot be bound to it"),
+                    )
+                    .help("add the Gateway resource there, as in `name: istio-ingress/public`");
+            }
+            continue;
+        }
         let named = gateway.split_once('/').is_some_and(|(namespace, name)| {
             super::super::names::is_dns_label(namespace) && super::super::names::is_dns_name(name)
         });
-        if !named {
+        if named {
+            continue;
+        }
+        if names.is_empty() || gateway.contains('/') {
             checker
-                .error(&[path, &[&index.to_string()]].concat(), format!("invalid Gateway `{gateway}`"))
+                .error(&path, format!("invalid Gateway `{gateway}`"))
                 .help("write its namespace and name, as in `istio-ingress/public`");
+        } else {
+            checker
+                .error(&path, format!("unknown gateway `{gateway}`"))
+                .help(instead(gateway, names.iter().copied()));
         }
     }
 }

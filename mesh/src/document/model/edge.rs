@@ -6,6 +6,7 @@ use graylane_decide::config::{Accept, Mode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::sticky::Key;
 use crate::conditions::Condition;
 
 /// Who may choose a tenant.
@@ -17,6 +18,9 @@ pub struct Edge {
     pub none: bool,
     /// The ingress gateway.
     pub gateway: Option<Gateway>,
+    /// Instead of `gateway`: several ingress gateways, by name. Each has its own `accept`, `rules` and `jwt`, which are then
+    /// not allowed beside it; `remove` beside it is added to each gateway's, `mode` and `traceContext` are the default of each.
+    pub gateways: Option<BTreeMap<String, OneOfSeveral>>,
     /// Mode of the gateway: `enforce`, or `observe`, which removes `x-graylane-*`, units and `remove` all the same, and leaves
     /// the tenant header to callers outside. Default: `mode` of the file, and `observe` where that is `off`.
     pub mode: Option<Mode>,
@@ -30,10 +34,22 @@ pub struct Edge {
     pub remove: Vec<String>,
     /// Tokens that Istio verifies.
     pub jwt: Option<Jwt>,
+    /// Lane tokens: what a service of the mesh puts into a callback's URL, so that the callback gets tenant and unit of the user
+    /// whom it is about. Default: the gateway reads none.
+    pub tokens: Option<Tokens>,
     /// Trace ids that callers outside send: `keep` continues their traces, `restart` removes the ids before the gateway's
     /// own tracing reads them, so that a caller cannot join another user's trace. Default: `restart` where no caller
     /// outside is trusted (`accept: never`, and no rule with `trusted: true`), else `keep`.
     pub trace_context: Option<TraceContext>,
+}
+
+/// Lane tokens, which services make and gateways verify.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tokens {
+    /// The variables of the gateway's environment that have the keys, each of at least 32 characters. `graylane token` signs with the
+    /// first; two while one replaces the other.
+    pub keys: Vec<String>,
 }
 
 /// What happens to trace ids of callers outside.
@@ -47,13 +63,10 @@ pub enum TraceContext {
 }
 
 impl Edge {
-    /// What happens to trace ids of callers outside; None where there is no gateway.
+    /// The variables with the keys of lane tokens, at each gateway.
     #[must_use]
-    pub fn trace_context(&self) -> Option<TraceContext> {
-        self.gateway.as_ref()?;
-        let trusts = self.accept == Accept::Always || self.rules.iter().any(|rule| rule.trusted);
-        let default = if trusts { TraceContext::Keep } else { TraceContext::Restart };
-        Some(self.trace_context.unwrap_or(default))
+    pub fn token_keys(&self) -> &[String] {
+        self.tokens.as_ref().map_or(&[], |tokens| &tokens.keys)
     }
 }
 
@@ -69,6 +82,34 @@ pub struct Gateway {
     pub namespace: String,
     /// The Gateway resource that routes are bound to, as in `istio-ingress/public`.
     pub name: Option<String>,
+}
+
+/// One of several ingress gateways, and who may choose a tenant there.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct OneOfSeveral {
+    /// The gateway.
+    #[serde(flatten)]
+    pub gateway: Gateway,
+    /// Its mode. Default: `edge.mode`.
+    pub mode: Option<Mode>,
+    /// Whether its callers can send the tenant header: `never` removes it, `always` accepts it.
+    #[serde(default)]
+    pub accept: Accept,
+    /// Rules that give its callers a tenant; the first that matches applies.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// Headers that its callers must not send, in addition to `edge.remove`.
+    #[serde(default)]
+    pub remove: Vec<String>,
+    /// Tokens that Istio verifies there.
+    pub jwt: Option<Jwt>,
+    /// Where to find a user's key there, instead of `sticky.keys`.
+    pub keys: Option<Vec<Key>>,
+    /// Trace ids that its callers send: `keep` or `restart`. Default: `edge.traceContext`; without it `restart` where no caller of
+    /// this gateway is trusted, else `keep`.
+    pub trace_context: Option<TraceContext>,
 }
 
 fn default_gateway_namespace() -> String {

@@ -1,12 +1,13 @@
 //! A service and its versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use graylane_decide::config::Mode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::external::{Routing, Weights};
+use super::external::Routing;
+use super::rollout::Rollout;
 
 /// Fields of an HTTPRoute by which Envoy answers itself.
 pub const ANSWERS: [&str; 2] = ["redirect", "directResponse"];
@@ -27,6 +28,10 @@ pub struct Service {
     /// whose canonical label (`service.istio.io/canonical-name`, `app.kubernetes.io/name` or `app`, the first that is there)
     /// is the first part of its host. Default: that of its namespace.
     pub mode: Option<Mode>,
+    /// The namespaces whose pods call it, besides its own: only their plugins know it, so that each knows few in a large mesh. A
+    /// call from elsewhere is counted under `other` and has no sticky subset: its route obeys pins, and weights draw for each
+    /// request. Default: all.
+    pub visible_to: Option<BTreeSet<String>>,
     /// Where it is exposed outside the mesh.
     pub expose: Option<Expose>,
     /// Who writes its VirtualService and its DestinationRule. Default: `mesh.routing`.
@@ -148,7 +153,8 @@ pub struct Expose {
     pub hosts: Vec<String>,
     /// Path prefixes. Default: all.
     pub paths: Vec<String>,
-    /// The Gateways that expose it, as `namespace/name`. Default: `edge.gateway.name`.
+    /// The Gateways that expose it: names in `edge.gateways`, or Gateway resources, as `namespace/name`. Default: those of all
+    /// gateways of `edge` that have a `name`.
     pub gateways: Vec<String>,
     /// Instead of `paths`: expose only requests that match one of these; the first that matches applies. The service's own
     /// `routes` do not apply to them.
@@ -165,7 +171,7 @@ pub struct Outside {
     pub order: i32,
     /// Public host names. Default: those of `expose`.
     pub hosts: Vec<String>,
-    /// The Gateways. Default: those of `expose`.
+    /// The Gateways, as in `expose`. Default: those of `expose`.
     pub gateways: Vec<String>,
     /// Istio's HTTPMatchRequests; one must match. Default: every request that no other route matches.
     #[serde(rename = "match")]
@@ -178,49 +184,4 @@ pub struct Outside {
     pub rollout: Option<Rollout>,
     /// The subset for everything that no pin or weight here sends elsewhere. With it, nothing is taken from the service.
     pub baseline: Option<String>,
-}
-
-/// Which share of the users gets which subset.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rollout {
-    /// Percent by canary, with up to two decimals; the baseline gets the rest. `external`: another controller, such as Argo
-    /// Rollouts or Flagger, sets the weights of the service's route, and users stay on the version that these weights give
-    /// them.
-    pub weights: Weights,
-    /// With `weights: external`: name of the weighted rule of the VirtualService. Without it all rules of the host count as
-    /// weighted, and each must have at least two destinations.
-    pub route: Option<String>,
-    /// With `weights: external`: labels of the pods whose proxies get the EnvoyFilter, for a first step with few callers, as in
-    /// `{app: checkout}`. The gateway gets it if its `selector` has these labels. Default: all callers.
-    #[serde(default)]
-    pub callers: BTreeMap<String, String>,
-    /// Tenants whose users take part. Default: the default tenant.
-    pub tenants: Option<Vec<String>>,
-    /// Decides which users move first. Services that must move the same users share one salt. Default: the full host name.
-    pub salt: Option<String>,
-    /// The percentages that the rollout passes through.
-    #[serde(default)]
-    pub steps: Vec<f64>,
-    /// How long each step is watched. Default: `10m`.
-    pub hold: Option<String>,
-    /// A tenant whose requests must pass the guards before the first live user moves.
-    pub gate: Option<String>,
-    /// Guards in addition to errors and latency, which are always judged (see `alerts`).
-    #[serde(default)]
-    pub guards: Vec<Guard>,
-}
-
-/// A query of your own by which a rollout is judged.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Guard {
-    /// Name of the guard in verdicts.
-    pub name: String,
-    /// PromQL with one series as its result.
-    pub query: String,
-    /// Above this the rollout is aborted.
-    pub max: Option<f64>,
-    /// Below this the rollout is aborted.
-    pub min: Option<f64>,
 }

@@ -4,6 +4,8 @@ use graylane_decide::config::End;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::percent;
+
 /// A canary's share.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -46,27 +48,6 @@ impl Share {
     /// Hundredths of a percent; none if it is not within 0 to 100 with up to two decimals.
     #[must_use]
     pub fn buckets(self) -> Option<u16> {
-        let hundredths = self.percent() * 100.0;
-        let whole = hundredths.round();
-        // A percentage with two decimals is off by far less than this; one with three by far more.
-        let exact = (hundredths - whole).abs() < 1e-6 && (0.0..=10_000.0).contains(&whole);
-        exact.then_some(whole as u16)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_hundredth_of_a_percent_is_exact() {
-        for hundredths in 0..=10_000u16 {
-            let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
-            let share = Share::Percent(text.parse().unwrap());
-            assert_eq!(share.buckets(), Some(hundredths), "{text}");
-        }
-        for wrong in [-0.01, 100.01, 33.333, 0.001, f64::MAX] {
-            assert_eq!(Share::Percent(wrong).buckets(), None, "{wrong}");
-        }
+        percent::exact(self.percent())
     }
 }

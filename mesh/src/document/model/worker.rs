@@ -5,22 +5,97 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A workload that consumes topics. The pod label `graylane.dev/tenant` gives its tenant.
+/// A workload that consumes topics, or a batch. The pod label `graylane.dev/tenant` gives its tenant.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Worker {
     /// Default: `mesh.namespace`.
     pub namespace: Option<String>,
-    /// Name of its Deployment, and of the container in it. Default: its name here.
+    /// Name of its workload, and of the container in it. Default: its name here.
     pub deployment: Option<String>,
+    /// What its workload is. Default: `Deployment`.
+    #[serde(default)]
+    pub kind: WorkloadKind,
+    /// Whose its calls are: `none`: each call is of a user of its own, whatever ids it comes with; `application`: the application
+    /// writes the unit or the sticky key of each call's user. Default: the calls with one sticky key or one request id are of one user.
+    pub sticky: Option<WorkerSticky>,
     /// Its consumer group. Default: its name here.
     pub group: Option<String>,
     /// The tenants with a deployment of their own, in addition to the default tenant's.
     #[serde(default)]
     pub tenants: Vec<String>,
-    /// The topics it consumes: a name, or a map with a name and settings.
+    /// Tenants without a deployment of their own, whose topics the default deployment consumes besides its own: the application
+    /// then takes the tenant of its calls from the message.
+    #[serde(default)]
+    pub subscribes: Vec<String>,
+    /// The topics it consumes: a name, or a map with a name and settings. A Job or CronJob needs none.
     #[serde(default)]
     pub topics: Vec<Topic>,
+}
+
+/// Whose a worker's calls are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkerSticky {
+    /// Each call is of a user of its own.
+    None,
+    /// The application says so in each call.
+    Application,
+}
+
+/// What runs a worker's pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum WorkloadKind {
+    /// Pods that are all alike.
+    #[default]
+    Deployment,
+    /// Pods with names and volumes of their own.
+    StatefulSet,
+    /// Pods that run to their end.
+    Job,
+    /// Jobs by the clock.
+    CronJob,
+    /// A Deployment of Argo Rollouts.
+    Rollout,
+}
+
+impl WorkloadKind {
+    /// As Kubernetes calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+            Self::Rollout => "Rollout",
+        }
+    }
+
+    /// The version of its API.
+    #[must_use]
+    pub fn api(self) -> &'static str {
+        match self {
+            Self::Deployment | Self::StatefulSet => "apps/v1",
+            Self::Job | Self::CronJob => "batch/v1",
+            Self::Rollout => "argoproj.io/v1alpha1",
+        }
+    }
+
+    /// Does it run to its end, so that it may have no topic?
+    #[must_use]
+    pub fn is_batch(self) -> bool {
+        matches!(self, Self::Job | Self::CronJob)
+    }
+
+    /// The keys on the way to the template of its pods.
+    #[must_use]
+    pub fn template(self) -> &'static [&'static str] {
+        match self {
+            Self::CronJob => &["spec", "jobTemplate", "spec", "template"],
+            _ => &["spec", "template"],
+        }
+    }
 }
 
 /// A topic: its name, or more than that.

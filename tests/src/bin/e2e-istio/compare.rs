@@ -11,7 +11,7 @@ use graylane_tests::istio::{Answer, Call, INTERNAL, LEAKED, Mesh};
 use graylane_tests::level::native::Native;
 use graylane_tests::level::{Level as _, Request};
 
-use crate::example::{CALLER, Example, INGRESS, INGRESS_PORT};
+use crate::example::{CALLER, Door, Example};
 
 /// How many differences are shown.
 const SHOWN: usize = 8;
@@ -44,12 +44,21 @@ impl User<'_> {
 }
 
 /// A way into the mesh.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Way<'a> {
     /// As the caller's application, through its sidecar.
     Caller,
-    /// As a stranger, through the gateway, to this public host.
-    Gateway(&'a str),
+    /// As a stranger, through a gateway, to this public host.
+    Gateway(&'a Door<'a>, &'a str),
+}
+
+impl<'a> Way<'a> {
+    fn door(self) -> Option<&'a Door<'a>> {
+        match self {
+            Self::Caller => None,
+            Self::Gateway(door, _) => Some(door),
+        }
+    }
 }
 
 /// All places of an example that a path and a method can lead to.
@@ -94,20 +103,20 @@ pub async fn with_core(
     users: usize,
 ) -> Result<usize> {
     let header = &example.meaning.header;
-    let role = if way == Way::Caller { Role::Outbound } else { Role::Gateway };
-    let mut core = Native::new(&example.suite(role))?;
+    let mut core = Native::new(&example.suite(way.door()))?;
     let (mut sent, mut differences) = (0, Vec::new());
     for tenant in tenants(example) {
         for number in 0..users {
             let user = User { number, tenant };
-            let headers = user.headers(header);
+            let mut headers = user.headers(header);
+            headers.extend(own_keys(way, number));
             let answer = call(example, mesh, place, way, &headers).send().await?;
             sent += 1;
             let (who, want_header) = decided(example, place, &mut core, way, &headers)?;
             let got = (answer.who(), answer.seen(header).map(str::to_owned));
             let leaks =
                 answer.headers.iter().any(|(name, value)| LEAKED.contains(&&**name) && value == INTERNAL);
-            let ought = way == Way::Caller;
+            let ought = way.door().is_none();
             ensure!(answer.status != 200 || leaks == ought, "internal headers of an answer: {answer:?}");
             if !who.contains(&got.0) || want_header != got.1 || answer.seen(SUBSET_HEADER).is_some() {
                 differences.push(format!(
@@ -124,6 +133,13 @@ pub async fn with_core(
         differences.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n")
     );
     Ok(sent)
+}
+
+/// What identifies a user at a gateway with keys of its own: without it the gateway's id of the request would, which is made there.
+fn own_keys(way: Way<'_>, number: usize) -> Vec<(String, String)> {
+    let Some(door) = way.door().filter(|door| door.ingress.has_own_keys) else { return Vec::new() };
+    let names = door.ingress.keys.iter().filter_map(|key| key.header.clone());
+    names.map(|name| (name, format!("user-{number}"))).collect()
 }
 
 /// As [`with_core`], with nothing in the way but Istio: tenants go by header, weights split as they like.
@@ -185,10 +201,10 @@ fn call(
             let authority = format!("{}:{}", place.service.host, example.port(place.service));
             mesh.pod(CALLER).call(&authority)
         }
-        Way::Gateway(host) => mesh.pod(INGRESS).receive(INGRESS_PORT, host),
+        Way::Gateway(door, host) => mesh.pod(&door.pod).receive(door.port, host),
     };
     let path = match place.service.expose.paths.first() {
-        Some(prefix) if way != Way::Caller && place.path == "/" => prefix,
+        Some(prefix) if way.door().is_some() && place.path == "/" => prefix,
         _ => &place.path,
     };
     let call = call.method(&place.method).path(path);
@@ -206,7 +222,7 @@ fn decided(
     let service = place.service;
     let (role, authority) = match way {
         Way::Caller => (Role::Outbound, service.host.as_str()),
-        Way::Gateway(host) => (Role::Gateway, host),
+        Way::Gateway(_, host) => (Role::Gateway, host),
     };
     let pairs = [(":authority", authority), (":method", &place.method), (":path", &place.path)];
     let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));

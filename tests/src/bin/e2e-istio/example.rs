@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use graylane::mesh::{Mesh as Meaning, Service as Meant};
+use graylane::document::model::Gateway;
+use graylane::mesh::{Ingress, Mesh as Meaning, Service as Meant};
 use graylane_decide::Role;
 use graylane_tests::case::{Node, Suite};
 use graylane_tests::host::module_path;
@@ -17,10 +18,12 @@ pub const CALLER: &str = "caller";
 pub const CALLER_HOST: &str = "caller:8081";
 /// The port of its pod.
 pub const CALLER_PORT: u16 = 9081;
-/// The gateway's pod.
+/// What gateways have where a file asks for a key of lane tokens.
+const TOKEN_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+/// The pod of the only gateway.
 pub const INGRESS: &str = "ingress";
-/// The port of the gateway's pod; it listens on all addresses, so nothing else can.
-pub const INGRESS_PORT: u16 = 15080;
+/// The port of a gateway's pod; it listens on all addresses, so nothing else can. Each of several has the next one.
+pub const INGRESS_PORT: u16 = 15180;
 /// The port of a service that names none: inside the cluster, and outside of it.
 const PORTS: [u16; 2] = [8080, 80];
 /// A port of hosts with several that no service of a file is about.
@@ -29,6 +32,18 @@ pub const OTHER_PORT: u16 = 7070;
 const OPERATORS: [&str; 2] = ["kafka.strimzi.io", "monitoring.coreos.com"];
 /// What a pod's port is more than its service's.
 const TO_TARGET: u16 = 1000;
+
+/// A gateway of an example, and its pod.
+pub struct Door<'e> {
+    /// The pod's name.
+    pub pod: String,
+    /// Its port.
+    pub port: u16,
+    /// What holds there.
+    pub ingress: Ingress<'e>,
+    /// Where it is.
+    pub gateway: &'e Gateway,
+}
 
 /// An example.
 pub struct Example {
@@ -66,16 +81,21 @@ impl Example {
         Ok(Self { name: name.to_owned(), meaning: suite.mesh()?, document: suite.document })
     }
 
-    /// Its file as the setup of cases, seen from the caller or from the gateway.
-    pub fn suite(&self, role: Role) -> Suite {
-        let gateway = self.meaning.document.edge.gateway.as_ref();
-        let namespace = match gateway {
-            Some(gateway) if role == Role::Gateway => gateway.namespace.clone(),
-            _ => self.namespace().to_owned(),
-        };
-        let node = Node { namespace: Some(namespace), router: role == Role::Gateway, ..Node::default() };
+    /// Its file as the setup of cases, seen from the caller or from a gateway.
+    pub fn suite(&self, door: Option<&Door<'_>>) -> Suite {
+        let role = if door.is_some() { Role::Gateway } else { Role::Outbound };
+        let namespace = door.map_or(self.namespace(), |door| &door.gateway.namespace).to_owned();
+        let node = Node { namespace: Some(namespace), router: door.is_some(), ..Node::default() };
+        let gateway = door.and_then(|door| door.ingress.name).map(ToOwned::to_owned);
         let (name, document) = (self.name.clone(), self.document.clone());
-        Suite { name, document, role, node, ..empty_suite() }
+        Suite { name, document, role, node, gateway, ..empty_suite() }
+    }
+
+    /// Its gateways.
+    pub fn doors(&self) -> Vec<Door<'_>> {
+        let all = self.meaning.gateways().zip(INGRESS_PORT..);
+        all.map(|((ingress, gateway), port)| Door { pod: ingress_pod(ingress.name), port, ingress, gateway })
+            .collect()
     }
 
     /// The namespace of services that name none, and of the caller.
@@ -144,15 +164,16 @@ impl Example {
         }
         let own = Service::new(CALLER).port(8081, CALLER_PORT).selector(&[("app", CALLER)]);
         plan = plan.namespace(self.namespace()).service(own).pod(caller.labels(&[("app", CALLER)]));
-        if let Some(gateway) = &self.meaning.document.edge.gateway {
+        for Door { pod, port, gateway, .. } in self.doors() {
             let labels: Vec<(&str, &str)> =
                 gateway.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             ensure!(!labels.is_empty(), "{}: the gateway has no selector to find its pod by", self.name);
-            let service = Service::new("istio-ingressgateway").port(80, INGRESS_PORT).selector(&labels);
-            plan = plan
-                .namespace(&gateway.namespace)
-                .service(service)
-                .pod(Pod::gateway(INGRESS).labels(&labels));
+            let name = if pod == INGRESS { "istio-ingressgateway" } else { &pod };
+            let service = Service::new(name).port(80, port).selector(&labels);
+            let keys = self.meaning.document.edge.token_keys().iter();
+            let keys = keys.map(|variable| (variable.clone(), TOKEN_KEY.to_owned()));
+            let pod = Pod::gateway(&pod).labels(&labels).environment(keys);
+            plan = plan.namespace(&gateway.namespace).service(service).pod(pod);
         }
         let mesh = plan.create().await?;
         let around = self.around(&mesh);
@@ -162,14 +183,16 @@ impl Example {
         Ok(mesh)
     }
 
-    /// The Gateway that its file names, and a ServiceEntry for every host that is not the cluster's, as JSON in YAML.
+    /// The Gateways that its file names, and a ServiceEntry for every host that is not the cluster's, as JSON in YAML.
     fn around(&self, mesh: &Mesh<'_>) -> String {
         let mut objects = Vec::new();
-        let exposed: BTreeSet<&String> =
-            self.meaning.services.iter().flat_map(|service| &service.expose.hosts).collect();
-        let gateway = self.meaning.document.edge.gateway.as_ref();
-        let named = gateway.and_then(|gateway| Some((gateway, gateway.name.as_deref()?.split_once('/')?)));
-        if let Some((gateway, (namespace, name))) = named {
+        for Door { ingress, gateway, .. } in self.doors() {
+            let shown = self.meaning.services.iter().filter(|service| service.is_shown_at(&ingress));
+            let exposed: BTreeSet<&String> = shown.flat_map(|service| &service.expose.hosts).collect();
+            let Some((namespace, name)) = gateway.name.as_deref().and_then(|name| name.split_once('/'))
+            else {
+                continue;
+            };
             // Without a server the gateway has no listener, and so no plugin.
             let hosts = if exposed.is_empty() { json!(["*"]) } else { json!(exposed) };
             objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
@@ -230,6 +253,11 @@ impl Example {
     }
 }
 
+/// The pod of a gateway.
+pub fn ingress_pod(name: Option<&str>) -> String {
+    name.map_or_else(|| INGRESS.to_owned(), |name| format!("{INGRESS}-{name}"))
+}
+
 /// A pod of a version.
 pub fn version(name: &str, app: &str, labels: &BTreeMap<String, String>) -> Pod {
     let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
@@ -245,6 +273,8 @@ fn empty_suite() -> Suite {
         about: String::new(),
         document: serde_json::Map::new(),
         example: None,
+        examples: Vec::new(),
+        gateway: None,
         plugin_config: None,
         root_id: None,
         role: Role::Outbound,

@@ -25,9 +25,15 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Creates its resource definitions, and starts it as the cluster's administrator. They lie at `definitions` beside the
-    /// program.
-    pub async fn start(bank: &Bank<'_>, name: &str, definitions: &str, arguments: &[&str]) -> Result<Self> {
+    /// Creates its resource definitions, and starts it with these arguments and variables of its environment. They lie at
+    /// `definitions` beside the program.
+    pub async fn start(
+        bank: &Bank<'_>,
+        name: &str,
+        definitions: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let program = program(name).await?;
         let definitions = program.with_file_name(definitions);
         let option = if definitions.is_dir() { "-k" } else { "-f" };
@@ -38,7 +44,7 @@ impl Controller {
         let wait: Vec<&str> = ["wait", "--for=condition=Established"].into_iter().chain(names).collect();
         bank.cluster.kubectl(&wait).await?;
         let mut command = std::process::Command::new(program);
-        command.args(arguments);
+        command.args(arguments).envs(environment.iter().copied());
         Ok(Self { process: Process::start(name, command, bank.cluster.folder.path())?, definitions })
     }
 
@@ -63,7 +69,7 @@ impl Controller {
 }
 
 /// A program of a Go module, which `make e2e-kind` built.
-async fn program(name: &str) -> Result<PathBuf> {
+pub async fn program(name: &str) -> Result<PathBuf> {
     let script = Path::new(CHECKOUT).join(".ci/go-program");
     let output = tokio::process::Command::new(script).arg(name).output().await?;
     ensure!(output.status.success(), "go-program {name}: {}", String::from_utf8_lossy(&output.stderr));

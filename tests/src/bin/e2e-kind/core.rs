@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use graylane::mesh::Mesh;
 use graylane_decide::Role;
-use graylane_tests::case::{Node, Suite};
+use graylane_tests::case::{Headers, Node, Suite};
 use graylane_tests::level::native::Native;
 use graylane_tests::level::{Claims, Level as _, Outcome, Request};
 use graylane_tests::token::properties;
@@ -15,6 +15,7 @@ use crate::ask::{HOST, Visit};
 /// The core, with a file: a gateway, and a sidecar for every pod that is asked about.
 pub struct Core {
     gateway: Native,
+    waypoint: Native,
     suite: Suite,
     sidecars: BTreeMap<String, Native>,
     meaning: Mesh,
@@ -30,6 +31,7 @@ impl Core {
                 node: Node { namespace: Some("istio-system".to_owned()), router: true, ..Node::default() },
                 ..suite.clone()
             })?,
+            waypoint: Native::new(&Suite { role: Role::Waypoint, ..suite.clone() })?,
             sidecars: BTreeMap::new(),
             meaning: suite.mesh()?,
             suite,
@@ -47,15 +49,23 @@ impl Core {
     ) -> Result<Outcome> {
         let cluster = self.cluster(service);
         let route = format!("{service}:rest");
-        let pseudo = [(":authority", host), (":method", "GET"), (":path", path)];
-        let pairs =
-            pseudo.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-        let request = Request::new(Role::Gateway, pairs.collect(), Some(&cluster));
+        let request = Request::new(Role::Gateway, head(host, path, headers), Some(&cluster));
         self.gateway.send(&Request {
             route: Some(&route),
             properties: token.map(properties).unwrap_or_default(),
             ..request
         })
+    }
+
+    /// What a waypoint makes of a request to a service that comes under this host.
+    pub fn waypoint(&mut self, service: &str, host: &str, headers: &[(&str, &str)]) -> Result<Outcome> {
+        let cluster = format!(
+            "inbound-vip|8080|http|{service}.{}.svc.cluster.local",
+            self.meaning.document.mesh.namespace
+        );
+        let route = format!("{service}:rest");
+        let request = Request::new(Role::Waypoint, head(host, "/", headers), Some(&cluster));
+        self.waypoint.send(&Request { route: Some(&route), ..request })
     }
 
     /// What the sidecar of a pod makes of a call to a service, after the request that its application got.
@@ -120,6 +130,13 @@ impl Core {
     }
 }
 
+/// The head of a request, as a proxy sees it.
+fn head(host: &str, path: &str, headers: &[(&str, &str)]) -> Headers {
+    let pseudo = [(":authority", host), (":method", "GET"), (":path", path)];
+    let all = pseudo.iter().chain(headers);
+    all.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
 /// A file as the setup of cases.
 fn suite(document: &str, role: Role) -> Result<Suite> {
     let document: serde_json::Map<String, serde_json::Value> = serde_saphyr::from_str(document)?;
@@ -128,6 +145,8 @@ fn suite(document: &str, role: Role) -> Result<Suite> {
         about: String::new(),
         document,
         example: None,
+        examples: Vec::new(),
+        gateway: None,
         plugin_config: None,
         root_id: None,
         role,

@@ -28,24 +28,48 @@ async fn all(bank: &Bank<'_>) -> Result<Counts> {
     Ok(counts)
 }
 
+/// A line of what a pod counted.
+pub struct Series {
+    /// The pod.
+    pub pod: String,
+    /// The line, with its labels.
+    pub line: String,
+    /// How many.
+    pub value: u64,
+}
+
+/// The value of a label of a line.
+pub fn label<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    line.split(&format!("{name}=\"")).nth(1)?.split('"').next()
+}
+
 /// What these pods counted.
 pub async fn counted(bank: &Bank<'_>, pods: Pods<'_>) -> Result<Counts> {
+    let mut counts = Counts::new();
+    for Series { pod, line, value } in series(bank, pods).await? {
+        let direction = label(&line, "direction").with_context(|| line.clone())?;
+        *counts.entry((pod, direction.to_owned())).or_default() += value;
+    }
+    Ok(counts)
+}
+
+/// The same, line by line.
+pub async fn series(bank: &Bank<'_>, pods: Pods<'_>) -> Result<Vec<Series>> {
     let there = names(bank.cluster, pods).await?;
     let read = async |pod: &String| {
         let path = "stats/prometheus?filter=graylane_requests_total";
         anyhow::Ok((pod.clone(), bank.cluster.admin(pods.namespace, pod, path).await?))
     };
-    let mut counts = Counts::new();
+    let mut all = Vec::new();
     for read in join_all(there.iter().map(read)).await {
         let (pod, text) = read?;
         for line in text.lines().filter(|line| line.starts_with("graylane_requests_total{")) {
-            let direction = line.split("direction=\"").nth(1).and_then(|rest| rest.split('"').next());
-            let value = line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok());
-            let (direction, value) = direction.zip(value).with_context(|| line.to_owned())?;
-            *counts.entry((pod.clone(), direction.to_owned())).or_default() += value;
+            let value = line.rsplit(' ').next().and_then(|value| value.parse().ok());
+            let value = value.with_context(|| line.to_owned())?;
+            all.push(Series { pod: pod.clone(), line: line.to_owned(), value });
         }
     }
-    Ok(counts)
+    Ok(all)
 }
 
 /// The counts, once nothing is added any more.

@@ -2,6 +2,7 @@
 //! e2e-kind-all`, inside `tests/kind/cluster with`; see `tests/kind/README.md`. `--programs` prints which programs of Go modules
 //! they run.
 
+mod ambient;
 mod ask;
 mod bank;
 mod cluster;
@@ -10,7 +11,9 @@ mod core;
 mod counts;
 mod crowd;
 mod drain;
+mod flux;
 mod gate;
+mod git;
 mod load;
 mod native;
 mod scenarios;
@@ -37,15 +40,15 @@ struct Scenario {
     name: &'static str,
     /// Whether it is one of `make e2e-kind`, or of `make e2e-kind-all` alone.
     core: bool,
-    /// A program of `.ci/go-program` that it runs.
-    program: Option<&'static str>,
+    /// Programs of `.ci/go-program` that it runs.
+    programs: &'static [&'static str],
     run: Run,
 }
 
 impl Scenario {
-    /// The same with a program.
-    fn with(self, program: &'static str) -> Self {
-        Self { program: Some(program), ..self }
+    /// The same with programs.
+    fn with(self, programs: &'static [&'static str]) -> Self {
+        Self { programs, ..self }
     }
 }
 
@@ -63,7 +66,7 @@ async fn main() -> ExitCode {
     }
     let all = options.iter().any(|option| *option == "--all");
     if options.iter().any(|option| *option == "--programs") {
-        chosen(all, &names).iter().filter_map(|one| one.program).for_each(|program| println!("{program}"));
+        chosen(all, &names).iter().flat_map(|one| one.programs).for_each(|program| println!("{program}"));
         return ExitCode::SUCCESS;
     }
     let result = tokio::select! {

@@ -1,6 +1,8 @@
 //! `make e2e-ramp`, the files of it: runs that are killed at any moment, edits at the same time, a full disk, a folder
-//! that cannot be written, and a person who says something else.
+//! that cannot be written, and a person who says something else; and a rollout as a bank runs it.
 
+mod bank;
+mod by_git;
 mod rollout;
 
 use std::path::Path;
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use graylane_tests::random::Random;
 
+use bank::another_day;
 use rollout::{FILE, Rollout};
 
 /// Runs that are killed.
@@ -247,6 +250,9 @@ async fn all(program: &Path) -> Result<()> {
         |what: String| println!("{what}: as it should be, after {:.0} s", begin.elapsed().as_secs_f64());
     done(stands(program).await.context("a person's word")?);
     done(orphans(program).await.context("--apply")?);
+    done(bank::waits(program).await.context("a pause, a window and a hook")?);
+    done(bank::no_return(program).await.context("the point of no return")?);
+    done(by_git::promoted(program, &mut Random(24)).await.context("the bank's rollout by Git")?);
     done(disks(program).await.context("disks")?);
     done(pairs(program).await.context("pairs")?);
     done(promoted(program, &mut random).await.context("promotions")?);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use axum::extract::{Query, State};
@@ -34,7 +35,8 @@ services:
 telemetry: {source: envoy}
 ";
 
-/// A Prometheus that is content with every canary, and says that every pod runs what the file says.
+/// A Prometheus that is content with every canary, unless there is a file `bad` beside its file, and says that every pod runs
+/// what the file says.
 async fn answer(State(file): State<PathBuf>, Query(query): Query<BTreeMap<String, String>>) -> Body<Json> {
     let query = query.get("query").map(String::as_str).unwrap_or_default();
     let one = |labels: Json, value: &str| json!({"metric": labels, "value": [1, value]});
@@ -45,8 +47,12 @@ async fn answer(State(file): State<PathBuf>, Query(query): Query<BTreeMap<String
         vec![one(json!({"namespace": "shop", "pod": "p", "direction": "outbound"}), &revision)]
     } else if query.contains("by (le)") {
         [("5", "900"), ("10", "995"), ("+Inf", "1000")].map(|(le, n)| one(json!({"le": le}), n)).into()
+    } else if query == "vector(time())" {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        vec![one(json!({}), &now.as_secs().to_string())]
     } else if query.contains("vector(0)") {
-        vec![one(json!({}), "0")]
+        let is_bad = query.contains("canary") && file.with_file_name("bad").exists();
+        vec![one(json!({}), if is_bad { "0.5" } else { "0" })]
     } else {
         vec![one(json!({}), "1000")]
     };
@@ -62,7 +68,8 @@ pub struct Rollout<'a> {
     program: &'a Path,
     /// Where it is.
     pub folder: tempfile::TempDir,
-    url: String,
+    /// Of its Prometheus.
+    pub url: String,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -74,9 +81,14 @@ impl Drop for Rollout<'_> {
 
 impl<'a> Rollout<'a> {
     pub async fn new(program: &'a Path) -> Result<Self> {
+        Self::with(program, FILE).await
+    }
+
+    /// With another file.
+    pub async fn with(program: &'a Path, text: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("graylane.yaml");
-        std::fs::write(&file, FILE)?;
+        std::fs::write(&file, text)?;
         let router = Router::new().route("/api/v1/query", get(answer)).with_state(file);
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);

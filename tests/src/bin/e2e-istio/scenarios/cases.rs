@@ -31,28 +31,38 @@ const SERVICES: [(&str, &str, &[u16]); 7] = [
 /// Hosts outside of the cluster.
 const OUTSIDE: [(&str, u16); 3] =
     [("www.example.com", 8080), ("api.partner.example", 443), ("payments.example.com", 443)];
-/// What leads from the gateway to services.
+/// The gateways: their pods, the value of their label, and their ports.
+const GATEWAYS: [(&str, &str, u16); 2] =
+    [(INGRESS, "ingressgateway", INGRESS_PORT), ("ingress-partner", "partner", INGRESS_PORT + 1)];
+/// Their label.
+const LABEL: &str = "istio";
+/// What leads from gateways to services.
 const PUBLIC: [(&str, &str); 3] = [("*", "api"), ("shop.example.com", "web"), ("shop.acme.example", "web")];
 
 /// Runs them.
 pub async fn run(plane: &ControlPlane) -> Result<()> {
     let suites: Vec<Suite> = case::all()?.into_iter().filter(|suite| suite.not_in_istio.is_none()).collect();
+    let of_gateways = suites.iter().filter(|suite| suite.role == Role::Gateway);
+    let environment: BTreeMap<String, String> =
+        of_gateways.flat_map(|suite| suite.node.environment.clone()).collect();
     let mut pods: BTreeMap<String, (&Node, String)> = BTreeMap::new();
     for suite in &suites {
         let number = pods.len();
-        let name = if suite.role == Role::Gateway { INGRESS.to_owned() } else { format!("node-{number}") };
-        pods.entry(key(suite)).or_insert((&suite.node, name));
+        let name = match gateway_of(suite)? {
+            Some((pod, ..)) => pod.to_owned(),
+            None => format!("node-{number}"),
+        };
+        pods.entry(key(suite)?).or_insert((&suite.node, name));
     }
-    let mesh = create(plane, &pods).await?;
+    let mesh = create(plane, &pods, &environment).await?;
     let keys = token::keys().to_string().into_bytes();
     let keys = format!("http://{}/keys", echo::serve_with(move |_| keys.clone())?);
     let (mut count, mut number, mut failures) = (0, 0, String::new());
     for suite in &suites {
         let namespace = suite.node.namespace.as_deref().context("a pod has a namespace")?;
         plane.apply(&resources_of(suite, namespace, &keys)?).await?;
-        let gateway = suite.role == Role::Gateway;
-        let pod = mesh.pod(&pods[&key(suite)].1);
-        let mut level = InMesh { pod, port: if gateway { INGRESS_PORT } else { CALLER_PORT } };
+        let pod = mesh.pod(&pods[&key(suite)?].1);
+        let mut level = InMesh { pod, port: gateway_of(suite)?.map_or(CALLER_PORT, |(.., port)| port) };
         for case in suite.cases.iter().filter(|case| case.not_in_istio.is_none()) {
             (number, count) = (number + 1, count + 1);
             match run_case(suite, case, number, &mut level) {
@@ -67,13 +77,30 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     Ok(())
 }
 
-/// Suites of the same node share a pod; there is one gateway.
-fn key(suite: &Suite) -> String {
-    if suite.role == Role::Gateway { INGRESS.to_owned() } else { format!("{:?}", suite.node) }
+/// Suites of the same node share a pod, and those of the same gateway.
+fn key(suite: &Suite) -> Result<String> {
+    Ok(gateway_of(suite)?.map_or_else(|| format!("{:?}", suite.node), |(pod, ..)| pod.to_owned()))
 }
 
-/// A pod for every kind of node, and one in each namespace that serves everything.
-async fn create<'p>(plane: &'p ControlPlane, pods: &BTreeMap<String, (&Node, String)>) -> Result<Mesh<'p>> {
+/// The gateway that a suite is about, by the label of its pods.
+fn gateway_of(suite: &Suite) -> Result<Option<(&'static str, &'static str, u16)>> {
+    if suite.role != Role::Gateway {
+        return Ok(None);
+    }
+    let meaning = suite.mesh()?;
+    let gateway = meaning.ingress(suite.gateway.as_deref())?.gateway;
+    let label = gateway.and_then(|gateway| gateway.selector.get(LABEL));
+    let own = GATEWAYS.into_iter().find(|(_, value, _)| label.is_some_and(|label| label == value));
+    own.map(Some).with_context(|| format!("{}: no pod is this gateway's", suite.name))
+}
+
+/// A pod for every kind of node, and one in each namespace that serves everything. Gateways have the variables of all
+/// suites.
+async fn create<'p>(
+    plane: &'p ControlPlane,
+    pods: &BTreeMap<String, (&Node, String)>,
+    environment: &BTreeMap<String, String>,
+) -> Result<Mesh<'p>> {
     let mut plan = plane.mesh("shop");
     for (namespace, name, ports) in SERVICES {
         let service = Service::new(name).selector(&[("app", "echo")]);
@@ -90,9 +117,13 @@ async fn create<'p>(plane: &'p ControlPlane, pods: &BTreeMap<String, (&Node, Str
             node.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         plan = plan.namespace(node.namespace.as_deref().unwrap_or("shop"));
         plan = if node.router {
-            let gateway = [("istio", "ingressgateway")];
-            let service = Service::new("istio-ingressgateway").port(80, INGRESS_PORT).selector(&gateway);
-            plan.service(service).pod(Pod::gateway(name).labels(&[&labels[..], &gateway].concat()))
+            let (_, value, port) =
+                GATEWAYS.into_iter().find(|(pod, ..)| pod == name).context("a gateway's pod")?;
+            let gateway = [(LABEL, value)];
+            let service = Service::new(&format!("istio-{value}")).port(80, port).selector(&gateway);
+            plan.service(service).pod(
+                Pod::gateway(name).labels(&[&labels[..], &gateway].concat()).environment(environment.clone()),
+            )
         } else {
             let own = [("node", name.as_str())];
             let service = Service::new(name).port(8081, CALLER_PORT).selector(&own);
@@ -124,19 +155,21 @@ fn around(mesh: &Mesh<'_>) -> String {
             "apiVersion": networking, "kind": "VirtualService",
             "metadata": {"name": host.replace('*', "all"), "namespace": "istio-system"},
             "spec": {
-                "hosts": [host], "gateways": ["istio-system/public"],
+                "hosts": [host], "gateways": GATEWAYS.map(|(pod, ..)| format!("istio-system/{pod}")),
                 "http": [{"name": service, "route": [{"destination": destination}]}],
             },
         })
     });
-    let gateway = json!({
-        "apiVersion": networking, "kind": "Gateway",
-        "metadata": {"name": "public", "namespace": "istio-system"},
-        "spec": {"selector": {"istio": "ingressgateway"}, "servers": [
-            {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]},
-        ]},
+    let gateways = GATEWAYS.map(|(pod, value, _)| {
+        json!({
+            "apiVersion": networking, "kind": "Gateway",
+            "metadata": {"name": pod, "namespace": "istio-system"},
+            "spec": {"selector": {LABEL: value}, "servers": [
+                {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]},
+            ]},
+        })
     });
-    let objects = outside.iter().chain(&public).chain([&gateway]);
+    let objects = outside.iter().chain(&public).chain(&gateways);
     objects.map(|object| format!("---\n{object}\n")).collect()
 }
 
@@ -146,11 +179,17 @@ fn resources_of(suite: &Suite, namespace: &str, keys: &str) -> Result<String> {
     let options = Options { url: Some(format!("file://{}", module_path().display())), ..Options::default() };
     let mut meaning = suite.mesh()?;
     let mut text = String::new();
-    if let Some(jwt) = &mut meaning.document.edge.jwt {
+    let edge = &mut meaning.document.edge;
+    let several = edge.gateways.iter_mut().flatten().filter_map(|(_, one)| one.jwt.as_mut());
+    for jwt in edge.jwt.iter_mut().chain(several) {
         (jwt.render, jwt.jwks_uri) = (true, Some(keys.to_owned()));
-        write!(text, "---\n{}\n", customers(keys))?;
     }
+    // The objects of the other gateways are not there.
+    suite.gateway.iter().for_each(|name| meaning.keep_gateway(name));
     let all = resources(&meaning, &options);
+    if let (Some(gateway), Some(jwt)) = (gateway_of(suite)?, meaning.ingresses()[0].jwt) {
+        write!(text, "---\n{}\n", others_tokens(keys, gateway, &jwt.issuer))?;
+    }
     let of_kind = |kind: Kind| {
         let all = all.iter().filter(|resource| resource.kind() == kind);
         all.map(graylane::resources::Resource::json).collect::<Vec<_>>()
@@ -175,13 +214,14 @@ fn resources_of(suite: &Suite, namespace: &str, keys: &str) -> Result<String> {
 }
 
 /// Somebody else's issuer, which the gateway knows as well.
-fn customers(keys: &str) -> serde_json::Value {
+fn others_tokens(keys: &str, (pod, label, _): (&str, &str, u16), own: &str) -> serde_json::Value {
+    let other = if own == token::OTHER_ISSUER { token::ISSUER } else { token::OTHER_ISSUER };
     json!({
         "apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication",
-        "metadata": {"name": "customers", "namespace": "istio-system"},
+        "metadata": {"name": format!("others-{pod}"), "namespace": "istio-system"},
         "spec": {
-            "selector": {"matchLabels": {"istio": "ingressgateway"}},
-            "jwtRules": [{"issuer": token::OTHER_ISSUER, "jwksUri": keys, "forwardOriginalToken": true}],
+            "selector": {"matchLabels": {LABEL: label}},
+            "jwtRules": [{"issuer": other, "jwksUri": keys, "forwardOriginalToken": true}],
         },
     })
 }

@@ -6,7 +6,7 @@ use graylane::lower;
 use graylane_tests::istio::{ControlPlane, Mesh, Pod};
 
 use crate::compare::{Way, places, with_core, with_routes_alone};
-use crate::example::{CALLER, Example, INGRESS, OTHER_PORT};
+use crate::example::{CALLER, Example, OTHER_PORT};
 
 /// Users of each tenant that call each route.
 const USERS: usize = 12;
@@ -18,14 +18,18 @@ pub async fn run(plane: &ControlPlane, name: &str) -> Result<()> {
     let rendered = example.render_with_filter(&[]).await?;
     plane.apply(&rendered).await?;
     has_filter(&example, &mesh).await?;
-    let mut sent = 0;
+    let (mut sent, doors) = (0, example.doors());
     for place in places(&example) {
         sent += with_core(&example, &mesh, &place, Way::Caller, USERS).await?;
-        if !has_gateway(&example) {
-            continue;
-        }
-        for host in &place.service.expose.hosts {
-            sent += with_core(&example, &mesh, &place, Way::Gateway(host), USERS).await?;
+        for door in &doors {
+            for host in &place.service.expose.hosts {
+                if place.service.is_shown_at(&door.ingress) {
+                    sent += with_core(&example, &mesh, &place, Way::Gateway(door, host), USERS).await?;
+                } else {
+                    let answer = mesh.pod(&door.pod).receive(door.port, host).send().await?;
+                    ensure!(answer.status == 404, "{host} is not exposed at {}: {answer:?}", door.pod);
+                }
+            }
         }
     }
     for (host, _) in example.hosts().iter().filter(|(_, services)| services.len() > 1) {
@@ -39,29 +43,27 @@ pub async fn run(plane: &ControlPlane, name: &str) -> Result<()> {
     without_filter(plane, &example, &mesh).await
 }
 
-/// Waits until the caller and the gateway have their plugins.
+/// Waits until the caller and the gateways have their plugins.
 pub async fn has_filter(example: &Example, mesh: &Mesh<'_>) -> Result<()> {
     let revision = lower::revision(&example.meaning);
     for role in ["inbound", "outbound"] {
         mesh.proxy(CALLER).wait_for_plugin(role, &revision).await?;
     }
-    if has_gateway(example) {
-        mesh.proxy(INGRESS).wait_for_plugin("gateway", &revision).await?;
-    }
-    Ok(())
+    gateways_have_filter(example, mesh, &revision).await
 }
 
-fn has_gateway(example: &Example) -> bool {
-    example.meaning.document.edge.gateway.is_some()
+async fn gateways_have_filter(example: &Example, mesh: &Mesh<'_>, revision: &str) -> Result<()> {
+    for door in example.doors() {
+        mesh.proxy(&door.pod).wait_for_plugin("gateway", revision).await?;
+    }
+    Ok(())
 }
 
 /// The kill switch: `off` takes the filter out of sidecars and leaves the gateway's; `render` puts it back.
 async fn off_and_on(plane: &ControlPlane, example: &Example, mesh: &Mesh<'_>) -> Result<()> {
     plane.apply(&example.off().await?).await?;
     ensure!(mesh.proxy(CALLER).plugins().await?.is_empty(), "the sidecar has no plugin");
-    if has_gateway(example) {
-        mesh.proxy(INGRESS).wait_for_plugin("gateway", &lower::revision(&example.meaning)).await?;
-    }
+    gateways_have_filter(example, mesh, &lower::revision(&example.meaning)).await?;
     for place in places(example) {
         with_routes_alone(example, mesh, &place, Way::Caller, USERS).await?;
     }

@@ -18,7 +18,7 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     has_filter(&example, &mesh).await?;
     let api = place(&example, "api")?;
     let host = api.service.expose.hosts.first().context("api has no public host")?;
-    with_core(&example, &mesh, &api, Way::Gateway(host), USERS).await?;
+    with_core(&example, &mesh, &api, Way::Gateway(&example.doors()[0], host), USERS).await?;
     with_core(&example, &mesh, &api, Way::Caller, USERS / 4).await?;
 
     let (first, second) = (alice(&mesh, host).await?, alice(&mesh, host).await?);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use graylane_decide::metrics::TAGS;
+use graylane_mesh::resources::tenant_tag;
 use graylane_tests::istio::{ControlPlane, Look, Pod, until};
 use serde_json::{Value as Json, json};
 
@@ -40,11 +41,32 @@ pub async fn run(plane: &ControlPlane) -> Result<()> {
     fields["defaultProviders"] = json!({"tracing": ["spans"], "metrics": ["prometheus"]});
     plane.set_mesh_config(&fields).await?;
     let page = format!("/debug/config_dump?proxyID={CALLER}.{}", example.namespace());
-    until("istiod tags Istio's metrics", LIMIT, async || {
-        let dump: Json = serde_json::from_str(&plane.debug(&page).await?)?;
-        Ok(metrics(&dump).map_or_else(|error| Look::NotYet(format!("{error:#}")), Look::Yes))
-    })
-    .await
+    let both = [("INBOUND", true), ("OUTBOUND", true)];
+    let becomes = async |what, tenant: String, sides: [(&'static str, bool); 2]| {
+        until(what, LIMIT, async || {
+            let dump: Json = serde_json::from_str(&plane.debug(&page).await?)?;
+            Ok(metrics(&dump, &tenant, sides)
+                .map_or_else(|error| Look::NotYet(format!("{error:#}")), Look::Yes))
+        })
+        .await
+    };
+    becomes("istiod tags Istio's metrics", tenant_tag(&[]), both).await?;
+
+    let text = std::fs::read_to_string(format!(
+        "{}/../examples/observability/graylane.yaml",
+        env!("CARGO_MANIFEST_DIR")
+    ))?;
+    let cheaper = text
+        .replace("gray-v1: {}", "gray-v1: {label: false}")
+        .replace("telemetry: {", "telemetry: {reporters: [client], ");
+    ensure!(cheaper.matches("label: false").count() + cheaper.matches("[client]").count() == 2, "{cheaper}");
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("graylane.yaml"), cheaper)?;
+    let file = folder.path().display().to_string();
+    let url = "oci://registry.invalid/graylane:1";
+    plane.apply(&graylane(&["render", "-f", &file, "--only", "Telemetry", "--wasm-url", url]).await?).await?;
+    let callers = [("INBOUND", false), ("OUTBOUND", true)];
+    becomes("istiod tags what callers count", tenant_tag(&["gray-v1"]), callers).await
 }
 
 /// The fields of the mesh's configuration that the program prints.
@@ -83,14 +105,16 @@ fn access_log(dump: &Json) -> Result<()> {
     Ok(())
 }
 
-/// Both reporters' requests have tenant and subset.
-fn metrics(dump: &Json) -> Result<()> {
+/// The requests of these sides have tenant and subset, and of the others not.
+fn metrics(dump: &Json, tenant: &str, sides: [(&str, bool); 2]) -> Result<()> {
     let is_tagged = |metric: &Json| {
-        let tag = |name: &str| metric["dimensions"][name] == format!("filter_state['wasm.{name}']");
-        metric["name"] == "requests_total" && tag("tenant") && tag("subset")
+        let tags = &metric["dimensions"];
+        metric["name"] == "requests_total"
+            && tags["tenant"] == tenant
+            && tags["subset"] == "filter_state['wasm.subset']"
     };
     let listeners = values_of(dump, "listener");
-    for direction in ["INBOUND", "OUTBOUND"] {
+    for (direction, wanted) in sides {
         let mut of_direction = listeners
             .iter()
             .filter(|listener| values_of(listener, "trafficDirection").into_iter().any(|is| is == direction));
@@ -98,7 +122,10 @@ fn metrics(dump: &Json) -> Result<()> {
             let metrics = values_of(listener, "metrics").into_iter().filter_map(Json::as_array);
             metrics.flatten().any(is_tagged)
         };
-        ensure!(of_direction.any(has_tags), "no listener {direction} tags requests_total");
+        ensure!(
+            of_direction.any(has_tags) == wanted,
+            "listeners {direction} tag requests_total: wanted {wanted}"
+        );
     }
     Ok(())
 }

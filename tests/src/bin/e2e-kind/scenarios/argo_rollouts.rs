@@ -31,7 +31,8 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
         ["--kubeconfig", &kubeconfig, "--namespaced", "--namespace", "shop", "--leader-elect=false"];
     let ports = ["--metricsPort", "0", "--healthzPort", "0"];
     let mut controller =
-        Controller::start(bank, "rollouts-controller", "crds", &[&arguments[..], &ports].concat()).await?;
+        Controller::start(bank, "rollouts-controller", "crds", &[&arguments[..], &ports].concat(), &[])
+            .await?;
     let result = controller.explain(released(bank).await);
     let alive = controller.ensure_alive();
     bank.cluster.delete(&around).await?;

@@ -47,7 +47,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
         ["-kubeconfig", &kubeconfig, "-metrics-server", &metrics, "-port", "0", "-log-level", "info"];
     let often = ["-control-loop-interval", "1s"];
     let mut controller =
-        Controller::start(bank, "flagger", "crd.yaml", &[&arguments[..], &often].concat()).await?;
+        Controller::start(bank, "flagger", "crd.yaml", &[&arguments[..], &often].concat(), &[]).await?;
     let mut rendered = String::new();
     let result = controller.explain(released(bank, &mut rendered).await);
     let alive = controller.ensure_alive();

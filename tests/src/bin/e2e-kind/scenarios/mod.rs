@@ -7,6 +7,8 @@ mod change;
 mod doctor;
 mod edge;
 mod flagger;
+mod flux;
+mod flux_by_git;
 mod gateway;
 mod header_only;
 mod istio;
@@ -17,11 +19,12 @@ mod ramp;
 mod registry;
 mod removal;
 mod requests;
-mod restart;
+pub mod restart;
 mod restore;
 mod runbooks;
 mod streams;
 mod upgrade;
+mod waypoint;
 
 use futures_util::FutureExt as _;
 
@@ -29,7 +32,7 @@ use super::Scenario;
 
 /// All of them, in the order in which they run.
 pub fn all() -> Vec<Scenario> {
-    let one = |name, core, run| Scenario { name, core, program: None, run };
+    let one = |name, core, run| Scenario { name, core, programs: &[], run };
     vec![
         one("requests", true, Box::new(|bank| requests::run(bank).boxed_local())),
         one("doctor", true, Box::new(|bank| doctor::run(bank).boxed_local())),
@@ -45,9 +48,11 @@ pub fn all() -> Vec<Scenario> {
         one("broken image", true, Box::new(|bank| broken::image(bank).boxed_local())),
         one("istiod gone", true, Box::new(|bank| istiod::run(bank).boxed_local())),
         one("registry gone", true, Box::new(|bank| registry::run(bank).boxed_local())),
-        one("argo rollouts", true, Box::new(|bank| argo_rollouts::run(bank).boxed_local()))
-            .with("rollouts-controller"),
-        one("flagger", false, Box::new(|bank| flagger::run(bank).boxed_local())).with("flagger"),
+        one("argo rollouts", false, Box::new(|bank| argo_rollouts::run(bank).boxed_local()))
+            .with(&["rollouts-controller"]),
+        one("flagger", false, Box::new(|bank| flagger::run(bank).boxed_local())).with(&["flagger"]),
+        one("flux", false, Box::new(|bank| flux::run(bank).boxed_local()))
+            .with(&["source-controller", "kustomize-controller"]),
         one("gateway scaled out", false, Box::new(|bank| gateway::run(bank).boxed_local())),
         one("istio upgraded", false, Box::new(|bank| istio::run(bank).boxed_local())),
         one("ramp promoted", false, Box::new(|bank| ramp::promoted(bank).boxed_local())),
@@ -59,6 +64,7 @@ pub fn all() -> Vec<Scenario> {
         one("runbooks canaries", false, Box::new(|bank| runbooks::canaries(bank).boxed_local())),
         one("runbooks configurations", false, Box::new(|bank| runbooks::configurations(bank).boxed_local())),
         one("runbooks requests", false, Box::new(|bank| runbooks::requests(bank).boxed_local())),
+        one("waypoint", true, Box::new(|bank| waypoint::run(bank).boxed_local())).with(&["istioctl"]),
         one("pod killed", false, Box::new(|bank| restart::killed(bank).boxed_local())),
         one("removal", true, Box::new(|bank| removal::run(bank).boxed_local())),
     ]

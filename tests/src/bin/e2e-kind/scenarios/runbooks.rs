@@ -28,7 +28,7 @@ const KINDS: [&str; 2] = ["--only", "WasmPlugin,VirtualService,DestinationRule,T
 /// Between two requests.
 const PACE: Duration = Duration::from_millis(10);
 /// All alerts, in the order in which they are played.
-const PLAYED: [&str; 9] = [
+const PLAYED: [&str; 10] = [
     "GraylaneCanaryErrors",
     "GraylaneCanarySlow",
     "GraylaneConfigInvalid",
@@ -36,6 +36,7 @@ const PLAYED: [&str; 9] = [
     "GraylaneFilterAbsent",
     "GraylaneFilterBypassed",
     "GraylaneHeaderLost",
+    "GraylaneNotSticky",
     "GraylaneRejections",
     "GraylaneUpdateRefused",
 ];
@@ -146,6 +147,16 @@ pub async fn requests(bank: &Bank<'_>) -> Result<()> {
     }
     // Nothing to stop: it ends with the calls.
     play.ends("GraylaneHeaderLost").await?;
+
+    {
+        // api passes nothing on, so its calls to orders are of nobody, and drawn by an id of their own.
+        let _callers = Callers::start(bank, "/?path=api,orders&forward=api:accept", None);
+        play.fires("GraylaneNotSticky").await?;
+        let look = ["report", "-f", "bank.yaml", "--prometheus", &bank.cluster.prometheus];
+        let said = bank.cluster.graylane(&look).await?;
+        ensure!(said.text.contains("Users who may change versions from call to call"), "{}", said.text);
+    }
+    play.ends("GraylaneNotSticky").await?;
 
     play.apply(&format!("{}policy: {{unknown: reject}}\n", play.document)).await?;
     let _callers = Callers::start(bank, "/?path=api", Some("unknown"));

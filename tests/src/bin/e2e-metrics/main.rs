@@ -4,6 +4,9 @@
 //! traffic was, by the same queries as alerts, dashboards and the report; headless Chromium shows the page. Upstream
 //! Envoy has no `istio_requests_total`, so for `telemetry.source: istio` promtool's series stand in.
 
+mod cost;
+mod privacy;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +23,7 @@ use graylane::queries::{Part, Queries};
 use graylane::resources::{Kind, Options, dashboard_queries, resources};
 use graylane::{envoy, wasm};
 use graylane_decide::config::{Accept, Unknown};
+use graylane_tests::browser::Browser;
 use graylane_tests::host::native_path;
 use graylane_tests::prometheus::{Server, Target};
 use serde_json::Value as Json;
@@ -30,8 +34,10 @@ const NATIVE: &str = "ledger";
 
 fn main() -> Result<()> {
     let program = PathBuf::from(std::env::args().nth(1).context("pass the path of graylane")?);
-    for source in [MetricSource::Istio, MetricSource::Envoy] {
-        alerts(source)?;
+    for (source, recording) in
+        [(MetricSource::Istio, false), (MetricSource::Istio, true), (MetricSource::Envoy, false)]
+    {
+        alerts(source, recording)?;
     }
     tokio::runtime::Runtime::new()?.block_on(traffic(&program))?;
     println!("alerts, numbers, dashboard, report and page are as they should be");
@@ -59,10 +65,12 @@ fn run(command: &mut Command) -> Result<String> {
 }
 
 /// promtool accepts the rules; every alert fires where it should, and does not where it should not.
-fn alerts(source: MetricSource) -> Result<()> {
+fn alerts(source: MetricSource, recording: bool) -> Result<()> {
     let name = if source == MetricSource::Istio { "istio" } else { "envoy" };
     let folder = tempfile::tempdir()?;
-    let rules = rules(&mesh(source)?)?;
+    let mut mesh = mesh(source)?;
+    mesh.document.telemetry.recording = recording;
+    let rules = rules(&mesh)?;
     std::fs::write(folder.path().join("rules.yaml"), rules.to_string())?;
     let cases = std::fs::read_to_string(format!("tests/metrics/{name}.yaml"))?;
     std::fs::write(folder.path().join("cases.yaml"), &cases)?;
@@ -83,9 +91,13 @@ fn alerts(source: MetricSource) -> Result<()> {
     for name in &names {
         ensure!(tried.get(name).is_some_and(|tried| tried.len() == 2), "{name} is not tried both ways");
     }
-    println!("{name}: {} alerts fire when they should, and only then", names.len());
+    let recorded = if recording { " from recorded rates" } else { "" };
+    println!("{name}: {} alerts fire{recorded} when they should, and only then", names.len());
     Ok(())
 }
+
+/// What the ids of users begin with.
+const USER: &str = "customer-4d7f";
 
 /// What is sent: how many journeys of each kind.
 const GRAY: usize = 20;
@@ -110,7 +122,7 @@ async fn traffic(program: &Path) -> Result<()> {
         worker_tenant: Some(cast.gray.clone()),
         // Some pods run the native module, and queries need not know.
         native: Some((native_path(), vec![NATIVE.to_owned()])),
-        logs: false,
+        logs: true,
     };
     let testbed = Testbed::start(setup, |_| ()).await?;
     let targets: Vec<Target> = testbed
@@ -159,8 +171,10 @@ async fn traffic(program: &Path) -> Result<()> {
         ensure!(!samples.is_empty(), "{panel} shows nothing: {query}");
     }
     println!("every query of the dashboard has data");
+    cost::run(program, &server, &mesh).await?;
     status(program, &server.url)?;
-    report(program, &server.url)
+    report(program, &server.url)?;
+    privacy::run(&testbed, &client, Path::new("target/e2e-metrics/report.html")).await
 }
 
 /// Which pods run which module.
@@ -190,7 +204,7 @@ async fn send(testbed: &Testbed, cast: &Cast<'_>, client: &reqwest::Client, time
             gray().go(testbed, client).await?;
         }
         for number in 0..LIVE {
-            cast.live_journey(&format!("user-{number}")).go(testbed, client).await?;
+            cast.live_journey(&format!("{USER}-{number}")).go(testbed, client).await?;
         }
         for _ in 0..PLANTED {
             // ledger drops the header; its sidecar finds it again.
@@ -265,45 +279,27 @@ fn report(program: &Path, url: &str) -> Result<()> {
 
 /// A browser shows it: all there, light and dark, and on a phone nothing is cut off.
 fn look(page: &Path, folder: &Path) -> Result<()> {
-    let html = std::fs::read_to_string(page)?;
-    let measured = folder.join("measured.html");
-    let script = "<script>document.title = `${innerWidth} ${document.documentElement.scrollWidth} ${document.querySelectorAll('.node').length}`</script>";
-    std::fs::write(&measured, html.replace("</body>", &format!("{script}</body>")))?;
-    let url = |path: &Path| -> Result<String> { Ok(format!("file://{}", path.canonicalize()?.display())) };
-    for (name, size, dark) in [("desktop", "1280,1100", false), ("phone", "500,1800", true)] {
-        let browser = |extra: &[String], path: &Path| -> Result<String> {
-            let profile = tempfile::tempdir()?;
-            let mut command = Command::new("chromium");
-            command
-                .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-                .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-                .arg(format!("--user-data-dir={}", profile.path().display()))
-                .arg(format!("--window-size={size}"))
-                .args(dark.then_some("--blink-settings=preferredColorScheme=0"))
-                .args(extra)
-                .arg(url(path)?);
-            let output = command.output().context("cannot start chromium")?;
-            ensure!(output.status.success(), "chromium: {}", String::from_utf8_lossy(&output.stderr));
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        };
+    let url = format!("file://{}", page.canonicalize()?.display());
+    let mut browser = Browser::start()?;
+    for (name, size, dark) in [("desktop", (1280, 1100), false), ("phone", (500, 1800), true)] {
+        browser.window(size, dark)?;
+        browser.open(&url, "document.readyState === 'complete'")?;
         let screenshot = folder.join(format!("{name}.png"));
-        browser(&[format!("--screenshot={}", screenshot.display())], page)?;
+        browser.screenshot(&screenshot, None)?;
         ensure!(
             std::fs::metadata(&screenshot)?.len() > 20_000,
             "{} is as good as empty",
             screenshot.display()
         );
-        let dom = browser(&["--dump-dom".to_owned()], &measured)?;
-        let title = dom
-            .split_once("<title>")
-            .and_then(|(_, rest)| rest.split_once("</title>"))
-            .context("no title")?
-            .0;
-        let numbers: Vec<u32> = title.split(' ').filter_map(|number| number.parse().ok()).collect();
-        let [inner, scroll, nodes] = numbers[..] else { anyhow::bail!("the script did not run: {title}") };
+        let measured =
+            "[innerWidth, document.documentElement.scrollWidth, document.querySelectorAll('.node').length]";
+        let numbers: [u32; 3] = serde_json::from_value(browser.evaluate(measured)?)?;
+        let [inner, scroll, nodes] = numbers;
         ensure!(scroll <= inner, "{name}: the page is {scroll} wide, the window {inner}");
         ensure!(nodes == 5, "{name}: {nodes} boxes are drawn");
         println!("{name}: {} ({inner} wide)", screenshot.display());
     }
+    let (problems, _) = browser.seen();
+    ensure!(problems.is_empty(), "{problems:?}");
     Ok(())
 }

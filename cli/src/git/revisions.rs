@@ -1,14 +1,17 @@
 //! The revisions of files, as the command `git` has them. It is only read from: `rev-parse`, `log`, `ls-tree`, `cat-file`.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{Seek as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
+
+use super::Git;
+
+/// How long one call may take.
+const READ: Duration = Duration::from_secs(300);
 
 /// Most revisions that are read.
 pub const MAX: usize = 1_000;
@@ -40,9 +43,21 @@ pub struct Revision {
     /// The commit.
     pub commit: Commit,
     /// Its whole id.
-    id: String,
+    pub id: String,
+    /// Who wrote it, as they call themselves.
+    pub author: String,
+    /// The lines at the end of its message, as in `Key: value`.
+    pub trailers: Vec<(String, String)>,
     /// The path of the only file, as of then; none: it was not there, or there are several files.
     path: Option<PathBuf>,
+}
+
+impl Revision {
+    /// The last trailer of this name.
+    #[must_use]
+    pub fn trailer(&self, name: &str) -> Option<&str> {
+        self.trailers.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// A layer as it is given on the command line.
@@ -55,7 +70,8 @@ enum Layer {
 /// The repository of some files.
 #[derive(Debug)]
 pub struct Repository {
-    top: PathBuf,
+    /// Its folder.
+    pub top: PathBuf,
     layers: Vec<Layer>,
     /// Is its history cut off?
     pub is_shallow: bool,
@@ -75,7 +91,8 @@ impl Repository {
             let is_folder = real.is_dir();
             let folder =
                 if is_folder { real.as_path() } else { real.parent().context("a file without a folder")? };
-            let said = git(folder, &["rev-parse", "--is-shallow-repository", "--show-toplevel"], None)
+            let said = reader(folder)
+                .read(&["rev-parse", "--is-shallow-repository", "--show-toplevel"], b"")
                 .with_context(|| format!("no history of `{}`", path.display()))?;
             let mut lines = said.split(|byte| *byte == b'\n');
             let is_shallow = lines.next() == Some(b"true");
@@ -88,6 +105,15 @@ impl Repository {
         found.context("there is no file")
     }
 
+    /// Where the files and folders are, from the root of the repository.
+    #[must_use]
+    pub fn inside(&self) -> Vec<PathBuf> {
+        let path = |layer: &Layer| match layer {
+            Layer::File(path) | Layer::Folder(path) => path.clone(),
+        };
+        self.layers.iter().map(path).collect()
+    }
+
     /// The commits that changed the files, the newest first, as the branch got them: a merge counts, and not what it
     /// brings. A single file is followed over renames.
     ///
@@ -97,7 +123,11 @@ impl Repository {
         let mut arguments: Vec<OsString> =
             ["log", "--no-show-signature", "--no-ext-diff", "--first-parent", "-m"]
                 .into_iter()
-                .chain(["--name-status", "-z", "--format=%x01%H%x00%ct%x00%s"])
+                .chain([
+                    "--name-status",
+                    "-z",
+                    "--format=%x01%H%x00%ct%x00%s%x00%an%x00%(trailers:only,unfold)",
+                ])
                 .map(OsString::from)
                 .collect();
         arguments.push(format!("--max-count={MAX}").into());
@@ -109,7 +139,7 @@ impl Repository {
             let (Layer::File(path) | Layer::Folder(path)) = layer;
             arguments.push(if path.as_os_str().is_empty() { ".".into() } else { path.clone().into() });
         }
-        let said = git(&self.top, &arguments, None)?;
+        let said = reader(&self.top).read(&arguments, b"")?;
         parse(&said, matches!(&self.layers[..], [Layer::File(_)]))
     }
 
@@ -119,16 +149,13 @@ impl Repository {
     /// When `git` fails.
     pub fn texts(&self, revisions: &[Revision]) -> Result<Vec<Option<Texts>>> {
         let paths = revisions.iter().map(|revision| self.paths(revision)).collect::<Result<Vec<_>>>()?;
-        let mut wanted = tempfile::tempfile().context("cannot write a temporary file")?;
+        let mut wanted = Vec::new();
         for (revision, layers) in revisions.iter().zip(&paths) {
             for path in layers.iter().flatten().flatten() {
-                wanted.write_all(
-                    &[revision.id.as_bytes(), b":", path.as_os_str().as_bytes(), b"\n"].concat(),
-                )?;
+                wanted.extend([revision.id.as_bytes(), b":", path.as_os_str().as_bytes(), b"\n"].concat());
             }
         }
-        wanted.rewind()?;
-        let said = git(&self.top, &["cat-file", "--batch"], Some(wanted))?;
+        let said = reader(&self.top).read(&["cat-file", "--batch"], &wanted)?;
         let mut rest = &said[..];
         let mut all = Vec::new();
         for layers in &paths {
@@ -157,7 +184,7 @@ impl Repository {
                 let mut folder = path.clone().into_os_string();
                 folder.push(if folder.is_empty() { "." } else { "/" });
                 let arguments = ["ls-tree", "--name-only", "-z", &revision.id, "--"].map(OsString::from);
-                let said = git(&self.top, &[&arguments[..], &[folder]].concat(), None)?;
+                let said = reader(&self.top).read(&[&arguments[..], &[folder]].concat(), b"")?;
                 let names = said.split(|byte| *byte == 0).filter(|name| !name.is_empty());
                 let files = names.map(|name| PathBuf::from(OsString::from_vec(name.to_vec())));
                 let is_yaml =
@@ -171,6 +198,11 @@ impl Repository {
     }
 }
 
+/// Following a file through a large history takes its time.
+fn reader(folder: &Path) -> Git {
+    Git { limit: READ, ..Git::at(folder) }
+}
+
 /// What `log` printed: a commit's id, time and subject, then by file a status and its name, or two names of a rename.
 fn parse(said: &[u8], single: bool) -> Result<Vec<Revision>> {
     let mut revisions: Vec<Revision> = Vec::new();
@@ -181,8 +213,13 @@ fn parse(said: &[u8], single: bool) -> Result<Vec<Revision>> {
             let id = String::from_utf8(id.to_vec())?;
             let time = std::str::from_utf8(words.next().unwrap_or_default())?.parse()?;
             let subject = String::from_utf8_lossy(words.next().unwrap_or_default()).into_owned();
+            let text = |word: Option<&[u8]>| String::from_utf8_lossy(word.unwrap_or_default()).into_owned();
+            let (author, trailers) = (text(words.next()), text(words.next()));
+            let pair =
+                |line: &str| line.split_once(": ").map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let trailers = trailers.lines().filter_map(pair).collect();
             let commit = Commit { id: id.chars().take(12).collect(), time, subject };
-            revisions.push(Revision { commit, id, path: None });
+            revisions.push(Revision { commit, id, author, trailers, path: None });
             continue;
         }
         let (Some(status), Some(revision)) = (word.first(), revisions.last_mut()) else { continue };
@@ -212,33 +249,4 @@ fn blob(rest: &mut &[u8]) -> Result<Option<Vec<u8>>> {
     *rest = after.get(size + 1..).unwrap_or_default();
     // Else a folder or a submodule, where a file was later.
     Ok((words.next() == Some(b"blob")).then_some(text))
-}
-
-/// What `git` prints.
-fn git(folder: &Path, arguments: &[impl AsRef<OsStr>], input: Option<File>) -> Result<Vec<u8>> {
-    let output = Command::new("git")
-        // Settings of the user's own that would change what is printed.
-        .args([
-            "--no-pager",
-            "--literal-pathspecs",
-            "-c",
-            "log.diffMerges=separate",
-            "-c",
-            "color.ui=false",
-            "-C",
-        ])
-        .arg(folder)
-        .args(arguments)
-        .envs([("LC_ALL", "C"), ("GIT_OPTIONAL_LOCKS", "0")])
-        .stdin(input.map_or_else(Stdio::null, Stdio::from))
-        .output();
-    let output = match output {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!("the command `git` is not there"),
-        output => output.context("cannot run git")?,
-    };
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("git: {}", said.lines().next().unwrap_or("failed without a word"));
-    }
-    Ok(output.stdout)
 }
