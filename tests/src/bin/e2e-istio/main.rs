@@ -86,7 +86,7 @@ async fn run(names: &[String]) -> Result<usize> {
     let begin = Instant::now();
     let plane = ControlPlane::start(&Tools::find()?).await?;
     println!("-- {:<28} {:6.1} s  {}", "control plane", begin.elapsed().as_secs_f64(), memory(&plane));
-    let mut failed = 0;
+    let mut failed = Vec::new();
     for scenario in &chosen {
         let begin = Instant::now();
         let result = timeout(LIMIT, AssertUnwindSafe((scenario.run)(&plane)).catch_unwind()).await;
@@ -98,15 +98,17 @@ async fn run(names: &[String]) -> Result<usize> {
         let seconds = begin.elapsed().as_secs_f64();
         println!("-- {:<28} {seconds:6.1} s{}", scenario.name, if result.is_err() { "  FAILED" } else { "" });
         if let Err(error) = result {
-            failed += 1;
             println!("{error:#}\n{}{}", plane.last_words(), plane.log_ends());
+            failed.push(format!("{}: {error:#}", scenario.name));
         }
         let reset = timeout(LIMIT, plane.reset()).await;
         reset.context("deleting it all takes too long")?.with_context(|| plane.log_ends())?;
     }
     println!("-- {:<28} {:6.1} s  {}", "all", begin.elapsed().as_secs_f64(), memory(&plane));
-    println!("{} passed, {failed} failed", chosen.len() - failed);
-    Ok(failed)
+    println!("{} passed, {} failed", chosen.len() - failed.len(), failed.len());
+    // Once more: what is read of a long log is its end.
+    failed.iter().for_each(|one| println!("failed: {one}"));
+    Ok(failed.len())
 }
 
 fn said(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -106,7 +106,7 @@ async fn run(all: bool, names: &[&String]) -> Result<usize> {
     }
     let cluster = Cluster::find()?;
     let bank = Bank::new(&cluster)?;
-    let (begin, mut failed) = (Instant::now(), 0);
+    let (begin, mut failed) = (Instant::now(), Vec::new());
     for scenario in &chosen {
         let began = Instant::now();
         let run = async {
@@ -122,13 +122,15 @@ async fn run(all: bool, names: &[&String]) -> Result<usize> {
         let seconds = began.elapsed().as_secs_f64();
         println!("-- {:<28} {seconds:6.1} s{}", scenario.name, if result.is_err() { "  FAILED" } else { "" });
         if let Err(error) = result {
-            failed += 1;
             println!("{error:#}\n{}", cluster.last_words().await);
+            failed.push(format!("{}: {error:#}", scenario.name));
         }
     }
     println!("-- {:<28} {:6.1} s", "all", begin.elapsed().as_secs_f64());
-    println!("{} passed, {failed} failed", chosen.len() - failed);
-    Ok(failed)
+    println!("{} passed, {} failed", chosen.len() - failed.len(), failed.len());
+    // Once more: what is read of a long log is its end.
+    failed.iter().for_each(|one| println!("failed: {one}"));
+    Ok(failed.len())
 }
 
 fn said(panic: &(dyn std::any::Any + Send)) -> &str {
