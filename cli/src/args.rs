@@ -24,8 +24,8 @@ pub use image::{Inspect, Package, Push};
 pub use playground::Playground;
 pub use remote::{Asked, RegistryTimes};
 pub use resources::{
-    Dashboards, DataPlane, Diff, Extension, Import, Init, NativePods, Off, Output, Render, RenderOrCost,
-    Review,
+    Dashboards, DataPlane, Diff, EnvoyFiles, Extension, For, Import, Init, NativePods, Off, Output, Render,
+    RenderOrCost, Review,
 };
 pub use rollout::{
     Answers, Explain, Ramp, RampAbort, RampApprove, RampEdit, RampPromote, RampRun, RampSet, RampStatus,

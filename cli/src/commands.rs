@@ -28,6 +28,7 @@ mod ramp_person;
 mod ramp_run;
 mod ramp_status;
 mod render;
+mod render_envoy;
 mod report;
 mod review;
 mod rivals;
@@ -42,7 +43,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::args::Command;
+use crate::args::{Command, For};
 use crate::check::Opened;
 use crate::document::finding::Findings;
 use crate::document::source::SourceFiles;
@@ -70,7 +71,10 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Ramp(args) => ramp::run(&args, printer),
         Command::Status(args) => status::run(&args, printer),
         Command::Render(args) if args.cost => cost::run(&args, printer),
-        Command::Render(args) => render::run(&args.render, printer),
+        Command::Render(args) if args.envoy.proxies == For::Envoy => render_envoy::run(&args, printer),
+        Command::Render(args) => {
+            render_envoy::check_istio(&args).and_then(|()| render::run(&args.render, printer))
+        }
         Command::Krm => krm::run(printer),
         Command::Off(args) => off::run(&args, printer),
         Command::Report(args) => report::run(&args, printer),

@@ -2,5 +2,5 @@
 
 mod files;
 
-pub use files::write;
+pub use files::{write, write_marked};
 pub use graylane_mesh::resources::*;

@@ -9,6 +9,7 @@ pub mod check;
 pub mod conditions;
 pub mod cost;
 pub mod document;
+pub mod envoy;
 pub mod explain;
 pub mod istio;
 pub mod lower;

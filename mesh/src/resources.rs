@@ -51,6 +51,7 @@ pub use native_pods::{NativePods, native_pods};
 pub use next::{LABEL as NEXT_LABEL, Next, VALUE as NEXT_VALUE, check as check_next};
 pub use off::{Scope, off};
 pub use overlay::files as overlays;
+pub use plugin::{Variable, environment};
 pub use point::SERVICE as SERVICE_LABEL;
 pub use telemetry::{check_merge, existing as existing_telemetries, is_for_all_pods, tenant_tag};
 pub use trace_context::mutation as trace_mutation;

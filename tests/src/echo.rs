@@ -40,8 +40,9 @@ fn answer(mut stream: TcpStream, body: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<()> 
         let head = head(&mut stream)?;
         let trailers = if is_chunked(&head) { trailers(&mut stream)? } else { Vec::new() };
         let body = [body(&head), trailers].concat();
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len())?;
-        stream.write_all(&body)?;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        // In one piece: the second of two would wait for the other side's acknowledgement of the first.
+        stream.write_all(&[head.as_bytes(), &body].concat())?;
     }
 }
 

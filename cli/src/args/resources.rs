@@ -175,6 +175,30 @@ pub struct Render {
     pub against: Option<PathBuf>,
 }
 
+/// What resources and files are written for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum For {
+    /// Istio: resources of its API.
+    #[default]
+    Istio,
+    /// Envoys without Istio: files with their filters and routes, see docs/envoy.md.
+    Envoy,
+}
+
+/// Arguments of `render --for envoy`.
+#[derive(Debug, Args)]
+pub struct EnvoyFiles {
+    /// What to write for.
+    #[arg(long = "for", value_enum, default_value_t)]
+    pub proxies: For,
+    /// Where Envoys find the folder of --out. Default: /etc/graylane.
+    #[arg(long, value_name = "DIR")]
+    pub at: Option<String>,
+    /// The cluster for calls to hosts that are not in the file. Default: Envoy answers them with 404.
+    #[arg(long, value_name = "CLUSTER")]
+    pub other_hosts: Option<String>,
+}
+
 /// Arguments of `render`, and of what it can print in place of resources.
 #[derive(Debug, Args)]
 #[command(mut_arg("prometheus", |arg| arg.required(false).requires("cost")))]
@@ -182,6 +206,9 @@ pub struct RenderOrCost {
     /// What is rendered.
     #[command(flatten)]
     pub render: Render,
+    /// What is written for Envoys without Istio.
+    #[command(flatten)]
+    pub envoy: EnvoyFiles,
     /// Print only how many series the tags add to Istio's metrics, and how many the filter's own metrics have. With --prometheus
     /// they are counted, otherwise estimated: see docs/observe.md.
     #[arg(long, conflicts_with_all = ["out", "mesh_config", "native_pods"])]

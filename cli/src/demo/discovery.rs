@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use axum::Router;
 use axum::extract::{Json as Body, State};
 use axum::http::StatusCode;
@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 
 use crate::envoy::config;
 use crate::lower;
-use crate::mesh::{Mesh, Service};
-use crate::routing::{self, Rule};
+use crate::mesh::Mesh;
+use graylane_mesh::envoy::{self, Lost, Options, outbound};
 use graylane_mesh::native;
 
 /// The cluster of a pod's own application.
@@ -44,14 +44,6 @@ pub struct Discovery {
     version: u64,
     task: JoinHandle<()>,
     _folder: TempDir,
-}
-
-/// The cluster of a service's subset, as Istio calls it; no subset: all pods.
-#[must_use]
-pub fn cluster(service: &Service, subset: &str) -> String {
-    // All pods of the demo are healthy, so a pin with fallback leads to its subset.
-    let subset = subset.strip_suffix(crate::mesh::OR_BASELINE).unwrap_or(subset);
-    format!("outbound|{}|{subset}|{}", service.port.unwrap_or(80), service.host)
 }
 
 /// Name of a role's plugin.
@@ -91,8 +83,26 @@ impl Discovery {
 
     /// Offers the routes and plugins of a mesh.
     pub fn offer_mesh(&mut self, mesh: &Mesh, entry: &str) -> Result<()> {
-        self.offer(Role::Outbound.name(), config::ROUTES, outbound_routes(mesh));
-        self.offer(Role::Gateway.name(), config::ROUTES, gateway_routes(mesh, entry));
+        let options = Options { other_hosts: Some(OUTSIDE.to_owned()), ..Options::default() };
+        let mut lost = Lost::default();
+        let mut routes = outbound(mesh, &options, &mut lost);
+        // The demo prints what each sidecar decided, whether or not the file has it sent.
+        let hosts = routes["virtual_hosts"].as_array_mut().into_iter().flatten();
+        for host in hosts.filter(|host| host["domains"] != json!(["*"])) {
+            host["response_headers_to_add"] = json!([debug_header()]);
+        }
+        self.offer(Role::Outbound.name(), config::ROUTES, routes);
+        // Everything that comes in is for one service, whatever host the file exposes it under.
+        let entry: Vec<Json> =
+            mesh.service(entry).map(|service| envoy::entry(mesh, service)).into_iter().collect();
+        self.offer(
+            Role::Gateway.name(),
+            config::ROUTES,
+            json!({"name": Role::Gateway.name(), "virtual_hosts": entry}),
+        );
+        if let Some(one) = lost.all().first() {
+            bail!("{}: {}", one.path.join("."), one.text);
+        }
         self.offer_plugins(mesh)
     }
 
@@ -140,80 +150,4 @@ fn debug_header() -> Json {
     let state = |name: &str| format!("{name}=%FILTER_STATE({}:PLAIN)%", filter_state(name));
     let value = ["tenant", "subset", "source"].map(state).join(",");
     json!({"header": {"key": DEBUG_HEADER, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
-}
-
-/// A service's virtual host. Its virtual clusters are the tenants, so that Envoy counts and times each for itself.
-fn virtual_host(mesh: &Mesh, service: &Service, domains: &[String]) -> Json {
-    let tenant = |tenant: &String| json!({"name": tenant, "headers": [{"name": mesh.header, "string_match": {"exact": tenant}}]});
-    json!({
-        "name": if mesh.services.iter().filter(|other| other.host == service.host).count() > 1 {
-            format!("{}:{}", service.host, service.port.unwrap_or(80))
-        } else {
-            service.host.clone()
-        },
-        "domains": domains,
-        "virtual_clusters": mesh.tenants.iter().map(tenant).collect::<Vec<_>>(),
-        "routes": routes(mesh, service),
-    })
-}
-
-fn outbound_routes(mesh: &Mesh) -> Json {
-    let outside = json!({
-        "name": "outside", "domains": ["*"],
-        "routes": [{"name": "outside", "match": {"prefix": "/"}, "route": {"cluster": OUTSIDE}}],
-    });
-    let hosts = mesh.services.iter().map(|service| virtual_host(mesh, service, &domains(mesh, service)));
-    json!({
-        "name": Role::Outbound.name(),
-        "virtual_hosts": hosts.chain([outside]).collect::<Vec<_>>(),
-    })
-}
-
-/// The names that callers use for a service, without a port and with it; one of several at a host has its port only. The
-/// short name is that of the first service that is called so.
-fn domains(mesh: &Mesh, service: &Service) -> Vec<String> {
-    let same = |other: &&Service| other.host == service.host;
-    let is_shared = mesh.services.iter().filter(same).count() > 1;
-    let short = service.short_host();
-    let mut names = vec![service.host.clone()];
-    if service.host.ends_with(&format!(".svc.{}", mesh.document.mesh.cluster_domain)) {
-        let with_namespace = format!("{short}.{}", service.namespace);
-        names.extend([format!("{with_namespace}.svc"), with_namespace]);
-        let first = mesh.services.iter().find(|other| other.short_host() == short);
-        if first.is_some_and(|first| first.host == service.host) {
-            names.push(short.to_owned());
-        }
-    }
-    let port = service.port.unwrap_or(80);
-    let with_port: Vec<String> = names.iter().map(|name| format!("{name}:{port}")).collect();
-    if is_shared { with_port } else { names.into_iter().chain(with_port).collect() }
-}
-
-fn gateway_routes(mesh: &Mesh, entry: &str) -> Json {
-    let entry = mesh.service(entry).map(|service| virtual_host(mesh, service, &["*".to_owned()]));
-    json!({"name": Role::Gateway.name(), "virtual_hosts": entry.into_iter().collect::<Vec<_>>()})
-}
-
-fn routes(mesh: &Mesh, service: &Service) -> Vec<Json> {
-    // The demo's requests are all to `/`, so those that go their own way are left out.
-    let rules = routing::rules(mesh, service).into_iter().filter(|rule| rule.route.name.is_none());
-    rules.map(|rule| route(service, &rule)).collect()
-}
-
-fn route(service: &Service, rule: &Rule<'_>) -> Json {
-    let header = |(name, value): &(String, String)| json!({"name": name, "string_match": {"exact": value}});
-    let action = match &rule.subsets[..] {
-        [(subset, _)] => json!({"cluster": cluster(service, subset)}),
-        subsets => {
-            let weighted = |(subset, weight): &(String, u32)| json!({"name": cluster(service, subset), "weight": weight});
-            json!({"weighted_clusters": {"clusters": subsets.iter().map(weighted).collect::<Vec<_>>()}})
-        }
-    };
-    json!({
-        "name": rule.name,
-        "match": {"prefix": "/", "headers": rule.header.iter().map(header).collect::<Vec<_>>()},
-        "route": action,
-        "request_headers_to_remove": rule.remove.iter().collect::<Vec<_>>(),
-        "response_headers_to_add": [debug_header()],
-    })
 }

@@ -12,11 +12,12 @@ use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 use crate::demo::app::{App, Journal};
-use crate::demo::discovery::{APPLICATION, Discovery, OUTSIDE, OUTSIDE_HOST, cluster, native_plugin, plugin};
+use crate::demo::discovery::{APPLICATION, Discovery, OUTSIDE, OUTSIDE_HOST, native_plugin, plugin};
 use crate::envoy::config::{self, DISCOVERY};
 use crate::envoy::{Envoy, Options};
 use crate::lower;
 use crate::mesh::{Mesh, Service};
+use graylane_mesh::envoy::{cluster_name, clusters as led_to};
 use graylane_mesh::native;
 use graylane_mesh::resources::access_log_format;
 
@@ -307,7 +308,8 @@ impl Testbed {
     }
 }
 
-/// A port for each pod: subset by subset, in the clusters that lead to it.
+/// A port for each pod: subset by subset, in the clusters that lead to it. All pods are healthy, so a cluster with fallback has those
+/// of its subset.
 fn reserve<'m>(mesh: &'m Mesh, clusters: &mut Clusters) -> Result<Vec<(&'m Service, &'m String, Reserved)>> {
     let mut places = Vec::new();
     for service in &mesh.services {
@@ -318,7 +320,19 @@ fn reserve<'m>(mesh: &'m Mesh, clusters: &mut Clusters) -> Result<Vec<(&'m Servi
             places.push((service, subset, port));
         }
     }
+    for one in led_to(mesh, false) {
+        let here = places.iter().filter(|(service, subset, _)| {
+            Some(&service.name) == one.service.as_ref()
+                && one.subset.as_ref().is_none_or(|name| name == *subset)
+        });
+        clusters.entry(one.name).or_insert_with(|| here.map(|(_, _, port)| port.address).collect());
+    }
     Ok(places)
+}
+
+/// The cluster of a service's subset; no subset: all pods.
+fn cluster(service: &Service, subset: &str) -> String {
+    cluster_name(&service.host, subset, service.port.unwrap_or(80))
 }
 
 /// How applications call a service.

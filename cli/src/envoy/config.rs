@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use graylane_decide::metrics::TAGS;
+use graylane_mesh::envoy::{extension, stats_tags};
 use serde_json::{Value as Json, json};
 
 const HTTP_CONNECTION_MANAGER: &str =
@@ -20,21 +20,6 @@ pub fn node(kind: &str, name: &str, namespace: &str, labels: &Json) -> Json {
         "cluster": format!("{name}.{namespace}"),
         "metadata": {"NAMESPACE": namespace, "LABELS": labels},
     })
-}
-
-/// How names of statistics become labels. Ours are read as Istio's `extraStatTags` are. Envoy's own extractor of cluster
-/// names stops at the first dot, which names of hosts have, so ours stops at the `;` that [`cluster`] appends.
-fn stats_tags() -> Vec<Json> {
-    let own = |tag: &&str| json!({"tag_name": tag, "regex": format!("({tag}=\\.=(.*?);\\.;)")});
-    let mut tags: Vec<Json> = TAGS.iter().map(own).collect();
-    tags.extend([
-        json!({"tag_name": "envoy.cluster_name", "regex": "^cluster\\.((.+?);\\.)"}),
-        json!({"tag_name": "envoy.virtual_host", "regex": "^vhost\\.((.+?)\\.)vcluster\\."}),
-        json!({"tag_name": "envoy.virtual_cluster", "regex": "\\.vcluster\\.((.+?)\\.)upstream_rq"}),
-    ]);
-    let usual = ["envoy.response_code", "envoy.response_code_class", "envoy.http_conn_manager_prefix"];
-    tags.extend(usual.map(|tag| json!({"tag_name": tag})));
-    tags
 }
 
 /// A bootstrap with an admin interface on a free port.
@@ -59,19 +44,7 @@ pub fn wasm_filter(
     configuration: &str,
     failure_policy: &str,
 ) -> Json {
-    json!({
-        "@type": WASM,
-        "config": {
-            "name": name,
-            "root_id": root_id,
-            "failure_policy": failure_policy,
-            "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration},
-            "vm_config": {
-                "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": module}},
-            },
-        },
-    })
+    extension(name, root_id, &module.display().to_string(), configuration, failure_policy)
 }
 
 /// Name of the cluster of the discovery service.

@@ -31,7 +31,7 @@ pub fn write_marked(files: &BTreeMap<String, String>, folder: &Path) -> Result<V
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent)
             .with_context(|| format!("cannot make folder `{}`", parent.display()))?;
-        std::fs::write(&path, format!("{MARK}{text}"))
+        replace(&path, &format!("{MARK}{text}"))
             .with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     let mut gone = Vec::new();
@@ -44,6 +44,18 @@ pub fn write_marked(files: &BTreeMap<String, String>, folder: &Path) -> Result<V
         }
     }
     Ok(gone)
+}
+
+/// Writes a file beside the old one and moves it to its place, so that nobody reads half of it, and an Envoy that watches it reads it
+/// again: it heeds what is moved, and not what is written. One that says the same stays.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    if std::fs::read(path).is_ok_and(|before| before == text.as_bytes()) {
+        return Ok(());
+    }
+    let mut next = path.as_os_str().to_owned();
+    next.push(".next");
+    std::fs::write(&next, text)?;
+    std::fs::rename(&next, path)
 }
 
 /// All of them, in folders of it as well, in order.

@@ -91,10 +91,13 @@ struct VmConfig {
     env: Vec<Variable>,
 }
 
+/// A variable of a plugin's environment.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variable {
+    /// Its name.
     pub name: String,
+    /// Its value; none: the proxy's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// `HOST`: it is the one of the proxy's environment.
@@ -221,7 +224,8 @@ pub fn without_plan(mesh: &Mesh, ingress: &Ingress<'_>) -> Vec<Variable> {
 }
 
 /// That, and the keys of the hash and of tokens, which stand in no object: Envoy passes on what the gateway's pod has.
-fn environment(mesh: &Mesh, ingress: &Ingress<'_>) -> Vec<Variable> {
+#[must_use]
+pub fn environment(mesh: &Mesh, ingress: &Ingress<'_>) -> Vec<Variable> {
     let keys = mesh.document.sticky.hash_keys.values().chain(mesh.document.edge.token_keys());
     let keys = keys.map(|env| Variable { name: env.clone(), value: None, value_from: Some("HOST") });
     without_plan(mesh, ingress).into_iter().chain(keys).collect()

@@ -64,7 +64,8 @@ impl Shown<'_> {
     }
 
     /// The public hosts.
-    fn hosts(&self) -> &[String] {
+    #[must_use]
+    pub fn hosts(&self) -> &[String] {
         self.outside.map_or(&self.service.expose.hosts, |outside| &outside.hosts)
     }
 }

@@ -1,0 +1,76 @@
+//! Route configurations: what sidecars do with calls of their pods, and what a gateway does with calls from outside.
+
+use std::collections::BTreeMap;
+
+use graylane_decide::Role;
+use serde_json::{Value as Json, json};
+
+use super::lost::Lost;
+use super::{Options, virtual_hosts};
+use crate::mesh::{Ingress, Mesh};
+use crate::routes::{self, Block, Shown};
+
+/// Type of a route configuration.
+const TYPE: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+
+/// The routes of sidecars: all hosts of the file.
+#[must_use]
+pub fn outbound(mesh: &Mesh, options: &Options, lost: &mut Lost) -> Json {
+    let mut hosts: Vec<Json> = routes::inside(mesh)
+        .iter()
+        .flat_map(|host| virtual_hosts::inside(mesh, host, options.without_filter, lost))
+        .collect();
+    if let Some(cluster) = &options.other_hosts {
+        hosts.push(json!({
+            "name": "other-hosts",
+            "domains": ["*"],
+            "routes": [{"name": "other-hosts", "match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}],
+        }));
+    }
+    json!({"@type": TYPE, "name": Role::Outbound.name(), "virtual_hosts": hosts})
+}
+
+/// The routes of a gateway: the public hosts that are exposed there. Which port callers came to is the listener's business.
+#[must_use]
+pub fn gateway(mesh: &Mesh, ingress: &Ingress<'_>, options: &Options, lost: &mut Lost) -> Json {
+    let shown = routes::shown(mesh);
+    let is_here = |shown: &&Shown<'_>| {
+        let gateways = &shown.gateways;
+        shown.service.is_shown_at(ingress)
+            && (gateways.is_empty() || gateways.iter().any(|name| ingress.serves(name)))
+    };
+    let mut hosts: BTreeMap<&str, Vec<&Shown<'_>>> = BTreeMap::new();
+    for one in shown.iter().filter(is_here) {
+        for host in one.hosts() {
+            hosts.entry(host).or_default().push(one);
+        }
+    }
+    let virtual_hosts: Vec<Json> = hosts
+        .iter()
+        .map(|(host, places)| {
+            let mut places = places.clone();
+            places.sort_by(|a, b| a.order().cmp(&b.order()));
+            let blocks: Vec<Block<'_>> = places.iter().flat_map(|shown| shown.blocks.clone()).collect();
+            let name = name(host, &hosts);
+            virtual_hosts::outside(mesh, name, host, &blocks, options.without_filter, lost)
+        })
+        .collect();
+    json!({
+        "@type": TYPE,
+        "name": ingress.resource(),
+        "virtual_hosts": virtual_hosts,
+        "ignore_port_in_host_matching": true,
+    })
+}
+
+/// What a public host's statistics are called: after its service, where there is one and it has no other public host here, so that
+/// queries about the service find them; else after the host.
+fn name(host: &str, hosts: &BTreeMap<&str, Vec<&Shown<'_>>>) -> String {
+    let services =
+        |host: &str| hosts.get(host).into_iter().flatten().map(|shown| shown.service.host.as_str());
+    let Some(first) = services(host).next() else { return host.to_owned() };
+    let is_alone = services(host).all(|service| service == first);
+    let elsewhere =
+        hosts.keys().filter(|other| **other != host).any(|other| services(other).any(|one| one == first));
+    if is_alone && !elsewhere { first.to_owned() } else { host.to_owned() }
+}
