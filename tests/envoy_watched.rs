@@ -43,7 +43,7 @@ const APPLICATION: &str = "application";
 fn render(weight: &str, code: &Code, folder: &Path) -> Result<()> {
     let loaded = graylane::document::load_text("graylane.yaml", &FILE.replace("WEIGHT", weight)).unwrap();
     let mesh = Mesh::of(&graylane::check::open(loaded).checked().context("the file has errors")?);
-    let options = Options { code: Some(code.clone()), ..Options::default() };
+    let options = Options { code: code.clone(), other_hosts: None };
     let files = files(&mesh, &options, &folder.display().to_string())
         .map_err(|lacking| anyhow::anyhow!("{lacking:?}"))?;
     write_marked(&files, folder)?;
@@ -116,6 +116,10 @@ async fn tried(code: &Code) -> Result<()> {
     let (who, sent, debug) = ask(gateway, "x-employee: 1\r\n")?;
     ensure!(who == CANARY && sent.contains("tenant: gray-v1"), "an employee: {who} {sent}");
     ensure!(debug.contains("tenant=gray-v1"), "{debug}");
+
+    // Paths are normalised before anything reads them, as Istio's gateways do.
+    let answer = echo::send(gateway, b"GET /a/../b HTTP/1.1\r\nhost: shop.example.com\r\n\r\n")?;
+    ensure!(String::from_utf8_lossy(&answer.body).contains("GET /b HTTP/1.1"), "the path is not normalised");
 
     // What comes into a pod is remembered, and a call that lost its tenant gets it again.
     ask(

@@ -70,8 +70,8 @@ pub fn run(command: Command, printer: Printer) -> Result<Outcome> {
         Command::Simulate(args) => simulate::run(&args, printer),
         Command::Ramp(args) => ramp::run(&args, printer),
         Command::Status(args) => status::run(&args, printer),
-        Command::Render(args) if args.cost => cost::run(&args, printer),
         Command::Render(args) if args.envoy.proxies == For::Envoy => render_envoy::run(&args, printer),
+        Command::Render(args) if args.cost => cost::run(&args, printer),
         Command::Render(args) => {
             render_envoy::check_istio(&args).and_then(|()| render::run(&args.render, printer))
         }

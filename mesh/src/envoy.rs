@@ -41,12 +41,10 @@ pub use routes::{gateway, outbound};
 pub use virtual_hosts::entry;
 
 /// How the files are written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// What runs the filters; without it they are left out.
-    pub code: Option<Code>,
-    /// No rule that only the filters make sense of.
-    pub without_filter: bool,
+    /// What runs the filters.
+    pub code: Code,
     /// The cluster for hosts that are not of the file; none: Envoy answers 404.
     pub other_hosts: Option<String>,
 }

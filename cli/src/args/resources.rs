@@ -256,7 +256,7 @@ pub struct Off {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// Only the sidecars of this namespace, and the routes of its services.
+    /// Only the sidecars or waypoints of this namespace, and the routes of its services.
     #[arg(long, value_name = "NAMESPACE", conflicts_with = "service")]
     pub namespace: Option<String>,
     /// Only the routes of this service: tenants are routed by header, weights are drawn for each request. Sidecars keep the filter.
@@ -265,6 +265,9 @@ pub struct Off {
     /// Through which API plugins are applied.
     #[arg(long, value_enum, default_value_t)]
     pub extension: Extension,
+    /// What carries the mesh's traffic.
+    #[arg(long, value_enum, default_value_t)]
+    pub data_plane: DataPlane,
 }
 
 /// Arguments of `init`.

@@ -17,8 +17,12 @@ pub fn run(args: &Off, printer: Printer) -> Result<Outcome> {
         (Some(name), None) => Scope::Namespace(name.clone()),
         (None, None) => Scope::Mesh,
     };
-    let all =
-        resources::off(&mesh, &Options { extension: args.extension.into(), ..Options::default() }, &scope)?;
+    let options = Options {
+        extension: args.extension.into(),
+        data_plane: args.data_plane.into(),
+        ..Options::default()
+    };
+    let all = resources::off(&mesh, &options, &scope)?;
     printer.exact(&resources::stream(&all))?;
     beyond(args, &scope, printer);
     let edge = match mesh.gateways().count() {

@@ -16,19 +16,13 @@ const FILE: &str = "file://";
 /// Runs it.
 pub fn run(args: &RenderOrCost, printer: Printer) -> Result<Outcome> {
     let render = &args.render;
+    ensure!(!args.cost, "--cost counts series of Istio's metrics: leave out `--for envoy`");
     check(render)?;
     let Some(folder) = &render.out else { bail!("--for envoy writes a folder: pass --out DIR") };
-    let options = Options {
-        code: code(render)?,
-        without_filter: render.without_filter,
-        other_hosts: args.envoy.other_hosts.clone(),
-    };
+    let options = Options { code: code(render)?, other_hosts: args.envoy.other_hosts.clone() };
     let Some(own) = super::checked(&render.files.file, printer)? else { return Ok(Outcome::Failure) };
     let at = args.envoy.at.as_deref().unwrap_or(AT);
     ensure!(at.starts_with('/'), "--at: expected an absolute path, as in `{AT}`, got `{at}`");
-    if options.code.is_none() && !options.without_filter {
-        printer.say("the filters are left out: pass --wasm-url file:///… or --native to include them");
-    }
     match files(&own.mesh, &options, at) {
         Ok(files) => {
             resources::write_marked(&files, folder)?;
@@ -54,16 +48,18 @@ fn refuse(lacking: &[Lacking], own: &super::Read, printer: Printer) {
 }
 
 /// What runs the filters.
-fn code(args: &Render) -> Result<Option<Code>> {
+fn code(args: &Render) -> Result<Code> {
     match (&args.wasm_url, &args.native) {
-        (None, None) => Ok(None),
+        (None, None) => bail!(
+            "what runs the filters? Pass `--wasm-url file:///etc/graylane/graylane.wasm`, or `--native` for the native module"
+        ),
         (Some(_), Some(_)) => bail!("an Envoy runs one of the two: pass --wasm-url or --native, not both"),
         (None, Some(file)) => {
             ensure!(file.starts_with('/'), "--native: `{file}` is not an absolute path");
-            Ok(Some(Code::Native(file.clone())))
+            Ok(Code::Native(file.clone()))
         }
         (Some(url), None) => match url.strip_prefix(FILE).filter(|path| path.starts_with('/')) {
-            Some(path) => Ok(Some(Code::Wasm(path.to_owned()))),
+            Some(path) => Ok(Code::Wasm(path.to_owned())),
             None => bail!(
                 "--wasm-url: expected a file where Envoys find it, as in `file:///etc/graylane/graylane.wasm`, got `{url}`"
             ),
@@ -82,6 +78,7 @@ fn check(args: &Render) -> Result<()> {
         ("--merge-telemetry", args.merge_telemetry.is_some()),
         ("--dashboards", args.dashboards.is_some()),
         ("--mesh-config", args.mesh_config),
+        ("--without-filter", args.without_filter),
         ("--only", !args.only.is_empty()),
         ("--namespace", !args.namespace.is_empty()),
         ("--without-admission-policy", args.without_admission_policy),

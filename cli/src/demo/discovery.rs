@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::envoy::config;
 use crate::lower;
 use crate::mesh::Mesh;
-use graylane_mesh::envoy::{self, Lost, Options, outbound};
+use graylane_mesh::envoy::{self, Lost, outbound};
 use graylane_mesh::native;
 
 /// The cluster of a pod's own application.
@@ -83,9 +83,9 @@ impl Discovery {
 
     /// Offers the routes and plugins of a mesh.
     pub fn offer_mesh(&mut self, mesh: &Mesh, entry: &str) -> Result<()> {
-        let options = Options { other_hosts: Some(OUTSIDE.to_owned()), ..Options::default() };
+        let plain = without_routes(mesh);
         let mut lost = Lost::default();
-        let mut routes = outbound(mesh, &options, &mut lost);
+        let mut routes = outbound(&plain, Some(OUTSIDE), &mut lost);
         // The demo prints what each sidecar decided, whether or not the file has it sent.
         let hosts = routes["virtual_hosts"].as_array_mut().into_iter().flatten();
         for host in hosts.filter(|host| host["domains"] != json!(["*"])) {
@@ -94,7 +94,7 @@ impl Discovery {
         self.offer(Role::Outbound.name(), config::ROUTES, routes);
         // Everything that comes in is for one service, whatever host the file exposes it under.
         let entry: Vec<Json> =
-            mesh.service(entry).map(|service| envoy::entry(mesh, service)).into_iter().collect();
+            plain.service(entry).map(|service| envoy::entry(&plain, service)).into_iter().collect();
         self.offer(
             Role::Gateway.name(),
             config::ROUTES,
@@ -144,6 +144,16 @@ async fn discover(State(offers): State<Offers>, Body(request): Body<Json>) -> Re
             Body(config::discovered(type_url, &version, resource)).into_response()
         }
     }
+}
+
+/// What the demo leaves out, and says so: its requests are all to `/`, so no route of its own is for them.
+fn without_routes(mesh: &Mesh) -> Mesh {
+    let mut mesh = mesh.clone();
+    for service in &mut mesh.services {
+        service.routes.retain(|route| route.name.is_none());
+        service.routes.iter_mut().for_each(|route| route.http.clear());
+    }
+    mesh
 }
 
 fn debug_header() -> Json {

@@ -320,7 +320,7 @@ fn reserve<'m>(mesh: &'m Mesh, clusters: &mut Clusters) -> Result<Vec<(&'m Servi
             places.push((service, subset, port));
         }
     }
-    for one in led_to(mesh, false) {
+    for one in led_to(mesh) {
         let here = places.iter().filter(|(service, subset, _)| {
             Some(&service.name) == one.service.as_ref()
                 && one.subset.as_ref().is_none_or(|name| name == *subset)

@@ -26,7 +26,7 @@ pub fn stats_tags() -> Vec<Json> {
 #[must_use]
 pub fn fields(options: &Options) -> Json {
     let mut fields = json!({"stats_config": {"use_all_default_tags": false, "stats_tags": stats_tags()}});
-    if matches!(options.code, Some(Code::Native(_))) {
+    if matches!(options.code, Code::Native(_)) {
         fields["layered_runtime"] =
             json!({"layers": [{"name": "graylane", "static_layer": {native::STRIP: true}}]});
     }

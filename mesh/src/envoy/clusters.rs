@@ -39,7 +39,7 @@ pub struct Cluster {
 
 /// All that any route leads to, and where tokens' keys are, in byte order of their names.
 #[must_use]
-pub fn clusters(mesh: &Mesh, without_filter: bool) -> Vec<Cluster> {
+pub fn clusters(mesh: &Mesh) -> Vec<Cluster> {
     let mut all = BTreeMap::new();
     for host in &routes::all(mesh) {
         let ports = match host.place {
@@ -49,7 +49,7 @@ pub fn clusters(mesh: &Mesh, without_filter: bool) -> Vec<Cluster> {
         for block in &host.blocks {
             let own = [block.port.unwrap_or_else(|| ports::of_service(block.service))];
             let ports = if ports.is_empty() { &own[..] } else { &ports };
-            for (target, _) in block.rules(mesh, without_filter).into_iter().flat_map(|rule| rule.to) {
+            for (target, _) in block.rules(mesh, false).into_iter().flat_map(|rule| rule.to) {
                 for port in ports {
                     let cluster = cluster(block, &target, *port);
                     all.insert(cluster.name.clone(), cluster);
@@ -76,7 +76,9 @@ fn cluster(block: &Block<'_>, target: &Target, port: u16) -> Cluster {
     let subset = target.subset.as_deref().unwrap_or_default();
     let name = cluster_name(&target.host, subset, target.port.unwrap_or(port));
     let plain = subset.strip_suffix(OR_BASELINE);
-    let version = service.version(subset).map(|version| version.traffic_policy.clone());
+    let version = service.version(subset).map(|version| &version.traffic_policy);
+    // Field by field, as Istio merges a subset's policy (`MergeSubsetTrafficPolicy` in pilot/pkg/networking/core/cluster_traffic_policy.go).
+    let traffic_policy = service.traffic_policy.iter().chain(version.into_iter().flatten());
     Cluster {
         alt_stat_name: format!("{name};"),
         name,
@@ -85,8 +87,6 @@ fn cluster(block: &Block<'_>, target: &Target, port: u16) -> Cluster {
         subset: target.subset.as_ref().map(|_| plain.unwrap_or(subset).to_owned()),
         labels: service.subsets.get(plain.unwrap_or(subset)).cloned().unwrap_or_default(),
         fallback: plain.map(|_| service.baseline.clone()),
-        traffic_policy: version
-            .filter(|own| !own.is_empty())
-            .unwrap_or_else(|| service.traffic_policy.clone()),
+        traffic_policy: traffic_policy.map(|(key, value)| (key.clone(), value.clone())).collect(),
     }
 }

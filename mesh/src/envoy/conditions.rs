@@ -6,29 +6,49 @@
 use serde_json::{Value as Json, json};
 
 use super::lost::Lost;
-use crate::routes::{Match, Text};
+use crate::mesh::Route;
+use crate::routes::{Block, Match, Text};
 
-/// Where a condition stands, for messages.
-pub(super) struct Place<'a> {
-    /// The service.
-    pub service: &'a str,
-    /// What has it: `routes`, `outside`.
-    pub key: &'static str,
+/// Where a route stands in the file, for messages.
+pub(super) struct Place {
+    path: Vec<String>,
+    service: String,
 }
 
-impl Place<'_> {
-    fn path(&self) -> [&str; 3] {
-        ["services", self.service, self.key]
+impl Place {
+    /// Of a block.
+    pub(super) fn of(block: &Block<'_>) -> Self {
+        let service = block.service;
+        let mut path = vec!["services".to_owned(), service.name.clone()];
+        let is_it = |route: &Route| route.name == block.route.name;
+        let index = if block.outside && !service.outside.is_empty() {
+            path.extend(["expose", "routes"].map(str::to_owned));
+            service.outside.iter().position(|one| is_it(&one.route))
+        } else {
+            let index = block.route.name.as_ref().and_then(|_| service.routes.iter().position(is_it));
+            path.extend(index.map(|_| "routes".to_owned()));
+            index
+        };
+        path.extend(index.map(|index| index.to_string()));
+        Self { path, service: service.name.clone() }
     }
 
-    /// Says that something of a route is lost.
-    pub(super) fn lose(&self, lost: &mut Lost, key: &str, text: &str, instead: &'static str) {
-        lost.say(&self.path(), format!("`{key}` in a route of `{}` {text}", self.service), instead);
+    /// Says that something of a route is lost: of its `match`, or of its `http`.
+    pub(super) fn lose(&self, lost: &mut Lost, (part, key): (&str, &str), text: &str, instead: &'static str) {
+        let first = key.split('.').next().unwrap_or(key);
+        let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let path =
+            if part == HTTP { [&path[..], &[part, first]].concat() } else { [&path[..], &[part]].concat() };
+        lost.say(&path, format!("`{key}` in `{part}` of `{}` {text}", self.service), instead);
     }
 }
+
+/// The part of a route with fields of Istio's HTTPRoute.
+pub(super) const HTTP: &str = "http";
+const MATCH: &str = "match";
 
 /// One condition. Its port is not part of it: virtual hosts are made port by port.
-pub(super) fn of(one: &Match, place: &Place<'_>, lost: &mut Lost) -> Json {
+pub(super) fn of(one: &Match, place: &Place, lost: &mut Lost) -> Json {
     let mut json = path(one, place, lost);
     let mut headers: Vec<Json> =
         [(":method", &one.method), (":scheme", &one.scheme), (":authority", &one.host)]
@@ -57,14 +77,14 @@ pub(super) fn of(one: &Match, place: &Place<'_>, lost: &mut Lost) -> Json {
     json
 }
 
-fn path(one: &Match, place: &Place<'_>, lost: &mut Lost) -> Json {
+fn path(one: &Match, place: &Place, lost: &mut Lost) -> Json {
     let mut json = match &one.path {
         None | Some(Text::Present) => json!({"prefix": "/"}),
         Some(Text::Exact(text)) => json!({"path": text}),
         Some(Text::Prefix(text)) => json!({"prefix": text}),
         Some(Text::Regex(text)) => json!({"safe_regex": {"regex": text}}),
         Some(Text::Other(_)) => {
-            place.lose(lost, "uri", UNREADABLE, KINDS);
+            place.lose(lost, (MATCH, "uri"), UNREADABLE, KINDS);
             json!({"prefix": "/"})
         }
     };
@@ -77,12 +97,12 @@ fn path(one: &Match, place: &Place<'_>, lost: &mut Lost) -> Json {
 const UNREADABLE: &str = "is no condition on a text";
 const KINDS: &str = "write one of `exact`, `prefix` and `regex`";
 
-fn header(name: &str, text: &Text, place: &Place<'_>, lost: &mut Lost) -> Json {
+fn header(name: &str, text: &Text, place: &Place, lost: &mut Lost) -> Json {
     condition(name, text, place, lost)
 }
 
 /// A condition on a header or on a parameter: both have these fields.
-fn condition(name: &str, text: &Text, place: &Place<'_>, lost: &mut Lost) -> Json {
+fn condition(name: &str, text: &Text, place: &Place, lost: &mut Lost) -> Json {
     match text {
         Text::Exact(text) => json!({"name": name, "string_match": {"exact": text}}),
         Text::Prefix(text) if !text.is_empty() => json!({"name": name, "string_match": {"prefix": text}}),
@@ -91,19 +111,19 @@ fn condition(name: &str, text: &Text, place: &Place<'_>, lost: &mut Lost) -> Jso
         Text::Regex(text) if text == "*" => json!({"name": name, "present_match": true}),
         Text::Regex(text) => json!({"name": name, "string_match": {"safe_regex": {"regex": text}}}),
         Text::Other(_) => {
-            place.lose(lost, name, UNREADABLE, KINDS);
+            place.lose(lost, (MATCH, name), UNREADABLE, KINDS);
             json!({"name": name, "present_match": true})
         }
     }
 }
 
 /// What Envoy does not know of a request.
-fn left_out(one: &Match, place: &Place<'_>, lost: &mut Lost) {
+fn left_out(one: &Match, place: &Place, lost: &mut Lost) {
     const HEADER: &str = "match a header that the caller sends";
     if !one.caller_labels.is_empty() {
         place.lose(
             lost,
-            "sourceLabels",
+            (MATCH, "sourceLabels"),
             "asks for labels of the caller's pod, which Envoy does not know",
             HEADER,
         );
@@ -111,7 +131,7 @@ fn left_out(one: &Match, place: &Place<'_>, lost: &mut Lost) {
     if one.caller_namespace.is_some() {
         place.lose(
             lost,
-            "sourceNamespace",
+            (MATCH, "sourceNamespace"),
             "asks for the caller's namespace, which Envoy does not know",
             HEADER,
         );
@@ -119,7 +139,7 @@ fn left_out(one: &Match, place: &Place<'_>, lost: &mut Lost) {
     if !one.gateways.is_empty() {
         place.lose(
             lost,
-            "gateways",
+            (MATCH, "gateways"),
             "names resources of Istio",
             "expose the service at some of `edge.gateways` instead",
         );
@@ -128,12 +148,12 @@ fn left_out(one: &Match, place: &Place<'_>, lost: &mut Lost) {
     for name in claims {
         place.lose(
             lost,
-            name,
+            (MATCH, name),
             "matches a claim, which Istio reads of its own metadata",
             "give callers with this claim a tenant, in `edge.rules`",
         );
     }
-    for key in one.istio.keys().filter(|key| !["name", "statPrefix"].contains(&key.as_str())) {
-        place.lose(lost, key, "is Istio's, and Envoy has nothing like it", "take it off the file");
+    for key in one.istio.keys().filter(|key| *key != "name") {
+        place.lose(lost, (MATCH, key), "is Istio's, and Envoy has nothing like it", "take it off the file");
     }
 }

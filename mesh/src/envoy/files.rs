@@ -29,12 +29,12 @@ pub fn files(mesh: &Mesh, options: &Options, at: &str) -> Result<BTreeMap<String
     lost::of_mesh(mesh, &mut lost);
     let told = Configurations::of(mesh);
     let mut files = Files { at, all: BTreeMap::new() };
-    let batches = filters::of_batches(mesh, options);
+    let batches = filters::of_batches(mesh);
     for role in [Role::Inbound, Role::Outbound] {
         let filters = filters::of_sidecar(options, &told, role);
-        let mut manager = json!({"http_filters": files.filters(&filters)});
+        let mut manager = manager(&files.filters(&filters));
         if role == Role::Outbound {
-            let routes = routes::outbound(mesh, options, &mut lost);
+            let routes = routes::outbound(mesh, options.other_hosts.as_deref(), &mut lost);
             manager["rds"] = files.routes(role.name(), &routes);
             if let Some(filter) = &batches {
                 let all = [std::slice::from_ref(filter), &filters].concat();
@@ -47,18 +47,19 @@ pub fn files(mesh: &Mesh, options: &Options, at: &str) -> Result<BTreeMap<String
     }
     for (ingress, _) in mesh.gateways() {
         let filters = filters::of_gateway(mesh, &ingress, options, &told, &mut lost);
-        let routes = routes::gateway(mesh, &ingress, options, &mut lost);
+        let routes = routes::gateway(mesh, &ingress, &mut lost);
         let name = ingress.resource();
+        let mut manager = manager(&files.filters(&filters));
         // As Istio's gateways: the caller's address counts, and ids of strangers are replaced.
-        let mut manager = json!({"use_remote_address": true, "http_filters": files.filters(&filters)});
+        manager["use_remote_address"] = true.into();
         manager["rds"] = files.routes(&name, &routes);
-        if restarts_traces(&ingress, options) {
+        if restarts_traces(&ingress) {
             manager["early_header_mutation_extensions"] = json!([trace_mutation(mesh)]);
         }
         files.manager(&name, &manager);
     }
     let mut all = files.all;
-    let clusters = json!({"clusters": clusters::clusters(mesh, options.without_filter)});
+    let clusters = json!({"clusters": clusters::clusters(mesh)});
     all.insert("clusters.yaml".to_owned(), serialise::yaml(&clusters));
     all.insert("bootstrap.yaml".to_owned(), serialise::yaml(&bootstrap::fields(options)));
     match lost.all() {
@@ -67,8 +68,19 @@ pub fn files(mesh: &Mesh, options: &Options, at: &str) -> Result<BTreeMap<String
     }
 }
 
-fn restarts_traces(ingress: &Ingress<'_>, options: &Options) -> bool {
-    options.code.is_some() && ingress.trace_context() == Some(TraceContext::Restart)
+/// A connection manager as Istio's (pilot/pkg/networking/core/listener_builder.go): paths are normalised before anything reads them,
+/// WebSockets are let through, and streams may be silent.
+fn manager(filters: &[Json]) -> Json {
+    json!({
+        "normalize_path": true,
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "stream_idle_timeout": "0s",
+        "http_filters": filters,
+    })
+}
+
+fn restarts_traces(ingress: &Ingress<'_>) -> bool {
+    ingress.trace_context() == Some(TraceContext::Restart)
 }
 
 struct Files<'a> {

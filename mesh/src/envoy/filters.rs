@@ -56,18 +56,17 @@ pub fn extension(name: &str, root_id: &str, module: &str, configuration: &str, f
     })
 }
 
-/// Those of a sidecar's side; empty without code.
+/// Those of a sidecar's side.
 #[must_use]
 pub fn of_sidecar(options: &Options, told: &Configurations<'_>, role: Role) -> Vec<Filter> {
-    let Some(code) = &options.code else { return Vec::new() };
     let name = format!("graylane-{}", role.name());
-    vec![ours(code, &name, &told.role(role), &[])]
+    vec![ours(&options.code, &name, &told.role(role), &[])]
 }
 
 /// What gives each call of a batch a user of its own, if the file has one: for the outbound side of its pods, before the others.
 #[must_use]
-pub fn of_batches(mesh: &Mesh, options: &Options) -> Option<Filter> {
-    let is_asked = options.code.is_some() && mesh.workers.iter().any(|worker| mesh.gives_units(worker));
+pub fn of_batches(mesh: &Mesh) -> Option<Filter> {
+    let is_asked = mesh.workers.iter().any(|worker| mesh.gives_units(worker));
     let config = || alone_filter()["typed_config"].take();
     is_asked.then(|| Filter { name: "graylane-sticky-none".to_owned(), config: config() })
 }
@@ -81,13 +80,13 @@ pub fn of_gateway(
     told: &Configurations<'_>,
     lost: &mut Lost,
 ) -> Vec<Filter> {
-    let Some(code) = &options.code else { return Vec::new() };
+    let code = &options.code;
     let name = format!("graylane-{}", ingress.resource());
     let config = told.gateway(ingress);
     let mut all: Vec<Filter> = jwt(ingress, &name, lost).into_iter().collect();
     // A condition or a sticky key of that name: the native module reads no metadata below its top.
     if matches!(code, Code::Native(_)) && serialise::json_text(&config).contains(r#""claim":"#) {
-        all.push(Filter { name: format!("{name}-claims"), config: native::claims() });
+        all.push(Filter { name: format!("{name}.claims"), config: native::claims() });
     }
     all.push(ours(code, &name, &config, &environment(mesh, ingress)));
     all
@@ -137,6 +136,8 @@ fn jwt(ingress: &Ingress<'_>, name: &str, lost: &mut Lost) -> Option<Filter> {
             "issuer": jwt.issuer,
             "forward": true,
             "payload_in_metadata": "payload",
+            // As Istio reads such claims: a list of words.
+            "normalize_payload_in_metadata": {"space_delimited_claims": ["scope", "permission"]},
             "remote_jwks": {"http_uri": {"uri": uri, "cluster": keys_cluster(uri), "timeout": "5s"}},
         }},
         "rules": [{
@@ -144,7 +145,7 @@ fn jwt(ingress: &Ingress<'_>, name: &str, lost: &mut Lost) -> Option<Filter> {
             "requires": {"requires_any": {"requirements": [{"provider_name": ISSUER}, {"allow_missing": {}}]}},
         }],
     });
-    Some(Filter { name: format!("{name}-jwt"), config })
+    Some(Filter { name: format!("{name}.jwt"), config })
 }
 
 /// The cluster of an issuer's keys.

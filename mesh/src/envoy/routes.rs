@@ -6,33 +6,39 @@ use graylane_decide::Role;
 use serde_json::{Value as Json, json};
 
 use super::lost::Lost;
-use super::{Options, virtual_hosts};
+use super::virtual_hosts;
 use crate::mesh::{Ingress, Mesh};
 use crate::routes::{self, Block, Shown};
 
 /// Type of a route configuration.
 const TYPE: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 
-/// The routes of sidecars: all hosts of the file.
+/// The longest answer of `directResponse`, in bytes, as in Istio (pilot/pkg/networking/core/route/route.go).
+const LONGEST_ANSWER: u32 = 1024 * 1024;
+
+/// The routes of sidecars: all hosts of the file. `other_hosts`: the cluster for all others; none: Envoy answers 404.
 #[must_use]
-pub fn outbound(mesh: &Mesh, options: &Options, lost: &mut Lost) -> Json {
-    let mut hosts: Vec<Json> = routes::inside(mesh)
-        .iter()
-        .flat_map(|host| virtual_hosts::inside(mesh, host, options.without_filter, lost))
-        .collect();
-    if let Some(cluster) = &options.other_hosts {
+pub fn outbound(mesh: &Mesh, other_hosts: Option<&str>, lost: &mut Lost) -> Json {
+    let mut hosts: Vec<Json> =
+        routes::inside(mesh).iter().flat_map(|host| virtual_hosts::inside(mesh, host, lost)).collect();
+    if let Some(cluster) = other_hosts {
         hosts.push(json!({
             "name": "other-hosts",
             "domains": ["*"],
             "routes": [{"name": "other-hosts", "match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": "0s"}}],
         }));
     }
-    json!({"@type": TYPE, "name": Role::Outbound.name(), "virtual_hosts": hosts})
+    json!({
+        "@type": TYPE,
+        "name": Role::Outbound.name(),
+        "virtual_hosts": hosts,
+        "max_direct_response_body_size_bytes": LONGEST_ANSWER,
+    })
 }
 
 /// The routes of a gateway: the public hosts that are exposed there. Which port callers came to is the listener's business.
 #[must_use]
-pub fn gateway(mesh: &Mesh, ingress: &Ingress<'_>, options: &Options, lost: &mut Lost) -> Json {
+pub fn gateway(mesh: &Mesh, ingress: &Ingress<'_>, lost: &mut Lost) -> Json {
     let shown = routes::shown(mesh);
     let is_here = |shown: &&Shown<'_>| {
         let gateways = &shown.gateways;
@@ -52,7 +58,7 @@ pub fn gateway(mesh: &Mesh, ingress: &Ingress<'_>, options: &Options, lost: &mut
             places.sort_by(|a, b| a.order().cmp(&b.order()));
             let blocks: Vec<Block<'_>> = places.iter().flat_map(|shown| shown.blocks.clone()).collect();
             let name = name(host, &hosts);
-            virtual_hosts::outside(mesh, name, host, &blocks, options.without_filter, lost)
+            virtual_hosts::outside(mesh, name, host, &blocks, lost)
         })
         .collect();
     json!({
@@ -60,6 +66,7 @@ pub fn gateway(mesh: &Mesh, ingress: &Ingress<'_>, options: &Options, lost: &mut
         "name": ingress.resource(),
         "virtual_hosts": virtual_hosts,
         "ignore_port_in_host_matching": true,
+        "max_direct_response_body_size_bytes": LONGEST_ANSWER,
     })
 }
 

@@ -17,7 +17,7 @@ fn mesh(rest: &str) -> Mesh {
 }
 
 fn options() -> Options {
-    Options { code: Some(Code::Wasm("/etc/graylane/graylane.wasm".to_owned())), ..Options::default() }
+    Options { code: Code::Wasm("/etc/graylane/graylane.wasm".to_owned()), other_hosts: None }
 }
 
 fn parsed(text: &str) -> Json {
@@ -35,13 +35,15 @@ edge:
   rules: [{tenant: gray-v1, claim: {name: role, exact: employee}}]
 services:
   api:
+    expose: {hosts: [api.example.com], gateways: [infra/ops]}
     subsets: {a: {v: '1'}, b: {v: '2'}}
+    versions: {b: {trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}}
     baseline: a
     pins: {gray-v1: b}
     routes:
       - name: one
         match: [{sourceLabels: {app: web}, sourceNamespace: x, gateways: [mesh], headers: {'@request.auth.claims.role': {exact: x}}}]
-        http: {fault: {abort: {httpStatus: 500, percentage: {value: 1}}}, retries: {attempts: 2, retryRemoteLocalities: true}}
+        http: {headers: {request: {set: {Host: x}}}, fault: {abort: {httpStatus: 500, percentage: {value: 1}}}, retries: {attempts: 2, retryRemoteLocalities: true}}
         pins: {gray-v1: b}
   web: {routing: external, rollout: {weights: external, route: primary}}
 ",
@@ -50,18 +52,22 @@ services:
     let said: Vec<String> =
         lacking.iter().map(|one| format!("{}: {}", one.path.join("."), one.text)).collect();
     for part in [
-        "services.web.rollout.weights: `weights: external` of `web`",
-        "services.api.routes: `sourceLabels` in a route of `api`",
-        "services.api.routes: `sourceNamespace` in a route of `api`",
-        "services.api.routes: `gateways` in a route of `api`",
-        "services.api.routes: `@request.auth.claims.role` in a route of `api`",
-        "services.api.routes: `fault` in a route of `api`",
-        "services.api.routes: `retries.retryRemoteLocalities` in a route of `api`",
+        "services.web: `web` has external routes",
+        "services.api: `api` has no `port`",
+        "services.api.routes.0.match: `sourceLabels` in `match` of `api`",
+        "services.api.routes.0.match: `sourceNamespace` in `match` of `api`",
+        "services.api.routes.0.match: `gateways` in `match` of `api`",
+        "services.api.routes.0.match: `@request.auth.claims.role` in `match` of `api`",
+        "services.api.routes.0.http.fault: `fault` in `http` of `api`",
+        "services.api.routes.0.http.retries: `retries.retryRemoteLocalities` in `http` of `api`",
+        "services.api.routes.0.http.headers: `headers` in `http` of `api` cannot change `Host`",
+        "services.api.versions.b.trafficPolicy: `consistentHash` of `api`",
+        "services.api.expose.gateways: `infra/ops` of `api`",
         "edge.jwt: `jwksUri` is missing",
     ] {
         assert!(said.iter().any(|one| one.starts_with(part)), "{part} is missing in {said:#?}");
     }
-    assert_eq!(said.len(), 8, "{said:#?}");
+    assert_eq!(said.len(), 12, "{said:#?}");
 }
 
 #[test]
@@ -74,13 +80,13 @@ edge:
   rules: [{tenant: gray-v1, claim: {name: role, exact: employee}}]
 ";
     for (code, want) in [
-        (Code::Wasm("/w".to_owned()), &["graylane-gateway-jwt", "graylane-gateway"][..]),
+        (Code::Wasm("/w".to_owned()), &["graylane-gateway.jwt", "graylane-gateway"][..]),
         (
             Code::Native("/n".to_owned()),
-            &["graylane-gateway-jwt", "graylane-gateway-claims", "graylane-gateway"][..],
+            &["graylane-gateway.jwt", "graylane-gateway.claims", "graylane-gateway"][..],
         ),
     ] {
-        let files = files(&mesh(rest), &Options { code: Some(code), ..Options::default() }, "/g/").unwrap();
+        let files = files(&mesh(rest), &Options { code, other_hosts: None }, "/g/").unwrap();
         let manager = parsed(&files["connection-managers/gateway.yaml"]);
         let names: Vec<&str> = manager["http_filters"]
             .as_array()
@@ -91,8 +97,8 @@ edge:
         assert_eq!(names.split_last().unwrap(), (&"envoy.filters.http.router", want));
         let path =
             &manager["http_filters"][0]["config_discovery"]["config_source"]["path_config_source"]["path"];
-        assert_eq!(path, "/g/filters/graylane-gateway-jwt.yaml");
-        let jwt = &parsed(&files["filters/graylane-gateway-jwt.yaml"])["resources"][0]["typed_config"];
+        assert_eq!(path, "/g/filters/graylane-gateway.jwt.yaml");
+        let jwt = &parsed(&files["filters/graylane-gateway.jwt.yaml"])["resources"][0]["typed_config"];
         assert_eq!(jwt["providers"]["issuer"]["payload_in_metadata"], "payload");
         assert_eq!(jwt["providers"]["issuer"]["remote_jwks"]["http_uri"]["cluster"], "issuer.example:443");
         let clusters = parsed(&files["clusters.yaml"]);
@@ -117,7 +123,7 @@ services:
     trafficPolicy: {connectionPool: {tcp: {maxConnections: 5}}}
   web: {host: web.example.com, subsets: {all: {}}}
 ";
-    let all = clusters(&mesh(rest), false);
+    let all = clusters(&mesh(rest));
     let said: Vec<(&str, Option<&str>, Option<&str>)> =
         all.iter().map(|one| (one.name.as_str(), one.subset.as_deref(), one.fallback.as_deref())).collect();
     assert_eq!(
@@ -142,11 +148,7 @@ services:
   admin: {host: web, port: 9090, subsets: {a: {v: '1'}}}
   api: {port: 8080, subsets: {a: {v: '1'}}, routes: [{name: one, match: [{port: 9090, uri: {prefix: /x}}], http: {timeout: 1s}}]}
 ";
-    let routes = outbound(
-        &mesh(rest),
-        &Options { other_hosts: Some("away".to_owned()), ..Options::default() },
-        &mut Lost::default(),
-    );
+    let routes = outbound(&mesh(rest), Some("away"), &mut Lost::default());
     let hosts = routes["virtual_hosts"].as_array().unwrap();
     let names: Vec<&str> = hosts.iter().map(|host| host["name"].as_str().unwrap()).collect();
     assert_eq!(
@@ -168,10 +170,52 @@ services:
 }
 
 #[test]
+fn a_short_name_is_that_of_the_own_namespace() {
+    let rest = "
+edge: none
+services:
+  acme: {host: api.acme.com, port: 443, subsets: {a: {v: '1'}}}
+  aaa: {host: api, namespace: other, port: 80, subsets: {a: {v: '1'}}}
+  api: {port: 80, subsets: {a: {v: '1'}}}
+";
+    let routes = outbound(&mesh(rest), None, &mut Lost::default());
+    let with_short: Vec<&Json> = routes["virtual_hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|host| host["domains"].as_array().unwrap().iter().any(|name| name == "api"))
+        .collect();
+    assert_eq!(with_short.len(), 1);
+    assert_eq!(with_short[0]["name"], "api.shop.svc.cluster.local");
+}
+
+#[test]
+fn headers_of_the_only_destination_come_after_those_of_its_route() {
+    let rest = "
+edge: none
+services:
+  api:
+    port: 80
+    subsets: {a: {v: '1'}, b: {v: '2'}}
+    baseline: a
+    pins: {gray-v1: b}
+    http: {headers: {request: {set: {x-v: base}, remove: [x-old]}}, retries: {retryOn: 5xx}}
+    versions: {b: {headers: {request: {set: {x-v: canary}, remove: [x-older]}}}}
+";
+    let routes = outbound(&mesh(rest), None, &mut Lost::default());
+    let pin = &routes["virtual_hosts"][0]["routes"][0];
+    assert_eq!(pin["name"], "api:pin-gray-v1");
+    assert_eq!(pin["request_headers_to_add"][0]["header"]["value"], "canary");
+    assert_eq!(pin["request_headers_to_remove"], serde_json::json!(["x-old", "x-older"]));
+    assert!(pin["route"]["cluster"].is_string());
+    assert!(pin["route"].get("retry_policy").is_none(), "without `attempts` Istio does not try again");
+}
+
+#[test]
 fn a_batch_has_a_chain_of_its_own() {
     let rest = "
 edge: none
-services: {api: {subsets: {a: {v: '1'}}}}
+services: {api: {port: 80, subsets: {a: {v: '1'}}}}
 workers: {nightly: {kind: CronJob, sticky: none}}
 ";
     let files = files(&mesh(rest), &options(), "/g").unwrap();
@@ -180,15 +224,4 @@ workers: {nightly: {kind: CronJob, sticky: none}}
     assert_eq!(manager["http_filters"][1]["name"], "graylane-outbound");
     assert_eq!(manager["rds"]["route_config_name"], "outbound");
     assert!(files.contains_key("filters/graylane-sticky-none.yaml"));
-}
-
-#[test]
-fn without_filters_nothing_names_them() {
-    let mesh = mesh(
-        "edge: none\nservices: {api: {subsets: {a: {v: '1'}, b: {v: '2'}}, baseline: a, rollout: {weights: {b: 10}}}}\n",
-    );
-    let options = Options { without_filter: true, ..Options::default() };
-    let files = files(&mesh, &options, "/g").unwrap();
-    assert!(files.keys().all(|name| !name.starts_with("filters/")));
-    assert!(!files["routes/outbound.yaml"].contains("x-graylane"));
 }

@@ -9,7 +9,7 @@ use crate::mesh::{Mesh, Service};
 use crate::routes::{Block, HostRoutes, Match, Rule};
 
 /// The virtual hosts of a host inside the mesh: one for each port.
-pub(super) fn inside(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool, lost: &mut Lost) -> Vec<Json> {
+pub(super) fn inside(mesh: &Mesh, host: &HostRoutes<'_>, lost: &mut Lost) -> Vec<Json> {
     let ports = ports::of_host(host);
     let names = names(mesh, host);
     let with_port = |port: u16| names.iter().map(move |name| format!("{name}:{port}"));
@@ -19,23 +19,16 @@ pub(super) fn inside(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool, l
         let domains =
             is_without.then_some(names.clone()).into_iter().flatten().chain(with_port(*port)).collect();
         let name = if ports.len() > 1 { format!("{}:{port}", host.host) } else { host.host.clone() };
-        virtual_host(mesh, (name, domains), &routes(mesh, &host.blocks, *port, without_filter, lost))
+        virtual_host(mesh, (name, domains), &routes(mesh, &host.blocks, *port, lost))
     };
     ports.iter().enumerate().map(one).collect()
 }
 
 /// A public host at a gateway.
-pub(super) fn outside(
-    mesh: &Mesh,
-    name: String,
-    host: &str,
-    blocks: &[Block<'_>],
-    without_filter: bool,
-    lost: &mut Lost,
-) -> Json {
+pub(super) fn outside(mesh: &Mesh, name: String, host: &str, blocks: &[Block<'_>], lost: &mut Lost) -> Json {
     let routes = blocks.iter().flat_map(|block| {
         let port = block.port.unwrap_or_else(|| ports::of_service(block.service));
-        routes(mesh, std::slice::from_ref(block), port, without_filter, lost)
+        routes(mesh, std::slice::from_ref(block), port, lost)
     });
     let routes: Vec<Json> = routes.collect();
     virtual_host(mesh, (name, vec![host.to_owned()]), &routes)
@@ -51,7 +44,7 @@ pub fn entry(mesh: &Mesh, service: &Service) -> Json {
         .filter(|block| block.service.name == service.name)
         .collect();
     let mut lost = Lost::default();
-    let routes = routes(mesh, &blocks, ports::of_service(service), false, &mut lost);
+    let routes = routes(mesh, &blocks, ports::of_service(service), &mut lost);
     virtual_host(mesh, (service.host.clone(), vec!["*".to_owned()]), &routes)
 }
 
@@ -67,15 +60,19 @@ fn virtual_host(mesh: &Mesh, (name, domains): (String, Vec<String>), routes: &[J
 }
 
 /// The routes of some blocks for requests to a port: each condition of a rule is a route of its own.
-fn routes(mesh: &Mesh, blocks: &[Block<'_>], port: u16, without_filter: bool, lost: &mut Lost) -> Vec<Json> {
+fn routes(mesh: &Mesh, blocks: &[Block<'_>], port: u16, lost: &mut Lost) -> Vec<Json> {
     let mut all = Vec::new();
     for block in blocks {
-        let key = if block.outside && !block.service.outside.is_empty() { "outside" } else { "routes" };
-        let place = Place { service: &block.service.name, key };
-        for rule in block.rules(mesh, without_filter) {
+        let place = Place::of(block);
+        for rule in block.rules(mesh, false) {
             let fields = actions::of(&rule, port, &place, lost);
             if block.outside && rule.matches.iter().any(|one| one.port.is_some()) {
-                place.lose(lost, "port", "is a gateway's, which its listener has", "take it off the file");
+                place.lose(
+                    lost,
+                    ("match", "port"),
+                    "is a gateway's, which its listener has",
+                    "take it off the file",
+                );
             }
             for one in at_port(&rule, port, block.outside) {
                 let mut route = fields.clone();
@@ -97,18 +94,25 @@ fn at_port(rule: &Rule, port: u16, outside: bool) -> Vec<Match> {
     rule.matches.iter().filter(holds).cloned().collect()
 }
 
-/// The names that callers use for a host. The short one is that of the first service that is called so.
+/// The names that callers use for a host. The short one is that of the service of the mesh's own namespace, or of the first that is
+/// called so.
 fn names(mesh: &Mesh, host: &HostRoutes<'_>) -> Vec<String> {
     let mut names = vec![host.host.clone()];
     let Some(first) = host.blocks.first().map(|block| block.service) else { return names };
-    if host.host.ends_with(&format!(".svc.{}", mesh.document.mesh.cluster_domain)) {
+    if is_in_cluster(mesh, first) {
         let short = first.short_host();
         let with_namespace = format!("{short}.{}", first.namespace);
         names.extend([format!("{with_namespace}.svc"), with_namespace]);
-        let namesake = mesh.services.iter().find(|other| other.short_host() == short);
-        if namesake.is_some_and(|other| other.host == host.host) {
+        let namesakes =
+            || mesh.routed().filter(|other| is_in_cluster(mesh, other) && other.short_host() == short);
+        let own = namesakes().find(|other| other.namespace == mesh.document.mesh.namespace);
+        if own.or_else(|| namesakes().next()).is_some_and(|other| other.host == host.host) {
             names.push(short.to_owned());
         }
     }
     names
+}
+
+fn is_in_cluster(mesh: &Mesh, service: &Service) -> bool {
+    service.host.ends_with(&format!(".svc.{}", mesh.document.mesh.cluster_domain))
 }

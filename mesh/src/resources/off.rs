@@ -2,14 +2,15 @@
 //!
 //! Nothing is deleted: routes lose the rules that only the filter makes sense of, and the sidecars' plugins select no pod, which
 //! takes the filter out of every proxy. A later `render` puts both back. The gateway's plugin is not touched, so
-//! that callers outside still cannot pick a tenant (docs/decisions/09-plugins.md). Pods with the native module are reached
+//! that callers outside still cannot pick a tenant (docs/decisions/09-plugins.md). A waypoint's plugin selects no pods in the first
+//! place, so its module is replaced by what lets everything pass. Pods with the native module are reached
 //! as well: the EnvoyFilters replace the filter that istiod makes of a plugin, and without one there is nothing to replace.
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 
-use super::{DataPlane, Options, Resource, plugin, virtual_service};
+use super::{Options, Resource, plugin, virtual_service};
 use crate::mesh::{Mesh, Service};
 
 /// What is switched off.
@@ -38,14 +39,10 @@ impl Scope {
 /// What to apply, in this order.
 ///
 /// # Errors
-/// When the file has nothing of that scope, or plugins are those of waypoints.
+/// When the file has nothing of that scope.
 pub fn off(mesh: &Mesh, options: &Options, scope: &Scope) -> Result<Vec<Resource>> {
-    ensure!(
-        options.data_plane == DataPlane::Sidecar,
-        "waypoints cannot be switched off: delete their plugins, and apply what `render --without-filter` prints"
-    );
     let services: Vec<&Service> = mesh.services.iter().filter(|service| scope.has(service)).collect();
-    let mut plugins = plugin::of_no_pod(mesh, options);
+    let mut plugins = plugin::switched_off(mesh, options);
     plugins.retain(|plugin| match scope {
         Scope::Mesh => true,
         Scope::Namespace(name) => plugin.metadata.namespace == *name,
@@ -77,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::document;
-    use crate::resources::Extension;
+    use crate::resources::{DataPlane, Extension};
 
     const FILE: &str = "version: 1
 mesh: {name: m, namespace: a}
@@ -88,10 +85,13 @@ services:
   web: {port: 80, namespace: b, subsets: {v1: {version: v1}, v2: {version: v2}}, baseline: v1, pins: {gray: v2}}
 ";
 
-    fn of(scope: &Scope, options: &Options) -> Vec<(String, Json)> {
+    fn mesh() -> Mesh {
         let loaded = document::load_text("graylane.yaml", FILE).unwrap();
-        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
-        let all = off(&mesh, options, scope).unwrap();
+        Mesh::of(&crate::check::open(loaded).checked().unwrap())
+    }
+
+    fn of(scope: &Scope, options: &Options) -> Vec<(String, Json)> {
+        let all = off(&mesh(), options, scope).unwrap();
         all.iter()
             .map(|resource| {
                 let metadata = &resource.metadata;
@@ -142,9 +142,26 @@ services:
     }
 
     #[test]
+    fn a_waypoints_plugin_stays_before_its_services_and_does_nothing() {
+        let ambient = Options { data_plane: DataPlane::Ambient, ..Options::default() };
+        let all = of(&Scope::Mesh, &ambient);
+        let on = plugin::all(&mesh(), &ambient, "oci://registry.example/graylane@sha256:0");
+        for (name, json) in all.iter().filter(|(name, _)| name.starts_with("WasmPlugin")) {
+            assert!(name.ends_with("/m-waypoint"), "{name}");
+            let before = on.iter().map(Resource::json).find(|on| on["metadata"] == json["metadata"]).unwrap();
+            assert_eq!(json["spec"]["targetRefs"], before["spec"]["targetRefs"]);
+            assert!(json["spec"].get("selector").is_none());
+            assert!(json["spec"]["url"].as_str().unwrap().contains("GRAYLANE-IS-OFF"), "{json}");
+        }
+        assert_eq!(
+            names(&of(&Scope::Namespace("b".to_owned()), &ambient)),
+            ["VirtualService b/m-web", "WasmPlugin b/m-waypoint"]
+        );
+    }
+
+    #[test]
     fn the_native_module_is_only_where_a_plugin_is() {
-        let loaded = document::load_text("graylane.yaml", FILE).unwrap();
-        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
+        let mesh = mesh();
         let off: Vec<String> =
             off(&mesh, &Options::default(), &Scope::Mesh).unwrap().iter().map(name_of_plugin).collect();
         let mut replaced = 0;
@@ -196,16 +213,11 @@ services:
 
     #[test]
     fn what_is_not_in_the_file_is_an_error() {
-        let loaded = document::load_text("graylane.yaml", FILE).unwrap();
-        let mesh = Mesh::of(&crate::check::open(loaded).checked().unwrap());
-        let said = |scope, options: Options| off(&mesh, &options, &scope).unwrap_err().to_string();
-        let sidecars = Options::default;
-        assert_eq!(said(Scope::Service("wbe".to_owned()), sidecars()), "unknown service `wbe`");
+        let said = |scope| off(&mesh(), &Options::default(), &scope).unwrap_err().to_string();
+        assert_eq!(said(Scope::Service("wbe".to_owned())), "unknown service `wbe`");
         assert_eq!(
-            said(Scope::Namespace("c".to_owned()), sidecars()),
+            said(Scope::Namespace("c".to_owned())),
             "unknown namespace `c`: the file has nothing in it"
         );
-        let ambient = Options { data_plane: DataPlane::Ambient, ..Options::default() };
-        assert!(said(Scope::Mesh, ambient).starts_with("waypoints cannot be switched off"));
     }
 }

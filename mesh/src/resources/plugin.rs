@@ -148,17 +148,20 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
     all
 }
 
-/// The sidecars' plugins, switched off: they select no pod, so no proxy has them. The gateway's is not among them.
-pub fn of_no_pod(mesh: &Mesh, options: &Options) -> Vec<Resource> {
+/// The plugins of sidecars or waypoints, switched off: a sidecar's selects no pod, so no proxy has it; a waypoint's, which cannot choose
+/// pods, is the filter that lets everything pass. The gateway's is not among them.
+pub fn switched_off(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     let mut all = all(mesh, options, NOWHERE);
     all.retain(|plugin| plugin.stage == Stage::Plugins);
+    let selector = (options.data_plane == DataPlane::Sidecar)
+        .then(|| Selector { match_labels: [(OFF.to_owned(), "true".to_owned())].into() });
     for plugin in &mut all {
         let place = match &mut plugin.body {
             Body::Spec(Spec::WasmPlugin(plugin)) => &mut plugin.place,
             Body::Spec(Spec::TrafficExtension(plugin)) => &mut plugin.place,
             _ => continue,
         };
-        place.selector = Some(Selector { match_labels: [(OFF.to_owned(), "true".to_owned())].into() });
+        place.selector.clone_from(&selector);
     }
     // Outbound first: it is the one that changes routes.
     all.sort_by_key(|plugin| !plugin.metadata.name.ends_with(Role::Outbound.name()));

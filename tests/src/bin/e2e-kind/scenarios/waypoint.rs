@@ -43,6 +43,7 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
         behind_the_gateway(bank, &file).await.context("behind the gateway")?;
         weights(bank, &file).await.context("weights")?;
         alone(bank, &file).await.context("the waypoint alone")?;
+        switched_off(bank, &file).await.context("switched off")?;
         mixed(bank, &file).await.context("sidecars and a waypoint")
     }
     .await;
@@ -165,6 +166,36 @@ async fn alone(bank: &Bank<'_>, file: &str) -> Result<()> {
         SENT.len() * 10
     );
     bank.cluster.apply(&rendered(bank, file).await?).await
+}
+
+/// The kill switch: the waypoint decides nothing, tenants go by header, and what `render` prints switches it on again.
+async fn switched_off(bank: &Bank<'_>, file: &str) -> Result<()> {
+    bank.write(file)?;
+    let off = bank.cluster.graylane(&["off", "-f", "bank.yaml", "--data-plane", "ambient"]).await?;
+    ensure!(off.code == 0, "{}", off.text);
+    bank.cluster.apply(&off.text).await?;
+    let decides = async || {
+        let before = counts(bank).await?;
+        let visit = bank.ask("/", &[("tenant", "gray-v1")]).await?.visit()?;
+        ensure!(visit.deployment() == "api-v2", "gray-v1 is routed by its header: {visit:?}");
+        Ok(counts(bank).await? != before)
+    };
+    until("the waypoint decides nothing", LIMIT, async || {
+        for _ in 0..USERS {
+            if decides().await? {
+                return Ok(Look::NotYet("it counts requests".to_owned()));
+            }
+        }
+        Ok(Look::Yes(()))
+    })
+    .await?;
+    bank.cluster.apply(&rendered(bank, file).await?).await?;
+    until("the waypoint decides again", LIMIT, async || {
+        Ok(Look::whether(decides().await?, || "it counts no request".to_owned()))
+    })
+    .await?;
+    println!("   switched off: of {USERS} requests the waypoint decided none");
+    Ok(())
 }
 
 /// api with sidecars, orders without, behind the waypoint: the caller's sidecar decides, and calls the pod itself.
