@@ -5,6 +5,7 @@
 //! |-|-|
 //! | `app` | the applications, and how they lose headers |
 //! | `testbed` | all pods and the gateway, up and wired |
+//! | `places` | a port for each pod, and the clusters that lead to it |
 //! | `discovery` | the service that offers the Envoys their routes and plugins |
 //! | `journey` | one request through the mesh, hop by hop |
 //! | `expect` | what the core says should become of it |
@@ -21,6 +22,7 @@ mod discovery;
 mod expect;
 mod journey;
 mod live;
+mod places;
 mod row;
 mod scenarios;
 mod table;

@@ -16,6 +16,7 @@
 //! | `filters` | the filters of each role |
 //! | `bootstrap` | what Envoy reads once, when it starts |
 //! | `files` | all of it as files |
+//! | `types` | types of Envoy's API |
 //! | `lost` | what a file says that Envoy alone cannot do |
 
 mod actions;
@@ -29,12 +30,13 @@ mod lost;
 mod names;
 mod ports;
 mod routes;
+pub mod types;
 mod virtual_hosts;
 
 pub use bootstrap::stats_tags;
 pub use clusters::{Cluster, clusters};
 pub use files::files;
-pub use filters::{Code, Filter, extension, of_gateway, of_sidecar};
+pub use filters::{Code, extension, router};
 pub use lost::Lost;
 pub use names::cluster_name;
 pub use routes::{gateway, outbound};

@@ -19,7 +19,7 @@ pub fn filter(name: &str, path: &Path, type_url: &str) -> Json {
 /// When the file cannot be written.
 pub fn put(path: &Path, version: usize, name: &str, typed_config: &Json) -> Result<()> {
     let resource = json!({"name": name, "typed_config": typed_config});
-    let answer = config::discovered(config::EXTENSIONS, &version.to_string(), resource);
+    let answer = config::discovered(config::EXTENSION, &version.to_string(), resource);
     let new = path.with_extension("new");
     std::fs::write(&new, answer.to_string())?;
     Ok(std::fs::rename(new, path)?)

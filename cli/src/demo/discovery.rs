@@ -114,11 +114,11 @@ impl Discovery {
             let policy = if role == Role::Gateway { "FAIL_RELOAD" } else { "FAIL_OPEN" };
             let name = plugin(role);
             let filter = config::wasm_filter(&name, role.name(), &self.module, &configuration, policy);
-            self.offer(&name, config::EXTENSIONS, json!({"name": name, "typed_config": filter}));
+            self.offer(&name, config::EXTENSION, json!({"name": name, "typed_config": filter}));
             if let Some(file) = &self.native {
                 let name = native_plugin(role);
                 let filter = native::filter(&file.display().to_string(), role.name(), &[], &configuration);
-                self.offer(&name, config::EXTENSIONS, json!({"name": name, "typed_config": filter}));
+                self.offer(&name, config::EXTENSION, json!({"name": name, "typed_config": filter}));
             }
         }
         Ok(())

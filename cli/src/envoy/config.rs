@@ -3,14 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use graylane_mesh::envoy::{extension, stats_tags};
+pub use graylane_mesh::envoy::types::{EXTENSION, ROUTES, WASM};
+use graylane_mesh::envoy::{extension, router, stats_tags};
 use serde_json::{Value as Json, json};
 
 const HTTP_CONNECTION_MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
-/// Type of the Wasm filter's configuration.
-pub const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 /// The node as Istio's agent describes it: id, namespace and labels, where the filter reads them.
 #[must_use]
@@ -75,12 +73,6 @@ pub fn discovered_filter(name: &str) -> Json {
 #[must_use]
 pub fn discovered_filter_of(name: &str, type_url: &str) -> Json {
     json!({"name": name, "config_discovery": {"config_source": discovery(), "type_urls": [type_url]}})
-}
-
-/// The router, which ends every chain of filters.
-#[must_use]
-pub fn router() -> Json {
-    json!({"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}})
 }
 
 /// A listener on a port of loopback (0: any), with these HTTP filters before the router. `manager` adds fields to the
@@ -148,11 +140,6 @@ pub fn discovered(type_url: &str, version: &str, mut resource: Json) -> Json {
     merge(&mut resource, &json!({"@type": type_url}));
     json!({"version_info": version, "type_url": type_url, "resources": [resource]})
 }
-
-/// Type of a route configuration.
-pub const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
-/// Type of an extension's configuration.
-pub const EXTENSIONS: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 
 /// Adds the fields of one object to another.
 fn merge(object: &mut Json, fields: &Json) {

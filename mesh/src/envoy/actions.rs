@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::conditions::{HTTP, Place};
-use super::header_edits;
 use super::lost::Lost;
 use super::names::cluster_name;
+use super::{header_edits, types};
 use crate::mesh::Fields;
 use crate::routes::{Match, Rule, Target, Text};
 
@@ -166,9 +166,6 @@ fn duration(said: &Json, key: &str, place: &Place, lost: &mut Lost) -> Json {
 /// When Istio tries again unless it is told (`DefaultPolicy` in pilot/pkg/networking/core/route/retry/retry.go).
 const RETRY_ON: &str = "connect-failure,refused-stream,unavailable,cancelled";
 
-const PREVIOUS_HOSTS: &str =
-    "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
-
 fn retried(said: &Json, place: &Place, lost: &mut Lost) -> Json {
     only(said, &["attempts", "perTryTimeout", "retryOn"], "retries", place, lost);
     let on = said["retryOn"].as_str().filter(|on| !on.is_empty()).unwrap_or(RETRY_ON);
@@ -185,7 +182,7 @@ fn retried(said: &Json, place: &Place, lost: &mut Lost) -> Json {
         // Another pod than before, if there is one; as Istio has it.
         "retry_host_predicate": [{
             "name": "envoy.retry_host_predicates.previous_hosts",
-            "typed_config": {"@type": PREVIOUS_HOSTS},
+            "typed_config": {"@type": types::PREVIOUS_HOSTS},
         }],
         "host_selection_retry_max_attempts": 5,
     });

@@ -53,12 +53,13 @@ pub(super) fn of(one: &Match, place: &Place, lost: &mut Lost) -> Json {
     let mut headers: Vec<Json> =
         [(":method", &one.method), (":scheme", &one.scheme), (":authority", &one.host)]
             .into_iter()
-            .filter_map(|(name, text)| Some(header(name, text.as_ref()?, place, lost)))
+            .filter_map(|(name, text)| Some(condition(name, text.as_ref()?, place, lost)))
             .collect();
-    headers
-        .extend(one.headers.iter().map(|(name, text)| header(&name.to_ascii_lowercase(), text, place, lost)));
+    headers.extend(
+        one.headers.iter().map(|(name, text)| condition(&name.to_ascii_lowercase(), text, place, lost)),
+    );
     headers.extend(one.without_headers.iter().map(|(name, text)| {
-        let mut json = header(&name.to_ascii_lowercase(), text, place, lost);
+        let mut json = condition(&name.to_ascii_lowercase(), text, place, lost);
         json["invert_match"] = true.into();
         // Absent is not this value, either.
         if json.get("present_match").is_none() {
@@ -96,10 +97,6 @@ fn path(one: &Match, place: &Place, lost: &mut Lost) -> Json {
 
 const UNREADABLE: &str = "is no condition on a text";
 const KINDS: &str = "write one of `exact`, `prefix` and `regex`";
-
-fn header(name: &str, text: &Text, place: &Place, lost: &mut Lost) -> Json {
-    condition(name, text, place, lost)
-}
 
 /// A condition on a header or on a parameter: both have these fields.
 fn condition(name: &str, text: &Text, place: &Place, lost: &mut Lost) -> Json {

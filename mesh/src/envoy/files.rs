@@ -10,15 +10,12 @@ use serde_json::{Value as Json, json};
 
 use super::filters::{self, Filter};
 use super::lost::{self, Lost};
-use super::{Options, bootstrap, clusters, routes};
+use super::{Options, bootstrap, clusters, routes, types};
 use crate::document::model::TraceContext;
 use crate::lower::Configurations;
 use crate::mesh::{Ingress, Mesh};
 use crate::resources::{Lacking, trace_mutation};
 use crate::serialise;
-
-const EXTENSION: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
-const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 /// All of them, by their paths in a folder that Envoys find at `at`.
 ///
@@ -103,12 +100,12 @@ impl Files<'_> {
         let mut list: Vec<Json> = filters
             .iter()
             .map(|Filter { name, config }| {
-                let extension = json!({"@type": EXTENSION, "name": name, "typed_config": config});
+                let extension = json!({"@type": types::EXTENSION, "name": name, "typed_config": config});
                 let source = self.resource("filters", name, &extension);
                 json!({"name": name, "config_discovery": {"config_source": source, "type_urls": [config["@type"]]}})
             })
             .collect();
-        list.push(json!({"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}));
+        list.push(filters::router());
         list
     }
 

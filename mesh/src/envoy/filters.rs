@@ -6,17 +6,13 @@ use graylane_decide::Role;
 use graylane_decide::config::Config;
 use serde_json::{Value as Json, json};
 
-use super::Options;
 use super::lost::Lost;
+use super::{Options, types};
 use crate::lower::Configurations;
 use crate::mesh::{Ingress, Mesh};
 use crate::resources::{Variable, alone_filter, environment};
 use crate::{native, serialise};
 
-/// Type of the Wasm filter's configuration.
-const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-/// Type of the filter that verifies tokens.
-const JWT: &str = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication";
 /// The only provider of it.
 const ISSUER: &str = "issuer";
 
@@ -38,11 +34,17 @@ pub struct Filter {
     pub config: Json,
 }
 
+/// The router, which ends every chain of filters.
+#[must_use]
+pub fn router() -> Json {
+    json!({"name": "envoy.filters.http.router", "typed_config": {"@type": types::ROUTER}})
+}
+
 /// The Wasm filter, as Istio configures it: V8, no VM id, the role as root id, the module from a file.
 #[must_use]
 pub fn extension(name: &str, root_id: &str, module: &str, configuration: &str, failure_policy: &str) -> Json {
     json!({
-        "@type": WASM,
+        "@type": types::WASM,
         "config": {
             "name": name,
             "root_id": root_id,
@@ -131,7 +133,7 @@ fn jwt(ingress: &Ingress<'_>, name: &str, lost: &mut Lost) -> Option<Filter> {
         return None;
     };
     let config = json!({
-        "@type": JWT,
+        "@type": types::JWT,
         "providers": {ISSUER: {
             "issuer": jwt.issuer,
             "forward": true,

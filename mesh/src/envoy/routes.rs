@@ -6,12 +6,9 @@ use graylane_decide::Role;
 use serde_json::{Value as Json, json};
 
 use super::lost::Lost;
-use super::virtual_hosts;
+use super::{types, virtual_hosts};
 use crate::mesh::{Ingress, Mesh};
 use crate::routes::{self, Block, Shown};
-
-/// Type of a route configuration.
-const TYPE: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 
 /// The longest answer of `directResponse`, in bytes, as in Istio (pilot/pkg/networking/core/route/route.go).
 const LONGEST_ANSWER: u32 = 1024 * 1024;
@@ -29,7 +26,7 @@ pub fn outbound(mesh: &Mesh, other_hosts: Option<&str>, lost: &mut Lost) -> Json
         }));
     }
     json!({
-        "@type": TYPE,
+        "@type": types::ROUTES,
         "name": Role::Outbound.name(),
         "virtual_hosts": hosts,
         "max_direct_response_body_size_bytes": LONGEST_ANSWER,
@@ -62,7 +59,7 @@ pub fn gateway(mesh: &Mesh, ingress: &Ingress<'_>, lost: &mut Lost) -> Json {
         })
         .collect();
     json!({
-        "@type": TYPE,
+        "@type": types::ROUTES,
         "name": ingress.resource(),
         "virtual_hosts": virtual_hosts,
         "ignore_port_in_host_matching": true,
