@@ -13,7 +13,7 @@ use crate::mesh::{Ingress, Mesh};
 use crate::resources::{Variable, alone_filter, environment};
 use crate::{native, serialise};
 
-/// The only provider of it.
+/// The name of the only provider of tokens.
 const ISSUER: &str = "issuer";
 
 /// What runs the filters.
