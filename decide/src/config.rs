@@ -24,7 +24,7 @@ pub use service::{End, Label, Pin, Rollout, Route, Service, Weight, WorkloadSubs
 
 /// The newest version of the document that this crate reads. 2 has `policy.carriers`, `policy.ids`, `policy.missing: pass`,
 /// services whose routes are not ours, `modes`, the mode `off`, `edge.debug`, `points`, `cookie.minted`, `sticky.hash`,
-/// `edge.tokens` and `telemetry.unlabelled`; a document without them is written as
+/// `edge.tokens`, `telemetry.unlabelled` and `services.hosts`; a document without them is written as
 /// version 1, which filters of graylane 0.1 read too.
 pub const VERSION: u32 = 2;
 /// The oldest version that this crate reads.

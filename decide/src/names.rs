@@ -97,10 +97,14 @@ pub fn route_name(service: &str, route: Option<&str>, rule: &str) -> String {
     }
 }
 
+/// What stands between the parts of such a name where the rule is one of the Kubernetes Gateway API, which allows no `:` in names.
+pub const GATEWAY_API_SEPARATOR: &str = ".";
+
 /// The route in a name that [`route_name`] made; none where the service has none of its own kind.
 #[must_use]
 pub fn route_in(name: &[u8]) -> Option<&[u8]> {
-    let mut parts = name.split(|byte| *byte == b':');
+    let separator = if name.contains(&b':') { b':' } else { b'.' };
+    let mut parts = name.split(|byte| *byte == separator);
     let (_service, route, _rule) = (parts.next()?, parts.next()?, parts.next()?);
     Some(route)
 }

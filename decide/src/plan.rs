@@ -112,9 +112,8 @@ impl Plan {
         let mut destinations =
             Destinations::new(&config.cluster_domain, node.namespace.as_deref(), &config.egress);
         for (index, service) in config.services.iter().enumerate() {
-            if !destinations.add(service, &tenants) {
-                mistakes
-                    .add(format!("services[{index}].host"), format!("invalid host name `{}`", service.host));
+            if let Err(host) = destinations.add(service, &tenants) {
+                mistakes.add(format!("services[{index}].host"), format!("invalid host name `{host}`"));
             }
         }
         if !mistakes.list.is_empty() {

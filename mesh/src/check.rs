@@ -5,6 +5,7 @@ mod carriers;
 mod debug;
 mod edge;
 mod external;
+mod gateway_api;
 mod gateways;
 mod guards;
 mod hash;
@@ -47,8 +48,14 @@ pub fn open(loaded: Loaded) -> Opened {
     if let Some(project) = &project {
         check(project, &mut findings);
     }
+    let mut file = if findings.has_errors() { None } else { project.map(Checked::trusted) };
+    if let Some(checked) = &file {
+        gateway_api::check(checked, &mut findings);
+    }
     findings.sort();
-    let file = if findings.has_errors() { None } else { project.map(Checked::trusted) };
+    if findings.has_errors() {
+        file = None;
+    }
     Opened { sources, findings, file }
 }
 

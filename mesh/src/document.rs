@@ -115,7 +115,8 @@ pub fn shaped((mut loaded, tree): (Loaded, Option<Node>)) -> Loaded {
     let Some(json) = shape::check(&tree, &mut loaded.findings) else { return loaded };
     match serde_json::from_value(json) {
         Ok(document) => {
-            let document: Document = document;
+            let mut document: Document = document;
+            document.complete();
             let files = std::mem::take(&mut loaded.files);
             // A file above may have taken them away again, which is what they are to prevent.
             let has_owners = files.iter().any(|(_, file)| file.get("owners").is_some());

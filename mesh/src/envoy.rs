@@ -17,7 +17,7 @@
 //! | `bootstrap` | what Envoy reads once, when it starts |
 //! | `files` | all of it as files |
 //! | `types` | types of Envoy's API |
-//! | `lost` | what a file says that Envoy alone cannot do |
+//! | `lost` | what of a whole file Envoy alone cannot do |
 
 mod actions;
 mod bootstrap;
@@ -37,7 +37,6 @@ pub use bootstrap::stats_tags;
 pub use clusters::{Cluster, clusters};
 pub use files::files;
 pub use filters::{Code, extension, router};
-pub use lost::Lost;
 pub use names::cluster_name;
 pub use routes::{gateway, outbound};
 pub use virtual_hosts::entry;

@@ -117,7 +117,7 @@ pub fn version(mesh: &Mesh) -> u32 {
         || mesh.document.sticky.used_key().is_some()
         || !mesh.document.edge.token_keys().is_empty()
         || policy(mesh).needs_version_2()
-        || services(mesh).iter().any(Service::needs_version_2);
+        || at_gateway(mesh).iter().any(Service::needs_version_2);
     if newer { VERSION } else { OLDEST_VERSION }
 }
 
@@ -171,7 +171,7 @@ fn of(mesh: &Mesh, role: Role, ingress: &Ingress<'_>) -> Config {
         services: match role {
             Role::Inbound => Vec::new(),
             Role::Outbound | Role::Waypoint => services(mesh),
-            Role::Gateway => services(mesh).into_iter().chain(public(mesh, ingress)).collect(),
+            Role::Gateway => at_gateway(mesh).into_iter().chain(public(mesh, ingress)).collect(),
         },
         workloads: if knows_destinations { Vec::new() } else { workloads(mesh) },
         telemetry: Telemetry {
@@ -253,6 +253,7 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
                 Service {
                     name: service.name.clone(),
                     host: service.host.clone(),
+                    hosts: Vec::new(),
                     port: service.port,
                     subsets: service.subsets.keys().cloned().collect(),
                     baseline: service.baseline.clone(),
@@ -263,6 +264,19 @@ pub fn services(mesh: &Mesh) -> Vec<Service> {
             }
         })
         .collect()
+}
+
+/// The services, as a gateway knows them: by Envoy's clusters alone, which name the hosts of versions where these have their own. A
+/// sidecar goes by the name that its application calls.
+#[must_use]
+pub fn at_gateway(mesh: &Mesh) -> Vec<Service> {
+    let mut all = services(mesh);
+    let known: BTreeSet<&str> = mesh.services.iter().map(|service| service.host.as_str()).collect();
+    for (told, service) in all.iter_mut().zip(&mesh.services).filter(|(_, service)| !service.external) {
+        let further = service.hosts().into_iter().skip(1).filter(|host| !known.contains(host));
+        told.hosts = further.map(ToOwned::to_owned).collect();
+    }
+    all
 }
 
 /// Services whose weights are external, under their public hosts. The owner of the weights may route to services of its own,
@@ -281,6 +295,7 @@ fn external(service: &mesh::Service, host: String, port: Option<u16>) -> Service
     Service {
         name: service.name.clone(),
         host,
+        hosts: Vec::new(),
         port,
         subsets: Vec::new(),
         baseline: String::new(),

@@ -105,6 +105,10 @@ pub struct Service {
     pub external: bool,
     /// The namespaces whose plugins know it, its own among them; none: all.
     pub visible_to: Option<BTreeSet<String>>,
+    /// What the Services of its subsets are made of.
+    pub kubernetes: model::Kubernetes,
+    /// Is each subset a Service of its own, named by its version's host?
+    pub by_services: bool,
     /// Which of `edge.gateways` expose it; none: all.
     shown_at: Option<BTreeSet<String>>,
 }
@@ -211,6 +215,23 @@ impl Service {
     pub fn is_plain(&self, subset: &str) -> bool {
         let says_nothing = self.version(subset).is_none_or(|version| version.traffic_policy.is_empty());
         says_nothing && self.subsets.get(subset).is_some_and(BTreeMap::is_empty)
+    }
+
+    /// The full name of the Service that a subset is, of those that are rendered.
+    #[must_use]
+    pub fn service_of(&self, subset: &str) -> Option<String> {
+        let labels = self.subsets.get(subset)?;
+        let (short, rest) = self.host.split_once('.')?;
+        (self.by_services && !labels.is_empty() && rest.contains(".svc."))
+            .then(|| format!("{short}-{subset}.{rest}"))
+    }
+
+    /// All hosts that its requests are sent to, its own first.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<&str> {
+        let further = self.versions.values().filter_map(|version| version.host.as_deref());
+        let further: BTreeSet<&str> = further.filter(|host| *host != self.host).collect();
+        std::iter::once(self.host.as_str()).chain(further).collect()
     }
 
     /// The first part of its host: what Kubernetes calls the service.
@@ -349,6 +370,12 @@ impl Mesh {
     /// The services whose routes are rendered.
     pub fn routed(&self) -> impl Iterator<Item = &Service> {
         self.services.iter().filter(|service| !service.external)
+    }
+
+    /// Are routes those of the Kubernetes Gateway API?
+    #[must_use]
+    pub fn has_gateway_api(&self) -> bool {
+        self.document.mesh.routes == model::RouteForm::GatewayApi
     }
 
     /// A service by its name in the file.

@@ -7,11 +7,13 @@
 mod admission;
 mod alertmanager_config;
 mod alone;
+mod attached;
 mod checks;
 mod dashboard;
 mod destination_rule;
 mod files;
 pub(crate) mod hosts;
+mod http_route;
 mod kind;
 mod mesh_config;
 mod native;
@@ -24,6 +26,7 @@ mod point;
 mod prometheus_rule;
 mod replace;
 mod request_authentication;
+mod routes;
 mod telemetry;
 mod topic;
 mod trace_context;
@@ -39,6 +42,7 @@ use crate::manifest;
 use crate::mesh::{Fields, Mesh};
 use crate::serialise;
 
+pub use crate::lacking::Lacking;
 pub use alone::filter as alone_filter;
 pub use checks::{check_data_plane, check_extension, check_filter, check_unseen};
 pub use dashboard::{dashboard, dashboard_queries, file_name as dashboard_file};
@@ -56,7 +60,7 @@ pub use point::SERVICE as SERVICE_LABEL;
 pub use telemetry::{check_merge, existing as existing_telemetries, is_for_all_pods, tenant_tag};
 pub use trace_context::mutation as trace_mutation;
 pub use virtual_service::frame as host_frame;
-pub use waypoints::{Lacking, lacking};
+pub use waypoints::lacking;
 
 /// Through which API plugins are applied. Never both, or the filter runs twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -293,6 +297,7 @@ pub fn resource_name(mesh: &Mesh, name: &str) -> String {
 pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     let mut all = topic::all(mesh);
     all.extend(destination_rule::all(mesh));
+    all.extend(mesh.has_gateway_api().then(|| http_route::services(mesh)).into_iter().flatten());
     if let (Some(url), false) = (&options.url, options.without_filter) {
         all.extend(plugin::all(mesh, options, url));
         all.extend(options.native.iter().flat_map(|file| native::all(mesh, file)));
@@ -301,7 +306,7 @@ pub fn resources(mesh: &Mesh, options: &Options) -> Vec<Resource> {
             (options.data_plane == DataPlane::Sidecar).then(|| alone::all(mesh)).into_iter().flatten(),
         );
     }
-    all.extend(virtual_service::all(mesh, options.without_filter));
+    all.extend(routes::all(mesh, options.without_filter));
     if !options.without_filter {
         all.extend(request_authentication::all(mesh));
         all.extend(trace_context::all(mesh));

@@ -21,7 +21,8 @@ use tokio::task::JoinHandle;
 use crate::envoy::config;
 use crate::lower;
 use crate::mesh::Mesh;
-use graylane_mesh::envoy::{self, Lost, outbound};
+use graylane_mesh::envoy::{self, outbound};
+use graylane_mesh::lacking::Lost;
 use graylane_mesh::native;
 
 /// The cluster of a pod's own application.

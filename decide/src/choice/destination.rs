@@ -213,20 +213,22 @@ impl Destinations {
         }
     }
 
-    /// Adds a service; false if its host is not a valid host name.
+    /// Adds a service; else the host that is not a valid host name.
     #[inline(never)] // Large functions cost V8 the most: decision 15.
-    pub(crate) fn add(&mut self, service: &config::Service, tenants: &Tenants) -> bool {
-        let Ok(index) = u32::try_from(self.list.len()) else { return false };
-        let Some(names) = Names::of(service.host.as_bytes(), &self.domain, None) else { return false };
-        let key = match names.service() {
-            // A full name of the cluster is kept as `name.namespace`, any other host with a dot at its end, so that
-            // the two can never be taken for each other.
-            Some(key) if key.len() < names.host().len() => key.to_vec(),
-            _ => [names.host(), b"."].concat(),
-        };
-        self.hosts.entry(key.into()).or_default().0.push(index);
+    pub(crate) fn add<'s>(&mut self, service: &'s config::Service, tenants: &Tenants) -> Result<(), &'s str> {
+        let index = self.list.len() as u32;
+        for host in core::iter::once(&service.host).chain(&service.hosts) {
+            let names = Names::of(host.as_bytes(), &self.domain, None).ok_or(host.as_str())?;
+            let key = match names.service() {
+                // A full name of the cluster is kept as `name.namespace`, any other host with a dot at its end, so that
+                // the two can never be taken for each other.
+                Some(key) if key.len() < names.host().len() => key.to_vec(),
+                _ => [names.host(), b"."].concat(),
+            };
+            self.hosts.entry(key.into()).or_default().0.push(index);
+        }
         self.list.push(Destination::new(index, service, tenants));
-        true
+        Ok(())
     }
 
     /// All of them.

@@ -12,6 +12,9 @@ pub struct Service {
     pub name: String,
     /// Its full host name.
     pub host: String,
+    /// Full names of further hosts by which Envoy's clusters name it, where versions have hosts of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// The port that is meant; absent: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
@@ -36,7 +39,7 @@ impl Service {
     /// Does it say anything that filters before version 2 of the document do not know?
     #[must_use]
     pub fn needs_version_2(&self) -> bool {
-        self.baseline.is_empty()
+        self.baseline.is_empty() || !self.hosts.is_empty()
     }
 
     /// Does another controller set the weights?
@@ -130,6 +133,7 @@ words!(End { Bottom: "bottom", Top: "top" });
 fields!(Service {
     name: "name",
     host: "host",
+    hosts: "hosts" = Vec::new,
     port: "port" = || None,
     subsets: "subsets",
     baseline: "baseline" = String::new,

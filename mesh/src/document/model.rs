@@ -5,6 +5,7 @@ mod alerts;
 mod debug;
 mod edge;
 mod external;
+mod kubernetes;
 mod owner;
 mod rollout;
 mod service;
@@ -23,6 +24,7 @@ pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, Worse
 pub use debug::{Callers, DebugHeader};
 pub use edge::{Edge, Gateway, Jwt, OneOfSeveral, Rule, Tokens, TraceContext};
 pub use external::{Routing, Weights};
+pub use kubernetes::{Kubernetes, RouteForm, TargetPort};
 pub use owner::Owner;
 pub use rollout::{Day, Guard, Hooks, PROMOTE, Pause, PauseFor, Rollout, Step, Window};
 pub use service::{ANSWERS, Expose, Fallback, Names, Outside, Route, Service, Version};
@@ -85,6 +87,15 @@ pub struct Document {
     pub alerts: Option<Alerts>,
 }
 
+impl Document {
+    /// Fills in what follows from the form of routes.
+    pub fn complete(&mut self) {
+        if self.mesh.routes == RouteForm::GatewayApi {
+            self.edge.in_gateway_api();
+        }
+    }
+}
+
 fn default_header() -> String {
     graylane_decide::names::DEFAULT_HEADER.to_owned()
 }
@@ -110,6 +121,10 @@ pub struct Mesh {
     /// Who writes VirtualServices and DestinationRules, for services without a `routing` of their own.
     #[serde(default)]
     pub routing: Routing,
+    /// As what routes are written: `virtual-service`, Istio's own, or `gateway-api`, HTTPRoutes of the Kubernetes Gateway API with a
+    /// Kubernetes Service for each subset.
+    #[serde(default)]
+    pub routes: RouteForm,
 }
 
 fn default_cluster_domain() -> String {

@@ -2,12 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::conditions::{HTTP, Place};
-use super::lost::Lost;
 use super::names::cluster_name;
 use super::{header_edits, types};
+use crate::lacking::Lost;
 use crate::mesh::Fields;
-use crate::routes::{Match, Rule, Target, Text};
+use crate::routes::{HTTP, Match, Place, Rule, Target, Text};
 
 /// A route without its name and match. `port`: where requests go that no version sends to a port of its own.
 pub(super) fn of(rule: &Rule, port: u16, place: &Place, lost: &mut Lost) -> Fields {

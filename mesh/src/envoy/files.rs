@@ -9,9 +9,9 @@ use graylane_decide::Role;
 use serde_json::{Value as Json, json};
 
 use super::filters::{self, Filter};
-use super::lost::{self, Lost};
-use super::{Options, bootstrap, clusters, routes, types};
+use super::{Options, bootstrap, clusters, lost, routes, types};
 use crate::document::model::TraceContext;
+use crate::lacking::Lost;
 use crate::lower::Configurations;
 use crate::mesh::{Ingress, Mesh};
 use crate::resources::{Lacking, trace_mutation};

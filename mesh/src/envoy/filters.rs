@@ -6,8 +6,8 @@ use graylane_decide::Role;
 use graylane_decide::config::Config;
 use serde_json::{Value as Json, json};
 
-use super::lost::Lost;
 use super::{Options, types};
+use crate::lacking::Lost;
 use crate::lower::Configurations;
 use crate::mesh::{Ingress, Mesh};
 use crate::resources::{Variable, alone_filter, environment};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use graylane_decide::Role;
 use serde_json::{Value as Json, json};
 
-use super::lost::Lost;
 use super::{types, virtual_hosts};
+use crate::lacking::Lost;
 use crate::mesh::{Ingress, Mesh};
 use crate::routes::{self, Block, Shown};
 

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::{Code, Lost, Options, clusters, files, outbound};
+use super::{Code, Options, clusters, files, outbound};
+use crate::lacking::Lost;
 use crate::mesh::Mesh;
 
 const HEAD: &str = "

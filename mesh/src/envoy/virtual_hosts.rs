@@ -2,11 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::conditions::{self, Place};
-use super::lost::Lost;
-use super::{actions, ports};
+use super::{actions, conditions, ports};
+use crate::lacking::Lost;
 use crate::mesh::{Mesh, Service};
-use crate::routes::{Block, HostRoutes, Match, Rule};
+use crate::routes::{Block, HostRoutes, Match, Place, Rule};
 
 /// The virtual hosts of a host inside the mesh: one for each port.
 pub(super) fn inside(mesh: &Mesh, host: &HostRoutes<'_>, lost: &mut Lost) -> Vec<Json> {

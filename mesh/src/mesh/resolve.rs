@@ -69,7 +69,8 @@ pub(super) fn resolve(document: &Document, default: &str, name: &str, service: &
         (subset.clone(), version)
     };
     let outside: Vec<Outside> = expose.routes.iter().enumerate().map(outside).collect();
-    Service {
+    let external = is_external(mesh, service);
+    let mut resolved = Service {
         name: name.to_owned(),
         namespace: namespace(mesh, service).to_owned(),
         port: service.port,
@@ -77,7 +78,9 @@ pub(super) fn resolve(document: &Document, default: &str, name: &str, service: &
         expose: model::Expose { gateways: shown, ..expose },
         versions: service.versions.iter().map(version).collect(),
         outside,
-        external: is_external(mesh, service),
+        external,
+        kubernetes: service.kubernetes.clone(),
+        by_services: mesh.routes == model::RouteForm::GatewayApi && !external,
         visible_to: service.visible_to.clone().map(|mut namespaces| {
             namespaces.insert(namespace(mesh, service).to_owned());
             namespaces
@@ -89,7 +92,16 @@ pub(super) fn resolve(document: &Document, default: &str, name: &str, service: &
         falls_back: service.fallback.is_some(),
         names: service.names.clone(),
         host,
+    };
+    let made: Vec<(String, String)> = resolved
+        .subsets
+        .keys()
+        .filter_map(|subset| Some((subset.clone(), resolved.service_of(subset)?)))
+        .collect();
+    for (subset, host) in made {
+        resolved.versions.entry(subset).or_default().host.get_or_insert(host);
     }
+    resolved
 }
 
 /// Gateway resources, as `namespace/name`, of which some are named by what they are called in `edge.gateways`.

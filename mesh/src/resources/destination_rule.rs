@@ -79,6 +79,10 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
                 subsets: BTreeMap::new(),
             });
             let policy = version.map(|version| version.traffic_policy.clone()).unwrap_or_default();
+            if service.by_services {
+                pods.policy = service.traffic_policy.clone().into_iter().chain(policy).collect();
+                continue;
+            }
             let subset = Subset { name: name.clone(), labels: labels.clone(), traffic_policy: policy };
             pods.subsets.insert(name.clone(), subset);
         }

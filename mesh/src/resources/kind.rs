@@ -11,6 +11,8 @@ pub enum Kind {
     ValidatingAdmissionPolicy,
     /// That it does.
     ValidatingAdmissionPolicyBinding,
+    /// The pods of a subset, where routes are those of the Gateway API.
+    Service,
     /// Subsets of a service.
     DestinationRule,
     /// A plugin, up to Istio 1.31 the usual way.
@@ -19,6 +21,10 @@ pub enum Kind {
     TrafficExtension,
     /// Routes of a service or a public host.
     VirtualService,
+    /// That routes at gateways may lead to Services of another namespace.
+    ReferenceGrant,
+    /// Routes of a service or a public host, in the Gateway API.
+    HttpRoute,
     /// What is measured.
     Telemetry,
     /// Which tokens are verified.
@@ -36,14 +42,17 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::KafkaTopic,
         Self::ValidatingAdmissionPolicy,
         Self::ValidatingAdmissionPolicyBinding,
+        Self::Service,
         Self::DestinationRule,
         Self::WasmPlugin,
         Self::TrafficExtension,
         Self::VirtualService,
+        Self::ReferenceGrant,
+        Self::HttpRoute,
         Self::Telemetry,
         Self::RequestAuthentication,
         Self::EnvoyFilter,
@@ -71,10 +80,13 @@ impl Kind {
             Self::KafkaTopic => "KafkaTopic",
             Self::ValidatingAdmissionPolicy => "ValidatingAdmissionPolicy",
             Self::ValidatingAdmissionPolicyBinding => "ValidatingAdmissionPolicyBinding",
+            Self::Service => "Service",
             Self::DestinationRule => "DestinationRule",
             Self::WasmPlugin => "WasmPlugin",
             Self::TrafficExtension => "TrafficExtension",
             Self::VirtualService => "VirtualService",
+            Self::ReferenceGrant => "ReferenceGrant",
+            Self::HttpRoute => "HTTPRoute",
             Self::Telemetry => "Telemetry",
             Self::RequestAuthentication => "RequestAuthentication",
             Self::EnvoyFilter => "EnvoyFilter",
@@ -84,7 +96,8 @@ impl Kind {
         }
     }
 
-    /// Group and version of its API, as served since Istio 1.28, Strimzi 0.49, Prometheus Operator 0.59 and Kubernetes 1.30.
+    /// Group and version of its API, as served since Istio 1.28, Strimzi 0.49, Prometheus Operator 0.59, Kubernetes 1.30 and the
+    /// Gateway API 1.4.
     #[must_use]
     pub fn api_version(self) -> &'static str {
         match self {
@@ -99,7 +112,9 @@ impl Kind {
             Self::EnvoyFilter => "networking.istio.io/v1alpha3",
             Self::PrometheusRule => "monitoring.coreos.com/v1",
             Self::AlertmanagerConfig => "monitoring.coreos.com/v1alpha1",
-            Self::ConfigMap => "v1",
+            Self::Service | Self::ConfigMap => "v1",
+            Self::ReferenceGrant => "gateway.networking.k8s.io/v1beta1",
+            Self::HttpRoute => "gateway.networking.k8s.io/v1",
         }
     }
 }

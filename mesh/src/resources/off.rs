@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 
-use super::{Options, Resource, plugin, virtual_service};
+use super::{Options, Resource, plugin, routes};
 use crate::mesh::{Mesh, Service};
 
 /// What is switched off.
@@ -60,10 +60,8 @@ pub fn off(mesh: &Mesh, options: &Options, scope: &Scope) -> Result<Vec<Resource
     hosts.extend(services.iter().map(|service| service.host.as_str()));
 
     // Routes first: without a filter that checks it, a choice must not count.
-    let mut all = virtual_service::all(mesh, true);
-    all.retain(|resource| {
-        virtual_service::hosts_of(resource).iter().any(|host| hosts.contains(host.as_str()))
-    });
+    let routes = routes::of_hosts(mesh, true).into_iter().filter(|(host, _)| hosts.contains(host.as_str()));
+    let mut all: Vec<Resource> = routes.map(|(_, resource)| resource).collect();
     all.extend(plugins);
     Ok(all)
 }

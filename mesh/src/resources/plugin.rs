@@ -81,6 +81,13 @@ struct TargetRef {
     name: String,
 }
 
+impl TargetRef {
+    /// A Gateway of the Gateway API.
+    fn gateway(name: &str) -> Self {
+        Self { kind: "Gateway", group: "gateway.networking.k8s.io", name: name.to_owned() }
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 struct Match {
     mode: &'static str,
@@ -133,8 +140,9 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
         }
     }
     for (ingress, gateway) in mesh.gateways() {
-        let selector =
-            (!gateway.selector.is_empty()).then(|| Selector { match_labels: gateway.selector.clone() });
+        let target = gateway.target().map(|name| TargetRef::gateway(name));
+        let selector = (!gateway.selector.is_empty() && target.is_none())
+            .then(|| Selector { match_labels: gateway.selector.clone() });
         let url = options.gateway_url.as_deref().unwrap_or_else(|| next(&gateway.namespace));
         let module = ModuleFields {
             // A gateway must never stop to strip (docs/decisions/09-plugins.md).
@@ -142,7 +150,7 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
             vm_config: Some(VmConfig { env: environment(mesh, &ingress) }),
             ..module(url, Role::Gateway, told.gateway(&ingress))
         };
-        let place = place(Role::Gateway, selector, Vec::new());
+        let place = place(Role::Gateway, selector, target.into_iter().collect());
         all.push(resource(mesh, options, &gateway.namespace, &ingress.resource(), (place, module)));
     }
     all

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use graylane_decide::names::POINT_HEADER;
 use serde_json::{Value as Json, json};
 
-use super::{Kind, Resource, Stage};
+use super::{Kind, Resource, Stage, attached};
 use crate::adopt::weights;
 use crate::document::model::Gateway;
 use crate::mesh::{Fields, Mesh, Service};
@@ -26,8 +26,9 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
         let callers = weights::callers(mesh, &service.name);
         for namespace in mesh.namespaces() {
             let patches = vec![patch("SIDECAR_OUTBOUND", &service.host, route)];
-            let selector = callers.map(|labels| json!({"labels": labels}));
-            all.push(resource(mesh, service, namespace, &name(service), selector, &patches));
+            let mut selected = Fields::new();
+            selected.extend(callers.map(|labels| ("workloadSelector".to_owned(), json!({"labels": labels}))));
+            all.push(resource(mesh, service, namespace, &name(service), selected, &patches));
         }
         let is_caller = |gateway: &Gateway| {
             callers.is_none_or(|labels| {
@@ -41,8 +42,7 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
             let patches: Vec<Json> =
                 service.expose.hosts.iter().map(|host| patch("GATEWAY", host, route)).collect();
             let name = format!("{}-{}", ingress.resource(), self::name(service));
-            let selector = (!gateway.selector.is_empty()).then(|| json!({"labels": gateway.selector}));
-            all.push(resource(mesh, service, &gateway.namespace, &name, selector, &patches));
+            all.push(resource(mesh, service, &gateway.namespace, &name, attached::patch(gateway), &patches));
         }
     }
     all
@@ -58,13 +58,9 @@ fn resource(
     service: &Service,
     namespace: &str,
     name: &str,
-    selector: Option<Json>,
+    mut spec: Fields,
     patches: &[Json],
 ) -> Resource {
-    let mut spec = Fields::new();
-    if let Some(selector) = selector {
-        spec.insert("workloadSelector".to_owned(), selector);
-    }
     spec.insert("configPatches".to_owned(), json!(patches));
     let spec = super::Spec::Fields(spec);
     let mut resource = Resource::new(mesh, Kind::EnvoyFilter, Stage::Routes, namespace, name, spec);

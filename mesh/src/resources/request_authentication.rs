@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Kind, Resource, Stage};
+use super::{Kind, Resource, Stage, attached};
 use crate::document::model::{Gateway, Jwt};
 use crate::mesh::{Fields, Ingress, Mesh};
 
@@ -22,9 +22,7 @@ fn resource(mesh: &Mesh, ingress: &Ingress<'_>, gateway: &Gateway, jwt: &Jwt) ->
         rule["jwksUri"] = json!(keys);
     }
     let mut spec = Fields::from_iter([("jwtRules".to_owned(), json!([rule]))]);
-    if !gateway.selector.is_empty() {
-        spec.insert("selector".to_owned(), json!({"matchLabels": gateway.selector}));
-    }
+    spec.extend(attached::policy(gateway));
     let spec = super::Spec::Fields(spec);
     let (kind, namespace) = (Kind::RequestAuthentication, &gateway.namespace);
     Resource::new(mesh, kind, Stage::Gateway, namespace, &ingress.resource(), spec)

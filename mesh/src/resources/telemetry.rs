@@ -8,7 +8,7 @@ use graylane_decide::metrics;
 use graylane_decide::names::{self, filter_state};
 use serde_json::{Value as Json, json};
 
-use super::{DataPlane, Kind, Options, Resource, Stage};
+use super::{DataPlane, Kind, Options, Resource, Stage, attached};
 use crate::document::model::{Gateway, Reporter};
 use crate::manifest::Resource as Existing;
 use crate::mesh::{Fields, Ingress, Mesh};
@@ -40,8 +40,8 @@ pub fn all(mesh: &Mesh, options: &Options) -> Vec<Resource> {
     // In a namespace of ours the gateway's pods have the tags already.
     let elsewhere = |(_, gateway): &(Ingress<'_>, &Gateway)| !namespaces.contains(gateway.namespace.as_str());
     for (ingress, gateway) in mesh.gateways().filter(elsewhere) {
-        // Without a selector, one in Istio's root namespace would be one for the whole mesh.
-        let selector = Fields::from_iter([("selector".to_owned(), json!({"matchLabels": gateway.selector}))]);
+        // Without any, one in Istio's root namespace would be one for the whole mesh.
+        let selector = attached::policy(gateway);
         let name =
             ingress.name.map_or_else(|| LANES.to_owned(), |_| format!("{}-{LANES}", ingress.resource()));
         all.push(resource(mesh, &gateway.namespace, &name, with_tags(selector, mesh, options)));

@@ -7,9 +7,9 @@
 use graylane_decide::config::IdKind;
 use serde_json::{Value as Json, json};
 
-use super::{Kind, Resource, Stage};
+use super::{Kind, Resource, Stage, attached};
 use crate::document::model::{Gateway, TraceContext};
-use crate::mesh::{Fields, Ingress, Mesh};
+use crate::mesh::{Ingress, Mesh};
 
 const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const TYPE: &str =
@@ -40,10 +40,7 @@ pub fn all(mesh: &Mesh) -> Vec<Resource> {
 }
 
 fn resource(mesh: &Mesh, ingress: &Ingress<'_>, gateway: &Gateway) -> Resource {
-    let mut spec = Fields::new();
-    if !gateway.selector.is_empty() {
-        spec.insert("workloadSelector".to_owned(), json!({"labels": gateway.selector}));
-    }
+    let mut spec = attached::patch(gateway);
     let filter = json!({"name": CONNECTION_MANAGER});
     let patch = json!({
         "applyTo": "NETWORK_FILTER",

@@ -49,21 +49,13 @@ struct Port {
     number: u16,
 }
 
-/// One a host of the mesh, one a public host.
-pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<Resource> {
+/// One a host of the mesh, one a public host, each with its host.
+pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<(String, Resource)> {
     let of = |host: &HostRoutes<'_>| {
         let rules = host.blocks.iter().flat_map(|block| block.rules(mesh, without_filter));
-        resource(mesh, host, rules.map(http_route).collect())
+        (host.host.clone(), resource(mesh, host, rules.map(http_route).collect()))
     };
     routes::all(mesh).iter().map(of).collect()
-}
-
-/// The hosts of a VirtualService; none of anything else.
-pub fn hosts_of(resource: &Resource) -> &[String] {
-    match &resource.body {
-        super::Body::Spec(super::Spec::VirtualService(spec)) => &spec.hosts,
-        _ => &[],
-    }
 }
 
 /// What a chart makes the VirtualServices of public hosts of: one without name, host, gateways and rules.

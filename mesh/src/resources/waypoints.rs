@@ -4,18 +4,8 @@
 use graylane_decide::config::{Conflict, Restore};
 
 use crate::adopt::weights;
+use crate::lacking::Lacking;
 use crate::mesh::Mesh;
-
-/// Something that has no effect there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lacking {
-    /// The keys of the file that it is about.
-    pub path: Vec<String>,
-    /// What is not done.
-    pub text: String,
-    /// What to do instead.
-    pub instead: &'static str,
-}
 
 const MEMORY: &str = "let applications forward `baggage` (OpenTelemetry does), or keep sidecars for those that lose the header";
 const HEADER: &str = "send the tenant header from the worker itself, or keep its sidecar";

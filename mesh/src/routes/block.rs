@@ -85,7 +85,7 @@ impl<'a> Block<'a> {
         let version = service.version(subset);
         Target {
             host: version.and_then(|version| version.host.clone()).unwrap_or_else(|| service.host.clone()),
-            subset: (!service.is_plain(subset)).then(|| subset.to_owned()),
+            subset: (!service.by_services && !service.is_plain(subset)).then(|| subset.to_owned()),
             port: version.and_then(|version| version.port).or(self.port),
             headers: version.map(|version| version.headers.clone()).unwrap_or_default(),
         }

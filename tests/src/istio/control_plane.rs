@@ -138,6 +138,8 @@ impl ControlPlane {
         self.kept(ROOT);
         let crds = std::fs::read_to_string(self.tools.crds())?;
         self.kube.kubectl(&["apply", "--server-side", "--filename", "-"], &crds).await?;
+        let folder = self.tools.gateway_api()?.display().to_string();
+        self.kube.kubectl(&["apply", "--server-side", "--filename", &folder], "").await?;
         self.kube.kubectl(&["wait", "--for=condition=Established", "--all", "crd"], "").await?;
         self.set_mesh_config(&json!({})).await?;
         // Without it, inbound listeners wait for certificates for ever: there is no certificate authority here.

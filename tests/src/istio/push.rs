@@ -12,12 +12,15 @@ use anyhow::{Context, Result};
 use serde_json::{Deserializer, Value as Json, json};
 
 use super::control_plane::{ControlPlane, ROOT};
+use super::kube::folder;
 use super::objects::KEPT_LABEL;
 use super::proxy::{LIMIT, Proxy};
 use super::wait::{Look, until};
 
 /// How long istiod may take to see an object.
 const SEEN_LIMIT: Duration = Duration::from_secs(30);
+/// The group of the Gateway API.
+pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 /// What the markers' names begin with.
 const MARKER: &str = "graylane-push-";
 
@@ -36,7 +39,44 @@ impl ControlPlane {
             object["metadata"][namespace].as_str().into_iter().for_each(|namespace| self.kept(namespace));
         }
         self.wait_until_seen(&objects).await?;
+        for object in &objects {
+            self.wait_until_accepted(object).await?;
+        }
         self.push().await
+    }
+
+    /// Waits until istiod says of an object of the Gateway API, which is not among those that it shows, that it has read it.
+    async fn wait_until_accepted(&self, object: &Json) -> Result<()> {
+        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+        let (kind, version) = (text(&object["kind"]), text(&object["apiVersion"]));
+        let plural = match kind.as_str() {
+            "HTTPRoute" => "httproutes",
+            "Gateway" => "gateways",
+            _ => return Ok(()),
+        };
+        if !version.starts_with(GATEWAY_API) {
+            return Ok(());
+        }
+        let (namespace, name) = (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
+        let path = format!("{}/{plural}/{name}", folder(&version, Some(&namespace)));
+        until(&format!("istiod has accepted {kind} {namespace}/{name}"), SEEN_LIMIT, async || {
+            let now = self.kube.get(&path).await?;
+            let parents = now["status"]["parents"].as_array();
+            let all = parents.into_iter().flatten().map(|parent| &parent["conditions"]);
+            let conditions: Vec<&Json> =
+                all.chain([&now["status"]["conditions"]]).filter_map(Json::as_array).flatten().collect();
+            let holds = |kind: &str| {
+                let of = conditions.iter().filter(|one| one["type"] == kind).collect::<Vec<_>>();
+                !of.is_empty()
+                    && of.iter().all(|one| {
+                        one["status"] == "True" && one["observedGeneration"] == now["metadata"]["generation"]
+                    })
+            };
+            let last = if kind == "Gateway" { "Programmed" } else { "ResolvedRefs" };
+            let done = holds("Accepted") && holds(last);
+            Ok(Look::whether(done, || now["status"].to_string()))
+        })
+        .await
     }
 
     /// Deletes what YAML describes, and waits until no proxy runs with it.

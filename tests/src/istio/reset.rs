@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::control_plane::ControlPlane;
 use super::kube::folder;
 use super::objects::KEPT_LABEL;
+use super::push::GATEWAY_API;
 use super::wait::{Look, until};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,6 +22,9 @@ const KUBERNETES: [(&str, &str); 5] = [
     ("v1", "secrets"),
     ("v1", "configmaps"),
 ];
+
+/// Of the Gateway API. The API server refuses to delete all objects of a kind that nobody has asked for yet.
+const ROUTES: [&str; 3] = ["gateways", "httproutes", "referencegrants"];
 
 /// Of the whole cluster.
 const OF_THE_CLUSTER: [&str; 2] = [
@@ -59,15 +63,19 @@ impl ControlPlane {
         .await
     }
 
-    /// Istio's kinds: API version and plural.
+    /// Kinds of Istio and of the Gateway API: API version and plural.
     async fn istio_kinds(&self) -> Result<Vec<(String, String)>> {
         let crds = self.kube.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").await?;
         let kind = |crd: &Json| {
             let spec = &crd["spec"];
-            let group = spec["group"].as_str().filter(|group| group.ends_with(".istio.io"))?;
+            let plural = spec["names"]["plural"].as_str()?;
+            let is_ours = |group: &&str| {
+                group.ends_with(".istio.io") || (*group == GATEWAY_API && ROUTES.contains(&plural))
+            };
+            let group = spec["group"].as_str().filter(is_ours)?;
             let versions = spec["versions"].as_array()?;
             let stored = versions.iter().find(|version| version["storage"] == true)?["name"].as_str()?;
-            Some((format!("{group}/{stored}"), spec["names"]["plural"].as_str()?.to_owned()))
+            Some((format!("{group}/{stored}"), plural.to_owned()))
         };
         Ok(crds["items"].as_array().context("no CRDs")?.iter().filter_map(kind).collect())
     }

@@ -45,6 +45,14 @@ impl Tools {
         self.file("crds.yaml")
     }
 
+    /// A folder with the CRDs of the Gateway API, of its standard channel; they lie beside istioctl.
+    ///
+    /// # Errors
+    /// When istioctl is not there.
+    pub fn gateway_api(&self) -> Result<PathBuf> {
+        Ok(self.program("istioctl").canonicalize()?.with_file_name("standard"))
+    }
+
     /// The template of Envoy's bootstrap, as it is in Istio's proxy image.
     #[must_use]
     pub fn bootstrap_template(&self) -> PathBuf {

@@ -62,7 +62,36 @@ pub enum TraceContext {
     Restart,
 }
 
+/// Label with the Gateway of the Gateway API that a pod was made for
+/// (istio/pilot/pkg/config/kube/gateway/deploymentcontroller.go).
+pub const GATEWAY_LABEL: &str = "gateway.networking.k8s.io/gateway-name";
+
+impl Gateway {
+    /// A Gateway of the Gateway API: its pods are in its namespace, and those that Istio makes for it have its name as a label.
+    fn in_gateway_api(&mut self) {
+        let Some((namespace, name)) = self.name.as_deref().and_then(|name| name.split_once('/')) else {
+            return;
+        };
+        namespace.clone_into(&mut self.namespace);
+        if self.selector.is_empty() {
+            self.selector.insert(GATEWAY_LABEL.to_owned(), name.to_owned());
+        }
+    }
+
+    /// The Gateway that its pods are made for; policies name it instead of labels.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.selector.get(GATEWAY_LABEL).map(String::as_str)
+    }
+}
+
 impl Edge {
+    /// Its gateways are those of the Gateway API.
+    pub(super) fn in_gateway_api(&mut self) {
+        let several = self.gateways.iter_mut().flatten().map(|(_, one)| &mut one.gateway);
+        self.gateway.iter_mut().chain(several).for_each(Gateway::in_gateway_api);
+    }
+
     /// The variables with the keys of lane tokens, at each gateway.
     #[must_use]
     pub fn token_keys(&self) -> &[String] {
@@ -74,10 +103,10 @@ impl Edge {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
-    /// Labels of its pods.
+    /// Labels of its pods. Default with `mesh.routes: gateway-api`: `gateway.networking.k8s.io/gateway-name`, with its name.
     #[serde(default)]
     pub selector: BTreeMap<String, String>,
-    /// Namespace of its pods, where its plugin goes.
+    /// Namespace of its pods, where its plugin goes. With `mesh.routes: gateway-api` it is always that of the Gateway.
     #[serde(default = "default_gateway_namespace")]
     pub namespace: String,
     /// The Gateway resource that routes are bound to, as in `istio-ingress/public`.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::external::Routing;
+use super::kubernetes::Kubernetes;
 use super::rollout::Rollout;
 
 /// Fields of an HTTPRoute by which Envoy answers itself.
@@ -64,17 +65,20 @@ pub struct Service {
     /// Names of its rendered resources, to replace existing ones.
     #[serde(default)]
     pub names: Names,
+    /// What its Kubernetes Service says, for the Services of its subsets. Only with `mesh.routes: gateway-api`.
+    #[serde(default)]
+    pub kubernetes: Kubernetes,
 }
 
 /// Names of rendered resources. Default: made from the names of the mesh and of the service, or of the host.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Names {
-    /// The VirtualService of its host inside the mesh.
+    /// The VirtualService of its host inside the mesh, or the HTTPRoute.
     pub virtual_service: Option<String>,
     /// The DestinationRule of its host.
     pub destination_rule: Option<String>,
-    /// The VirtualServices of public hosts, by host.
+    /// The VirtualServices of public hosts, or the HTTPRoutes, by host.
     pub hosts: BTreeMap<String, String>,
 }
 

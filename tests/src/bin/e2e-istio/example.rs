@@ -12,6 +12,8 @@ use graylane_tests::host::module_path;
 use graylane_tests::istio::{ControlPlane, Mesh, Pod, Service};
 use serde_json::json;
 
+use crate::gateway_api;
+
 /// The pod from which services are called: a sidecar, and an application that forgets what it is told to forget.
 pub const CALLER: &str = "caller";
 /// Its own service, and port.
@@ -25,13 +27,13 @@ pub const INGRESS: &str = "ingress";
 /// The port of a gateway's pod; it listens on all addresses, so nothing else can. Each of several has the next one.
 pub const INGRESS_PORT: u16 = 15180;
 /// The port of a service that names none: inside the cluster, and outside of it.
-const PORTS: [u16; 2] = [8080, 80];
+pub const PORTS: [u16; 2] = [8080, 80];
 /// A port of hosts with several that no service of a file is about.
 pub const OTHER_PORT: u16 = 7070;
 /// Groups of kinds that Kafka's and Prometheus' operators bring.
 const OPERATORS: [&str; 2] = ["kafka.strimzi.io", "monitoring.coreos.com"];
 /// What a pod's port is more than its service's.
-const TO_TARGET: u16 = 1000;
+pub const TO_TARGET: u16 = 1000;
 
 /// A gateway of an example, and its pod.
 pub struct Door<'e> {
@@ -45,10 +47,23 @@ pub struct Door<'e> {
     pub gateway: &'e Gateway,
 }
 
+/// As what an example's routes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// VirtualServices.
+    VirtualService,
+    /// HTTPRoutes, with a Service for each subset.
+    GatewayApi,
+}
+
 /// An example.
 pub struct Example {
     /// Its folder's name.
     pub name: String,
+    /// As what its routes are written.
+    pub form: Form,
+    path: PathBuf,
+    _written: Option<tempfile::TempDir>,
     /// What its file means.
     pub meaning: Meaning,
     document: serde_json::Map<String, serde_json::Value>,
@@ -75,10 +90,40 @@ impl Example {
 
     /// One by its name.
     pub fn load(name: &str) -> Result<Self> {
-        let path = folder().join(name).join("graylane.yaml");
-        let document = serde_saphyr::from_str(&std::fs::read_to_string(path)?)?;
+        let path = folder().join(name);
+        let document = serde_saphyr::from_str(&std::fs::read_to_string(path.join("graylane.yaml"))?)?;
+        Self::of(name, path, document)
+    }
+
+    /// One by its name, as a file whose routes are those of the Gateway API.
+    pub fn load_as(name: &str, form: Form) -> Result<Self> {
+        let mut example = Self::load(name)?;
+        if form == Form::GatewayApi {
+            let written = tempfile::Builder::new().prefix("graylane-example-").tempdir()?;
+            let document = gateway_api::document(&example)?;
+            std::fs::write(written.path().join("graylane.yaml"), serde_json::to_string(&document)?)?;
+            example = Self::of(name, written.path().to_owned(), document)?;
+            (example.form, example._written) = (form, Some(written));
+        }
+        Ok(example)
+    }
+
+    fn of(name: &str, path: PathBuf, document: serde_json::Map<String, serde_json::Value>) -> Result<Self> {
         let suite = Suite { name: name.to_owned(), document, ..empty_suite() };
-        Ok(Self { name: name.to_owned(), meaning: suite.mesh()?, document: suite.document })
+        let (meaning, document) = (suite.mesh()?, suite.document);
+        Ok(Self {
+            name: name.to_owned(),
+            form: Form::VirtualService,
+            path,
+            _written: None,
+            meaning,
+            document,
+        })
+    }
+
+    /// Its file, as it is written.
+    pub fn document(&self) -> &serde_json::Map<String, serde_json::Value> {
+        &self.document
     }
 
     /// Its file as the setup of cases, seen from the caller or from a gateway.
@@ -105,8 +150,7 @@ impl Example {
 
     /// What the program writes of it, with these arguments; without what is for operators that are not here.
     pub async fn render(&self, arguments: &[&str]) -> Result<String> {
-        let folder = folder().join(&self.name);
-        let file = folder.to_str().context("a path that is no text")?;
+        let file = self.path.to_str().context("a path that is no text")?;
         let all = graylane(&[&["render", "-f", file], arguments].concat()).await?;
         let is_foreign =
             |one: &&str| OPERATORS.iter().any(|group| one.contains(&format!("apiVersion: {group}/")));
@@ -129,7 +173,7 @@ impl Example {
         let program = std::env::current_exe()?.with_file_name("graylane");
         let url = format!("file://{}", module_path().display());
         let mut command = tokio::process::Command::new(program);
-        command.arg("diff").arg("-f").arg(folder().join(&self.name)).arg("--against").arg(there.path());
+        command.arg("diff").arg("-f").arg(&self.path).arg("--against").arg(there.path());
         let output = command.args(["--wasm-url", &url]).kill_on_drop(true).output().await?;
         ensure!(output.status.code() < Some(2), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
@@ -137,8 +181,7 @@ impl Example {
 
     /// What the program writes to switch the filter off.
     pub async fn off(&self) -> Result<String> {
-        let folder = folder().join(&self.name);
-        graylane(&["off", "-f", folder.to_str().context("a path that is no text")?]).await
+        graylane(&["off", "-f", self.path.to_str().context("a path that is no text")?]).await
     }
 
     /// Its pods as a mesh: one for every version of every service, the caller, and the gateway if there is one. What
@@ -155,6 +198,9 @@ impl Example {
             let name = if self.namespace_of(host).is_some() { services[0].short_host() } else { app };
             let service = Service::new(name).selector(&[("app", app)]);
             let service = ports.iter().fold(service, |service, port| service.port(*port, port + TO_TARGET));
+            if self.form == Form::GatewayApi {
+                plan = gateway_api::services(plan.namespace(namespace), &service, &services);
+            }
             plan = plan.namespace(namespace).service(service);
             let versions: BTreeSet<&BTreeMap<String, String>> =
                 services.iter().flat_map(|service| service.subsets.values()).collect();
@@ -168,8 +214,7 @@ impl Example {
             let labels: Vec<(&str, &str)> =
                 gateway.selector.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             ensure!(!labels.is_empty(), "{}: the gateway has no selector to find its pod by", self.name);
-            let name = if pod == INGRESS { "istio-ingressgateway" } else { &pod };
-            let service = Service::new(name).port(80, port).selector(&labels);
+            let service = Service::new(gateway_service(&pod)).port(80, port).selector(&labels);
             let keys = self.meaning.document.edge.token_keys().iter();
             let keys = keys.map(|variable| (variable.clone(), TOKEN_KEY.to_owned()));
             let pod = Pod::gateway(&pod).labels(&labels).environment(keys);
@@ -186,13 +231,23 @@ impl Example {
     /// The Gateways that its file names, and a ServiceEntry for every host that is not the cluster's, as JSON in YAML.
     fn around(&self, mesh: &Mesh<'_>) -> String {
         let mut objects = Vec::new();
-        for Door { ingress, gateway, .. } in self.doors() {
+        for Door { pod, ingress, gateway, .. } in self.doors() {
             let shown = self.meaning.services.iter().filter(|service| service.is_shown_at(&ingress));
             let exposed: BTreeSet<&String> = shown.flat_map(|service| &service.expose.hosts).collect();
             let Some((namespace, name)) = gateway.name.as_deref().and_then(|name| name.split_once('/'))
             else {
                 continue;
             };
+            if self.form == Form::GatewayApi {
+                objects.extend(gateway_api::gateway(
+                    namespace,
+                    name,
+                    &exposed,
+                    gateway_service(&pod),
+                    &gateway.namespace,
+                ));
+                continue;
+            }
             // Without a server the gateway has no listener, and so no plugin.
             let hosts = if exposed.is_empty() { json!(["*"]) } else { json!(exposed) };
             objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
@@ -251,6 +306,11 @@ impl Example {
         let first = self.hosts()[service.host.as_str()][0];
         Ok(pod_name(&first.name, labels))
     }
+}
+
+/// The service of a gateway's pod.
+fn gateway_service(pod: &str) -> &str {
+    if pod == INGRESS { "istio-ingressgateway" } else { pod }
 }
 
 /// The pod of a gateway.

@@ -3,6 +3,7 @@
 
 mod compare;
 mod example;
+mod gateway_api;
 mod scenarios;
 
 use std::panic::AssertUnwindSafe;

@@ -6,14 +6,14 @@ use graylane::lower;
 use graylane_tests::istio::{ControlPlane, Mesh, Pod};
 
 use crate::compare::{Way, places, with_core, with_routes_alone};
-use crate::example::{CALLER, Example, OTHER_PORT};
+use crate::example::{CALLER, Example, Form, OTHER_PORT};
 
 /// Users of each tenant that call each route.
 const USERS: usize = 12;
 
 /// Runs one.
-pub async fn run(plane: &ControlPlane, name: &str) -> Result<()> {
-    let example = Example::load(name)?;
+pub async fn run(plane: &ControlPlane, name: &str, form: Form) -> Result<()> {
+    let example = Example::load_as(name, form)?;
     let mesh = example.create(plane, Pod::sidecar(CALLER)).await?;
     let rendered = example.render_with_filter(&[]).await?;
     plane.apply(&rendered).await?;

@@ -16,17 +16,19 @@ use anyhow::Result;
 use futures_util::FutureExt as _;
 
 use super::Scenario;
-use crate::example::Example;
+use crate::example::{Example, Form};
 
 /// All of them, in the order in which they run.
 pub fn all() -> Result<Vec<Scenario>> {
     let mut all = Vec::new();
     for Example { name, .. } in Example::all()? {
-        let title = format!("example {name}");
-        all.push(Scenario::new(&title, move |plane| {
+        for (form, title) in [(Form::VirtualService, ""), (Form::GatewayApi, ", gateway-api")] {
             let name = name.clone();
-            async move { examples::run(plane, &name).await }.boxed_local()
-        }));
+            all.push(Scenario::new(&format!("example {name}{title}"), move |plane| {
+                let name = name.clone();
+                async move { examples::run(plane, &name, form).await }.boxed_local()
+            }));
+        }
     }
     all.extend([
         Scenario::new("sticky", |plane| sticky::run(plane).boxed_local()),

@@ -1,0 +1,156 @@
+//! Matches, as HTTPRouteMatch. What is left out of its defaults is written, so that an object of the cluster equals what was rendered.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use crate::lacking::Lost;
+use crate::routes::{MATCH, Match, Place, Text};
+
+/// Methods that the API knows (HTTPMethod in apis/v1/httproute_types.go).
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+/// The longest value of a header or parameter, and of a path.
+const LONGEST: [usize; 2] = [4096, 1024];
+/// The most headers, and the most parameters.
+const MOST: usize = 16;
+
+/// A match that was said to be sayable.
+pub fn json(one: &Match) -> Json {
+    let mut json = json!({"path": path(one.path.as_ref())});
+    if let Some(Text::Exact(method)) = &one.method {
+        json["method"] = method.as_str().into();
+    }
+    for (key, texts) in [("headers", &one.headers), ("queryParams", &one.query)] {
+        if !texts.is_empty() {
+            json[key] = texts.iter().map(|(name, text)| named(name, text)).collect();
+        }
+    }
+    json
+}
+
+fn path(text: Option<&Text>) -> Json {
+    let (kind, value) = match text {
+        Some(Text::Exact(path)) => ("Exact", path.as_str()),
+        Some(Text::Prefix(path)) => ("PathPrefix", path.as_str()),
+        Some(Text::Regex(path)) => ("RegularExpression", path.as_str()),
+        None | Some(Text::Present | Text::Other(_)) => ("PathPrefix", "/"),
+    };
+    json!({"type": kind, "value": value})
+}
+
+/// A condition on a header or on a parameter: both have these fields.
+fn named(name: &str, text: &Text) -> Json {
+    let (kind, value) = match text {
+        Text::Exact(value) => ("Exact", value.clone()),
+        Text::Prefix(value) => ("RegularExpression", format!("{}.*", regex_syntax::escape(value))),
+        Text::Regex(value) if value != "*" => ("RegularExpression", value.clone()),
+        Text::Regex(_) | Text::Present | Text::Other(_) => ("RegularExpression", ".*".to_owned()),
+    };
+    json!({"type": kind, "name": name, "value": value})
+}
+
+/// Says what the API cannot. `port`: that of the service.
+pub fn check(one: &Match, port: Option<u16>, place: &Place, lost: &mut Lost) {
+    let mut lose = |key: &str, text: &str, instead| place.lose(lost, (MATCH, key), text, instead);
+    const NOT: &str = "has nothing like it in the Gateway API";
+    const TAKE_OFF: &str = "take it off the file, or write routes as VirtualServices";
+    if one.ignores_path_case == Some(true) {
+        lose("ignoreUriCase", NOT, "match a regular expression, as in `regex: (?i)/api.*`");
+    }
+    if !one.without_headers.is_empty() {
+        lose("withoutHeaders", NOT, "match the requests that do have it in a route before");
+    }
+    for (key, said) in [("scheme", &one.scheme), ("authority", &one.host)] {
+        if said.is_some() {
+            lose(key, NOT, TAKE_OFF);
+        }
+    }
+    if !one.caller_labels.is_empty() {
+        lose("sourceLabels", NOT, "match a header that the caller sends");
+    }
+    if one.caller_namespace.is_some() {
+        lose("sourceNamespace", NOT, "match a header that the caller sends");
+    }
+    if !one.gateways.is_empty() {
+        lose("gateways", "names resources of Istio", "expose the service at some of `edge.gateways` instead");
+    }
+    if one.port.is_some_and(|own| port.is_some_and(|port| own != u32::from(port))) {
+        lose("port", "is not the port of the service, for which its routes are", "take it off the file");
+    }
+    for key in one.istio.keys().filter(|key| *key != "name") {
+        lose(key, NOT, TAKE_OFF);
+    }
+    match &one.method {
+        None => {}
+        Some(Text::Exact(method)) if METHODS.contains(&method.as_str()) => {}
+        Some(_) => lose(
+            "method",
+            "is none that the Gateway API knows by its name",
+            "write `exact`, and one match for each method",
+        ),
+    }
+    check_path(one.path.as_ref(), &mut lose);
+    for (key, texts) in [("headers", &one.headers), ("queryParams", &one.query)] {
+        check_texts(key, texts, &mut lose);
+    }
+}
+
+fn check_path(path: Option<&Text>, lose: &mut dyn FnMut(&str, &str, &'static str)) {
+    const KINDS: &str = "write one of `exact`, `prefix` and `regex`";
+    match path {
+        None => {}
+        Some(Text::Exact(path) | Text::Prefix(path)) => {
+            let is_plain = path.starts_with('/')
+                && !["//", "/./", "/../", "%2f", "%2F", "#"].iter().any(|part| path.contains(part))
+                && !path.ends_with("/..")
+                && !path.ends_with("/.")
+                && path.len() <= LONGEST[1];
+            if !is_plain {
+                lose(
+                    "uri",
+                    "is no path that the Gateway API takes",
+                    "write a path that starts with `/`, without `//` and `..`",
+                );
+            }
+        }
+        Some(Text::Regex(path)) if path.len() <= LONGEST[1] => {}
+        Some(_) => lose("uri", "is no condition on a path", KINDS),
+    }
+}
+
+fn check_texts(
+    key: &'static str,
+    texts: &BTreeMap<String, Text>,
+    lose: &mut dyn FnMut(&str, &str, &'static str),
+) {
+    // Two are ours: that of the tenant and that of the choice.
+    if texts.len() + 2 > MOST {
+        lose(key, "has more conditions than the Gateway API allows", "match fewer");
+    }
+    for (name, text) in texts {
+        match text {
+            Text::Other(_) => lose(
+                key,
+                "has a condition that is none on a text",
+                "write one of `exact`, `prefix` and `regex`",
+            ),
+            Text::Exact(value) | Text::Prefix(value) | Text::Regex(value)
+                if value.is_empty() || value.len() > LONGEST[0] =>
+            {
+                lose(
+                    key,
+                    "has a value that the Gateway API does not take",
+                    "write a value that is not empty",
+                );
+            }
+            _ if name.starts_with('@') => {
+                lose(
+                    key,
+                    "matches a claim, which Istio reads of its own metadata",
+                    "give callers with this claim a tenant, in `edge.rules`",
+                );
+            }
+            _ => {}
+        }
+    }
+}

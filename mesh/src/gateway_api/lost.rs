@@ -1,0 +1,186 @@
+//! What a file says that routes of the Gateway API cannot express. Each is an error: a route that lacks a condition would take
+//! requests that it is not for.
+
+use std::collections::BTreeMap;
+
+use super::split::{TooMany, split};
+use super::{actions, conditions, rules, spec};
+use crate::lacking::{Lacking, Lost};
+use crate::mesh::{Mesh, Service};
+use crate::routes::{self, Attachment, Block, HostRoutes, Place};
+
+/// All of it.
+#[must_use]
+pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
+    let mut lost = Lost::default();
+    let mut owners: BTreeMap<String, (&Service, &str)> = BTreeMap::new();
+    for service in mesh.routed() {
+        of_service(service, &mut lost);
+        for subset in service.subsets.keys() {
+            let Some(host) = service.service_of(subset) else { continue };
+            let labels = service.subsets.get(subset);
+            let other = owners.insert(host, (service, subset));
+            if let Some((other, _)) = other.filter(|(other, name)| other.subsets.get(*name) != labels) {
+                let text = format!(
+                    "`{subset}` of `{}` and that of `{}` are the same Service, but they have other labels",
+                    service.name, other.name
+                );
+                lost.say(
+                    &["services", &service.name, "subsets", subset],
+                    text,
+                    "give one of them another name",
+                );
+            }
+        }
+    }
+    let taken = mesh.services.iter().map(|service| (service.host.as_str(), service));
+    for (host, service) in taken {
+        if let Some((owner, subset)) = owners.get(host) {
+            let text = format!(
+                "`{}` is the Service that subset `{subset}` of `{}` gets",
+                service.short_host(),
+                owner.name
+            );
+            lost.say(
+                &["services", &service.name],
+                text,
+                "give the subset another name, or name a Service of your own in `versions`",
+            );
+        }
+    }
+    for host in routes::all(mesh) {
+        of_host(mesh, &host, &mut lost);
+    }
+    lost.all()
+}
+
+fn of_service(service: &Service, lost: &mut Lost) {
+    let name = service.name.as_str();
+    let is_label = |name: &str| {
+        let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && is_edge(name.as_bytes().first())
+            && is_edge(name.as_bytes().last())
+    };
+    const LETTERS: &str = "write lowercase letters, digits and `-`";
+    if service.falls_back {
+        lost.say(
+            &["services", name, "fallback"],
+            format!("`fallback` of `{name}` needs subsets of a DestinationRule, which routes of the Gateway API do not know"),
+            "take it off the file, or write routes as VirtualServices",
+        );
+    }
+    if !is_label(name) {
+        lost.say(
+            &["services", name],
+            format!("`{name}` cannot be in the name of a rule of the Gateway API"),
+            LETTERS,
+        );
+    }
+    for route in
+        service.all_routes().filter_map(|route| route.name.as_deref()).filter(|route| !is_label(route))
+    {
+        let text = format!("`{route}` of `{name}` cannot be in the name of a rule of the Gateway API");
+        lost.say(&["services", name, "routes"], text, LETTERS);
+    }
+    for (subset, labels) in &service.subsets {
+        let is_told = service.version(subset).is_some_and(|version| version.host.is_some());
+        if !labels.is_empty() && !is_told {
+            let text = format!(
+                "the labels of `{subset}` of `{name}` select pods of no Service of the cluster, and routes of the Gateway API lead to Services"
+            );
+            lost.say(
+                &["services", name, "subsets", subset],
+                text,
+                "write `{}`, or routes as VirtualServices",
+            );
+        }
+        let Some(host) = service.service_of(subset) else { continue };
+        let is_own = service.version(subset).and_then(|version| version.host.as_ref()) == Some(&host);
+        let short = host.split('.').next().unwrap_or_default();
+        if is_own && (!is_label(short) || short.len() > 63) {
+            let text = format!("`{short}` of `{name}` cannot be the name of a Service");
+            lost.say(
+                &["services", name, "subsets", subset],
+                text,
+                "give the subset another name, or name a Service of your own in `versions`",
+            );
+        }
+    }
+}
+
+fn of_host(mesh: &Mesh, host: &HostRoutes<'_>, lost: &mut Lost) {
+    if spec::is_plain(mesh, host) {
+        return;
+    }
+    let end = format!(".svc.{}", mesh.document.mesh.cluster_domain);
+    for service in host.blocks.iter().map(|block| block.service) {
+        if host.place == Attachment::Mesh && !host.host.ends_with(&end) {
+            let text = format!(
+                "`{}` is no Service of the cluster, and routes of the Gateway API are attached to one",
+                service.host
+            );
+            lost.say(&["services", &service.name, "host"], text, "write routes as VirtualServices");
+        } else if service.port.is_none() {
+            let text = format!("`{}` has no `port`, which routes of the Gateway API name", service.name);
+            lost.say(&["services", &service.name], text, "write `port`");
+        }
+    }
+    for blocks in spec::by_port(host).into_values() {
+        for block in &blocks {
+            let place = Place::of(block);
+            block.matches.iter().for_each(|one| conditions::check(one, block.service.port, &place, lost));
+            block.rules(mesh, false).iter().for_each(|rule| actions::check(rule, &place, lost));
+        }
+        let blocks: Vec<&Block<'_>> = blocks.iter().collect();
+        order(mesh, host, &blocks, lost);
+    }
+}
+
+/// What cannot keep its order, or is too much.
+fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut Lost) {
+    let Some(first) = blocks.first() else { return };
+    let title = |place: usize| {
+        let mut all = blocks.iter().flat_map(|block| block.rules(mesh, false));
+        all.nth(place).map(|rule| rule.name).unwrap_or_default()
+    };
+    let (text, instead) = match rules::of(mesh, blocks, false) {
+        Err(clash) => (
+            format!(
+                "`{}` comes before `{}` in the file, and the Gateway API asks the more specific match first: the requests that both match, \
+                 with a regular expression in one of them, cannot be said",
+                title(clash.first),
+                title(clash.second)
+            ),
+            "match an exact path or a prefix instead of `regex`",
+        ),
+        Ok(rules) => match split(rules) {
+            Ok(_) => return,
+            Err(TooMany::Rules(count)) => (
+                format!(
+                    "`{}` has {count} rules for the same requests, and an HTTPRoute has at most {}",
+                    host.host,
+                    rules::MOST_RULES
+                ),
+                "pin fewer tenants, or write routes as VirtualServices",
+            ),
+            Err(TooMany::Matches(count)) => (
+                format!(
+                    "`{}` has {count} matches for the same requests, and an HTTPRoute has at most {}",
+                    host.host,
+                    rules::MOST_IN_ALL
+                ),
+                "pin fewer tenants, or write routes as VirtualServices",
+            ),
+            Err(TooMany::InARule(count)) => (
+                format!(
+                    "a rule of `{}` has {count} matches, and one of an HTTPRoute has at most {}",
+                    host.host,
+                    rules::MOST_MATCHES
+                ),
+                "match fewer requests in one route",
+            ),
+        },
+    };
+    lost.say(&["services", &first.service.name], text, instead);
+}

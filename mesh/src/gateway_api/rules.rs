@@ -1,0 +1,89 @@
+//! The rules of a host at one place, with the matches that keep their order.
+
+use std::collections::BTreeSet;
+
+use graylane_decide::names::GATEWAY_API_SEPARATOR;
+
+use super::order::{Clash, ordered};
+use super::overlap::{Both, both};
+use super::precedence::rank;
+use crate::mesh::Mesh;
+use crate::routes::{Block, Rule};
+
+/// The most rules of an HTTPRoute (its CRD).
+pub const MOST_RULES: usize = 16;
+/// The most matches of a rule.
+pub const MOST_MATCHES: usize = 64;
+/// The most matches of all rules of an HTTPRoute.
+pub const MOST_IN_ALL: usize = 128;
+
+/// The rules of blocks, each with its block's place. No more of them than needed, where there are too many for one route.
+///
+/// # Errors
+/// When their order cannot be kept.
+pub fn of(mesh: &Mesh, blocks: &[&Block<'_>], without_filter: bool) -> Result<Vec<(usize, Rule)>, Clash> {
+    let mut rules: Vec<(usize, Rule)> = Vec::new();
+    for (place, block) in blocks.iter().enumerate() {
+        rules.extend(block.rules(mesh, without_filter).into_iter().map(|rule| (place, rule)));
+    }
+    let matches: Vec<Vec<_>> = rules.iter().map(|(_, rule)| rule.matches.clone()).collect();
+    let kept = ordered(&matches, &|a, b| is_same(&rules[a], &rules[b]))?;
+    for ((_, rule), matches) in rules.iter_mut().zip(kept) {
+        rule.matches = matches;
+    }
+    if rules.len() > MOST_RULES {
+        rules = joined(rules);
+    }
+    rules = rules.into_iter().flat_map(one_by_one).collect();
+    named(&mut rules);
+    Ok(rules)
+}
+
+/// Do two rules do the same with a request? The route is part of what the filter knows it by.
+fn is_same((a_block, a): &(usize, Rule), (b_block, b): &(usize, Rule)) -> bool {
+    a_block == b_block && a.to == b.to && a.edits == b.edits && a.istio == b.istio
+}
+
+/// Rules that do the same as one, where no rule between them is asked about the same requests.
+fn joined(rules: Vec<(usize, Rule)>) -> Vec<(usize, Rule)> {
+    let mut kept: Vec<(usize, Rule)> = Vec::new();
+    for rule in rules {
+        let meets = |other: &Rule| {
+            let mut pairs =
+                rule.1.matches.iter().flat_map(|one| other.matches.iter().map(move |two| (one, two)));
+            pairs.any(|(one, two)| rank(one) == rank(two) && both(one, two) != Both::Never)
+        };
+        let same = kept.iter().position(|other| is_same(other, &rule));
+        match same.filter(|place| !kept[place + 1..].iter().any(|(_, other)| meets(other))) {
+            Some(place) => kept[place].1.matches.extend(rule.1.matches),
+            None => kept.push(rule),
+        }
+    }
+    kept
+}
+
+/// A rule that replaces a part of the path: the API wants one match in it.
+fn one_by_one((block, rule): (usize, Rule)) -> Vec<(usize, Rule)> {
+    if rule.istio.get("rewrite").is_none_or(|rewrite| rewrite.get("uri").is_none()) {
+        return vec![(block, rule)];
+    }
+    let of = |one: &crate::routes::Match| (block, Rule { matches: vec![one.clone()], ..rule.clone() });
+    rule.matches.iter().map(of).collect()
+}
+
+/// Names as the API allows them, each once.
+fn named(rules: &mut [(usize, Rule)]) {
+    let mut taken = BTreeSet::new();
+    for (_, rule) in rules {
+        let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let parts = rule.name.split(':').map(|part| part.chars().map(fits).collect::<String>());
+        let name = parts.collect::<Vec<_>>().join(GATEWAY_API_SEPARATOR);
+        let mut own = name.clone();
+        let mut number = 1;
+        while !taken.insert(own.clone()) {
+            number += 1;
+            own = format!("{name}-{number}");
+        }
+        rule.name = own;
+    }
+}

@@ -1,0 +1,138 @@
+//! All routes of a host, as specs of HTTPRoutes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::actions::{self, Around};
+use super::conditions;
+use super::rules;
+use super::split::split;
+use crate::mesh::{Fields, Mesh};
+use crate::routes::{Attachment, Block, HostRoutes, Rule};
+
+/// The group of the Gateway API.
+pub const GROUP: &str = "gateway.networking.k8s.io";
+
+/// One HTTPRoute.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The host: a full name, or a public host.
+    pub host: String,
+    /// The namespace that it belongs to.
+    pub namespace: String,
+    /// What it is called, after the mesh.
+    pub title: String,
+    /// What it is called in any case.
+    pub name: Option<String>,
+    /// HTTPRouteSpec.
+    pub spec: Fields,
+    /// Services in other namespaces that it leads to, by namespace: at gateways they have to allow it.
+    pub foreign: BTreeMap<String, Vec<String>>,
+}
+
+/// The blocks of a host, by the port of their service: a parent of the API is one.
+pub fn by_port<'b, 'a>(host: &'b HostRoutes<'a>) -> BTreeMap<Option<u16>, Vec<Block<'a>>> {
+    let mut ports: BTreeMap<Option<u16>, Vec<Block<'a>>> = BTreeMap::new();
+    for block in &host.blocks {
+        let mut block = block.clone();
+        // The parent says it.
+        let port = block.service.port;
+        for one in &mut block.matches {
+            if one.port.is_some() && one.port == port.map(u32::from) {
+                one.port = None;
+            }
+        }
+        if block.matches.iter().any(crate::routes::Match::is_everything) {
+            block.matches.clear();
+        }
+        let port = if host.place == Attachment::Mesh { port } else { None };
+        ports.entry(port).or_default().push(block);
+    }
+    ports
+}
+
+/// Does a host need no route: is every request sent where it was sent to?
+pub fn is_plain(mesh: &Mesh, host: &HostRoutes<'_>) -> bool {
+    let as_it_is = |rule: &Rule| {
+        let to_itself = |to: &[(crate::routes::Target, u32)]| matches!(to, [(only, _)] if only.host == host.host && only.headers.is_empty());
+        rule.matches.is_empty() && rule.fields().is_empty() && to_itself(&rule.to)
+    };
+    host.place == Attachment::Mesh
+        && host.blocks.iter().all(|block| block.rules(mesh, false).iter().all(as_it_is))
+}
+
+/// The HTTPRoutes of a host, of a file that was found sayable.
+#[must_use]
+pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route> {
+    if is_plain(mesh, host) {
+        return Vec::new();
+    }
+    let end = format!(".svc.{}", mesh.document.mesh.cluster_domain);
+    let mut all = Vec::new();
+    for (port, blocks) in by_port(host) {
+        let blocks: Vec<&Block<'_>> = blocks.iter().collect();
+        let rules = rules::of(mesh, &blocks, without_filter).unwrap_or_default();
+        for rules in split(rules).unwrap_or_default() {
+            let mut foreign: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            let json: Vec<Json> = rules
+                .iter()
+                .map(|(block, rule)| {
+                    let port = blocks.get(*block).and_then(|block| block.service.port).unwrap_or_default();
+                    let around = Around { namespace: host.namespace, end: &end, port };
+                    for (target, _) in &rule.to {
+                        let backend = actions::backend(target, &around);
+                        if let (Some(namespace), Some(name)) =
+                            (backend["namespace"].as_str(), backend["name"].as_str())
+                        {
+                            foreign.entry(namespace.to_owned()).or_default().push(name.to_owned());
+                        }
+                    }
+                    json_of(rule, &around)
+                })
+                .collect();
+            let mut spec = Fields::new();
+            spec.insert("parentRefs".to_owned(), parents(host, port).into());
+            if host.place != Attachment::Mesh && host.host != "*" {
+                spec.insert("hostnames".to_owned(), json!([host.host]));
+            }
+            spec.insert("rules".to_owned(), json.into());
+            let number = if all.is_empty() { String::new() } else { format!("-{}", all.len() + 1) };
+            all.push(Route {
+                host: host.host.clone(),
+                namespace: host.namespace.to_owned(),
+                title: format!("{}{number}", host.title),
+                name: host.name.as_ref().map(|name| format!("{name}{number}")),
+                spec,
+                foreign,
+            });
+        }
+    }
+    all
+}
+
+fn json_of(rule: &Rule, around: &Around<'_>) -> Json {
+    let mut json =
+        json!({"name": rule.name, "matches": rule.matches.iter().map(conditions::json).collect::<Vec<_>>()});
+    if let Some(fields) = json.as_object_mut() {
+        fields.extend(actions::json(rule, around));
+    }
+    json
+}
+
+/// What a route is attached to: a Service at its port, or Gateways.
+fn parents(host: &HostRoutes<'_>, port: Option<u16>) -> Vec<Json> {
+    match host.place {
+        Attachment::Mesh => {
+            let name = host.host.split('.').next().unwrap_or_default();
+            vec![json!({"group": "", "kind": "Service", "name": name, "port": port})]
+        }
+        Attachment::Gateways(names) => names
+            .iter()
+            .map(|written| {
+                let (namespace, name) = written.split_once('/').unwrap_or((host.namespace, written));
+                json!({"group": GROUP, "kind": "Gateway", "namespace": namespace, "name": name})
+            })
+            .collect(),
+    }
+}

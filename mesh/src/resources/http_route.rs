@@ -1,0 +1,97 @@
+//! HTTPRoutes of the Gateway API, and what they need: a Service for each subset, and leave to lead to Services of other namespaces.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::{Kind, Resource, Spec, Stage};
+use crate::document::model::TargetPort;
+use crate::gateway_api;
+use crate::mesh::{Fields, Mesh, Service};
+use crate::routes::{self, Attachment};
+
+/// The protocol of a port that a file says nothing of.
+const PROTOCOL: &str = "http";
+
+/// The HTTPRoutes, each with its host.
+pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<(String, Resource)> {
+    let hosts = routes::all(mesh);
+    let all = hosts.iter().flat_map(|host| gateway_api::of(mesh, host, without_filter));
+    all.map(|route| {
+        let spec = Spec::Fields(route.spec);
+        let resource =
+            Resource::new(mesh, Kind::HttpRoute, Stage::Routes, &route.namespace, &route.title, spec);
+        (route.host, resource.named(route.name.as_deref()))
+    })
+    .collect()
+}
+
+/// The Services that subsets are. Several services of the file on one host share those of subsets with one name.
+pub fn services(mesh: &Mesh) -> Vec<Resource> {
+    let mut ports: BTreeMap<String, (&Service, &str, Vec<&Service>)> = BTreeMap::new();
+    for service in mesh.routed() {
+        for subset in service.subsets.keys() {
+            let made = service.service_of(subset).filter(|host| {
+                service.version(subset).and_then(|version| version.host.as_ref()) == Some(host)
+            });
+            if let Some(host) = made {
+                ports.entry(host).or_insert((service, subset, Vec::new())).2.push(service);
+            }
+        }
+    }
+    ports
+        .into_iter()
+        .map(|(host, (service, subset, sharing))| resource(mesh, &host, (service, subset), &sharing))
+        .collect()
+}
+
+fn resource(mesh: &Mesh, host: &str, (service, subset): (&Service, &str), sharing: &[&Service]) -> Resource {
+    let default = || BTreeMap::from([("app".to_owned(), service.short_host().to_owned())]);
+    let mut selector = service.kubernetes.selector.clone().unwrap_or_else(default);
+    selector.extend(service.subsets.get(subset).cloned().unwrap_or_default());
+    let ports = sharing.iter().filter_map(|service| {
+        let (port, said) = (service.port?, &service.kubernetes);
+        let protocol = said.app_protocol.as_deref().unwrap_or(PROTOCOL);
+        let target = said.target_port.clone().unwrap_or(TargetPort::Number(port));
+        Some(json!({"name": format!("{protocol}-{port}"), "port": port, "protocol": "TCP", "targetPort": target, "appProtocol": protocol}))
+    });
+    let mut spec = Fields::new();
+    spec.insert("selector".to_owned(), json!(selector));
+    spec.insert("ports".to_owned(), ports.collect());
+    let name = host.split('.').next().unwrap_or_default();
+    Resource::new(mesh, Kind::Service, Stage::Subsets, &service.namespace, name, Spec::Fields(spec))
+        .named(Some(name))
+}
+
+/// In each namespace whose Services routes of gateways lead to from another one, that they may (ReferenceGrant in the Gateway API's
+/// apis/v1beta1/referencegrant_types.go). Routes inside the mesh need none in Istio (`enforceRefGrant` in
+/// pilot/pkg/config/kube/gateway/conversion.go).
+pub fn grants(mesh: &Mesh) -> Vec<Resource> {
+    let mut grants: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for host in routes::all(mesh).iter().filter(|host| host.place != Attachment::Mesh) {
+        for route in gateway_api::of(mesh, host, false) {
+            for (namespace, names) in route.foreign {
+                grants.entry((namespace, route.namespace.clone())).or_default().extend(names);
+            }
+        }
+    }
+    let resource = |((to, from), names): ((String, String), BTreeSet<String>)| {
+        let mut spec = Fields::new();
+        spec.insert(
+            "from".to_owned(),
+            json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": from}]),
+        );
+        let names: Vec<_> =
+            names.iter().map(|name| json!({"group": "", "kind": "Service", "name": name})).collect();
+        spec.insert("to".to_owned(), names.into());
+        Resource::new(
+            mesh,
+            Kind::ReferenceGrant,
+            Stage::Subsets,
+            &to,
+            &format!("from-{from}"),
+            Spec::Fields(spec),
+        )
+    };
+    grants.into_iter().map(resource).collect()
+}
