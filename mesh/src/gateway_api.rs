@@ -20,7 +20,7 @@ mod conditions;
 mod lost;
 mod order;
 mod overlap;
-mod precedence;
+pub mod precedence;
 mod rules;
 mod spec;
 mod split;

@@ -54,22 +54,48 @@ pub enum Part<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct To {
     host: String,
-    /// The same in a regular expression.
+    /// The same in a regular expression, with the hosts of versions that have their own.
     pattern: String,
+    /// Has it several hosts?
+    several: bool,
     port: Option<u16>,
 }
 
 impl From<&Service> for To {
     fn from(service: &Service) -> Self {
-        Self { host: service.host.clone(), pattern: literal(&service.host), port: service.port }
+        let hosts = service.hosts();
+        Self {
+            host: service.host.clone(),
+            several: hosts.len() > 1,
+            pattern: any_of(hosts),
+            port: service.port,
+        }
     }
 }
 
 impl To {
-    /// The host that a variable of a dashboard has. Its dots match any character, which finds no other host.
+    /// The host that a variable of a dashboard has, as [`To::value`] says it. Its dots match any character, which finds no other host.
     #[must_use]
-    pub fn variable(name: &str) -> Self {
-        Self { host: format!("${name}"), pattern: format!("${name}"), port: None }
+    pub fn variable(name: &str, mesh: &Mesh) -> Self {
+        let several = mesh.services.iter().any(|service| service.hosts().len() > 1);
+        Self { host: format!("${name}"), pattern: format!("${name}"), several, port: None }
+    }
+
+    /// The value of such a variable for a service.
+    #[must_use]
+    pub fn value(service: &Service, mesh: &Mesh) -> String {
+        let to = Self::from(service);
+        if Self::variable("host", mesh).several { to.pattern } else { to.host }
+    }
+
+    /// What matches a label with its host.
+    #[must_use]
+    pub fn matcher(&self, label: &str) -> String {
+        if self.several {
+            format!(r#"{label}=~"{}""#, self.pattern)
+        } else {
+            format!(r#"{label}="{}""#, self.host)
+        }
     }
 }
 
@@ -147,6 +173,12 @@ impl<'a> Queries<'a> {
     pub fn recorded(self) -> Self {
         let has_rules = self.mesh.document.telemetry.recording && self.source == MetricSource::Istio;
         Self { recorded: has_rules, ..self }
+    }
+
+    /// The mesh that is asked about.
+    #[must_use]
+    pub fn mesh(&self) -> &'a Mesh {
+        self.mesh
     }
 
     /// Is latency known by subset and tenant?
@@ -256,10 +288,10 @@ impl<'a> Queries<'a> {
 
     /// Which series are those of the requests that are meant. An empty name means any.
     fn matchers(&self, to: &To, part: Part<'_>) -> Vec<String> {
-        let To { host, pattern, port } = to;
+        let To { host, pattern, port, .. } = to;
         match (self.source, part) {
             (MetricSource::Istio, part) => {
-                let mut matchers = vec![format!(r#"destination_service="{host}""#)];
+                let mut matchers = vec![to.matcher("destination_service")];
                 if !self.recorded {
                     matchers.insert(0, format!(r#"reporter="{}""#, self.reporter));
                 }

@@ -10,7 +10,9 @@
 //! | `matches` | HTTPMatchRequest |
 //! | `rule` | one rule: what it matches, where it leads, its other fields |
 //! | `delegate` | rules of a VirtualService that another one delegates to |
+//! | `http_route` | HTTPRoutes of the Gateway API, as VirtualServices |
 //! | `pods` | DestinationRules: what a subset is, and which policy holds |
+//! | `virtual_service` | a VirtualService, or what istiod makes one of |
 //! | `world` | all resources: which rules a host has, at a gateway or inside the mesh |
 //! | `ours` | the same, of the routes of a file |
 //! | `request` | one request |
@@ -25,6 +27,7 @@ mod answer;
 mod compare;
 mod delegate;
 mod gateway_api;
+mod http_route;
 mod matches;
 mod names;
 mod ours;
@@ -36,13 +39,14 @@ mod rivals;
 mod rule;
 mod samples;
 mod text;
+mod virtual_service;
 mod world;
 
 pub use answer::{Answer, Target};
 pub use compare::{Difference, Report, compare};
 pub use gateway_api::{is_of_gateway_api, is_route_of_gateway_api};
 pub use matches::Match;
-pub use names::full_host;
+pub use names::{full_host, group_is_istio};
 pub use pods::Subsets;
 pub use request::{MESH, Request};
 pub use rival::Rival;
@@ -50,7 +54,8 @@ pub use rivals::{applied, rivals, together};
 pub use rule::{At, Destination, Rule};
 pub use samples::requests;
 pub use text::Text;
-pub use world::{Rules, VirtualService, World, group_is_istio, without_ours};
+pub use virtual_service::VirtualService;
+pub use world::{Rules, World, without_ours};
 
 #[cfg(test)]
 mod tests;

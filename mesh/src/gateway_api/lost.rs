@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::split::{TooMany, split};
 use super::{actions, conditions, rules, spec};
+use crate::document::model::MetricSource;
 use crate::lacking::{Lacking, Lost};
 use crate::mesh::{Mesh, Service};
 use crate::routes::{self, Attachment, Block, HostRoutes, Place};
@@ -13,6 +14,10 @@ use crate::routes::{self, Attachment, Block, HostRoutes, Place};
 #[must_use]
 pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
     let mut lost = Lost::default();
+    if mesh.document.telemetry.source == MetricSource::Envoy {
+        let text = "`source: envoy` reads subsets from the names of Envoy's clusters, which have none here: each subset is a Service";
+        lost.say(&["telemetry", "source"], text.to_owned(), "write `source: istio`");
+    }
     let mut owners: BTreeMap<String, (&Service, &str)> = BTreeMap::new();
     for service in mesh.routed() {
         of_service(service, &mut lost);

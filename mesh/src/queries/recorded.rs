@@ -29,7 +29,7 @@ impl Queries<'_> {
             return Vec::new();
         }
         let raw = Self { recorded: false, ..*self };
-        let hosts = any_of(self.mesh.services.iter().map(|service| service.host.as_str()));
+        let hosts = any_of(self.mesh.services.iter().flat_map(crate::mesh::Service::hosts));
         let chosen = |metric| super::Series {
             metric,
             matchers: vec![

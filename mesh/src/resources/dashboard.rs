@@ -55,11 +55,12 @@ fn panel(
 
 /// The rows of the dashboard, each with its panels.
 fn rows(queries: &Queries<'_>) -> Vec<(&'static str, Vec<Panel>)> {
-    let to = || To::variable("host");
+    let to = || To::variable("host", queries.mesh());
     let requests = |by| queries.requests_by(to(), by, WINDOW);
     let errors = |by| queries.error_ratio_by(to(), by, WINDOW);
     let latency = |by| queries.latency_p99_by(to(), by, WINDOW);
-    let weight = |role: &str| format!(r#"{WEIGHT}{{host="$host",role=~"{role}"}}"#);
+    let host = to().matcher("host");
+    let weight = |role: &str| format!(r#"{WEIGHT}{{{host},role=~"{role}"}}"#);
     // Each subset over the one that the weights call the baseline.
     let over_baseline = |values: &str| {
         let baseline = format!("({values}) and on (subset) {}", weight("baseline"));
@@ -229,11 +230,11 @@ fn draw(id: usize, panel: &Panel, place: &Json) -> Json {
 
 /// The services to choose from: Grafana shows the name, queries get the host.
 fn services(mesh: &Mesh) -> Json {
-    let mut hosts: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut hosts: BTreeMap<String, &str> = BTreeMap::new();
     for service in &mesh.services {
-        hosts.entry(&service.host).or_insert(&service.name);
+        hosts.entry(To::value(service, mesh)).or_insert(&service.name);
     }
-    let option = |(host, name): (&&str, &&str)| json!({"text": name, "value": host, "selected": false});
+    let option = |(host, name): (&String, &&str)| json!({"text": name, "value": host, "selected": false});
     let options: Vec<Json> = hosts.iter().map(option).collect();
     let query: Vec<String> = hosts.iter().map(|(host, name)| format!("{name} : {host}")).collect();
     json!({

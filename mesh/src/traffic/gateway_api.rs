@@ -5,9 +5,8 @@
 
 use serde_json::Value as Json;
 
-use super::names::namespace;
+use super::names::{group_is_istio, namespace};
 use super::rival::Rival;
-use super::world::group_is_istio;
 
 const GROUP: &str = "gateway.networking.k8s.io/";
 /// Kinds that route HTTP.
@@ -17,6 +16,11 @@ const KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 #[must_use]
 pub fn is_of_gateway_api(json: &Json) -> bool {
     json["apiVersion"].as_str().is_some_and(|version| version.starts_with(GROUP))
+}
+
+/// Is it an HTTPRoute?
+pub(super) fn is_http_route(json: &Json) -> bool {
+    is_of_gateway_api(json) && json["kind"] == "HTTPRoute"
 }
 
 /// Is it a route of the Gateway API which carries HTTP?

@@ -13,6 +13,14 @@ pub fn full_host(host: &str, namespace: &str) -> String {
     }
 }
 
+/// Is a resource of Istio's API? Others have kinds of the same name.
+#[must_use]
+pub fn group_is_istio(json: &Json) -> bool {
+    json["apiVersion"].as_str().is_none_or(|version| {
+        version.split('/').next().is_some_and(|group| group == "istio.io" || group.ends_with(".istio.io"))
+    })
+}
+
 /// The namespace of a resource.
 pub(super) fn namespace(json: &Json) -> &str {
     json["metadata"]["namespace"].as_str().filter(|name| !name.is_empty()).unwrap_or("default")

@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 use super::matches::Match;
 use super::request::MESH;
 use super::rule::{At, Destination, Rule, tidy};
-use super::world::{VirtualService, World};
+use super::virtual_service::{VIRTUAL_SERVICE, VirtualService};
+use super::world::World;
 use crate::mesh::Mesh;
 use crate::routes::{self, Attachment, HostRoutes};
 
@@ -60,6 +61,7 @@ fn virtual_service(
         Rule::made(at, Some(rule.name), matches, destinations, fields, host.namespace)
     };
     VirtualService {
+        kind: VIRTUAL_SERVICE,
         resource,
         title: format!("{}/{}", host.namespace, name(mesh, host)),
         namespace: host.namespace.to_owned(),

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use super::gateway_api;
-use super::names::full_host;
+use super::names::{full_host, group_is_istio};
 use super::request::MESH;
 use super::rival::Rival;
-use super::world::{VirtualService, World, group_is_istio};
+use super::virtual_service::{VIRTUAL_SERVICE, VirtualService};
+use super::world::World;
 
 /// A time after all others: that of a resource that is not there yet.
 const NOT_YET: &str = "9999";
@@ -65,7 +66,8 @@ pub fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
     let all = together(current, rendered);
     let all: Vec<&Json> = all.iter().collect();
     // Sorted as istiod sorts them: the first one counts.
-    let world = World::of(&all, "");
+    let mut world = World::of(&all, "");
+    world.virtual_services.retain(|own| own.kind == VIRTUAL_SERVICE);
     let titles: BTreeSet<String> = rendered.iter().map(title).collect();
     let ours = |own: &VirtualService| titles.contains(&format!("VirtualService {}", own.title));
     let places = by_title(current.iter().copied());

@@ -6,30 +6,14 @@ use serde_json::{Map, Value as Json};
 
 use super::answer::{Answer, Target};
 use super::delegate;
+use super::gateway_api;
+use super::http_route;
 use super::matches::Match;
-use super::names::{covers, full_host, namespace};
+use super::names::{covers, group_is_istio, namespace};
 use super::pods::{self, Hosts, Subsets};
 use super::request::{MESH, Request};
 use super::rule::{At, Rule};
-
-/// A VirtualService, with what it delegates in place.
-#[derive(Clone, Debug)]
-pub struct VirtualService {
-    /// Its place in what was given.
-    pub resource: usize,
-    /// `namespace/name`.
-    pub title: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its hosts, as written.
-    pub hosts: Vec<String>,
-    /// Its gateways, as `namespace/name`, or [`MESH`].
-    pub gateways: Vec<String>,
-    /// Its HTTP rules.
-    pub rules: Vec<Rule>,
-    /// Rules that delegate to what is not there, or contradict it.
-    pub lost: Vec<(At, String)>,
-}
+use super::virtual_service::{VIRTUAL_SERVICE, VirtualService};
 
 /// All of it.
 #[derive(Clone, Debug, Default)]
@@ -42,14 +26,6 @@ pub struct World {
 
 /// The rules of a host at a place, one match at a time, in the order that they are tried.
 pub type Rules<'a> = Vec<(&'a Rule, Option<&'a Match>)>;
-
-/// Is a resource of Istio's API? Others have kinds of the same name.
-#[must_use]
-pub fn group_is_istio(json: &Json) -> bool {
-    json["apiVersion"].as_str().is_none_or(|version| {
-        version.split('/').next().is_some_and(|group| group == "istio.io" || group.ends_with(".istio.io"))
-    })
-}
 
 fn strings(json: &Json) -> Vec<String> {
     json.as_array().into_iter().flatten().filter_map(Json::as_str).map(ToOwned::to_owned).collect()
@@ -95,6 +71,10 @@ impl World {
                 world.virtual_services.push(own);
             }
         }
+        let routes = resources.iter().enumerate().filter(|(_, json)| gateway_api::is_http_route(json));
+        let mut routes: Vec<(usize, &Json)> = routes.map(|(place, json)| (place, *json)).collect();
+        routes.sort_by_key(|(_, json)| age(json));
+        world.virtual_services.extend(http_route::virtual_services(&routes));
         for (_, json) in of_kind("DestinationRule") {
             pods::add(&mut world.hosts, json, resources);
         }
@@ -241,14 +221,6 @@ impl World {
     }
 }
 
-impl VirtualService {
-    /// One of its hosts, as it is called at a place.
-    #[must_use]
-    pub fn host_at(&self, place: &str, host: &str) -> String {
-        if place == MESH { full_host(host, &self.namespace) } else { host.to_ascii_lowercase() }
-    }
-}
-
 fn virtual_service(
     resource: usize,
     json: &Json,
@@ -265,6 +237,7 @@ fn virtual_service(
     }
     let mut own = VirtualService {
         resource,
+        kind: VIRTUAL_SERVICE,
         title: format!("{namespace}/{}", json["metadata"]["name"].as_str().unwrap_or_default()),
         namespace: namespace.to_owned(),
         hosts: strings(&json["spec"]["hosts"]),

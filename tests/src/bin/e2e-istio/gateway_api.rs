@@ -19,6 +19,8 @@ pub fn document(example: &Example) -> Result<Map<String, Json>> {
         several.into_iter().flatten().for_each(|(_, gateway)| without_pods(gateway));
         edge.get_mut("gateway").into_iter().for_each(without_pods);
     }
+    // Envoy's own metrics have no subsets here.
+    document.get_mut("telemetry").and_then(Json::as_object_mut).map(|telemetry| telemetry.remove("source"));
     let hosts = example.hosts();
     let services = document.get_mut("services").and_then(Json::as_object_mut).context("no services")?;
     for (name, said) in services {
