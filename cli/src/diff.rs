@@ -44,6 +44,13 @@ fn ours(json: &Json, wanted: Option<&Json>) -> Json {
     for body in ["spec", "data"].into_iter().filter(|body| !json[body].is_null()) {
         part.insert(body.to_owned(), json[body].clone());
     }
+    // Of a Service, Kubernetes fills in addresses and much else.
+    if let (Some(wanted), Some(spec)) =
+        (wanted.filter(|json| json["kind"] == "Service"), part.get_mut("spec"))
+    {
+        let known = |key: &String| wanted["spec"].get(key).is_some();
+        spec.as_object_mut().into_iter().for_each(|spec| spec.retain(|key, _| known(key)));
+    }
     for kind in ["labels", "annotations"] {
         let keys = wanted.unwrap_or(json)["metadata"][kind].as_object();
         let own = keys

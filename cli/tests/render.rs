@@ -35,6 +35,21 @@ fn mesh(path: &Path) -> Mesh {
     Mesh::of(&document::open(&[path.to_owned()]).unwrap().checked().unwrap())
 }
 
+/// Those examples whose routes can be those of the Gateway API as they are.
+fn in_gateway_api() -> Vec<(String, Mesh)> {
+    let names = examples().into_iter().map(|(name, _)| name);
+    let all: Vec<(String, Mesh)> = names
+        .filter_map(|name| {
+            let (mut layers, _) = document::as_written(&[root().join("examples").join(&name)]).unwrap();
+            layers.push(vec![("form.yaml".to_owned(), "mesh: {routes: gateway-api}".to_owned())]);
+            let file = check::open(document::of_texts(layers)).file?;
+            Some((format!("{name}, gateway-api"), Mesh::of(&file)))
+        })
+        .collect();
+    assert!(all.len() >= 8, "{}", all.len());
+    all
+}
+
 fn url() -> Option<String> {
     // All digits, which YAML would take for a number without quotes.
     Some(format!("oci://registry.example/graylane@sha256:{}", "0".repeat(64)))
@@ -54,7 +69,7 @@ fn variants() -> Vec<Options> {
 
 #[test]
 fn every_resource_is_right_by_istios_schema_and_reads_back() {
-    for (name, mesh) in examples() {
+    for (name, mesh) in examples().into_iter().chain(in_gateway_api()) {
         for options in variants() {
             for resource in resources(&mesh, &options) {
                 let json = resource.json();

@@ -5,8 +5,11 @@
     python3 extract.py "$(go mod download -json istio.io/istio@VERSION | jq -r .Dir)/manifests/charts/base/files/crd-all.gen.yaml"
     operator=$(go mod download -json github.com/prometheus-operator/prometheus-operator@VERSION | jq -r .Dir)
     python3 extract.py "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{prometheusrules,alertmanagerconfigs}.yaml
+    gateway=$(go mod download -json sigs.k8s.io/gateway-api@VERSION | jq -r .Dir)
+    python3 extract.py "$gateway"/config/crd/experimental/gateway.networking.k8s.io_{httproutes,referencegrants}.yaml
     kubernetes=$(go mod download -json k8s.io/kubernetes@VERSION | jq -r .Dir)
     python3 extract.py "$kubernetes"/api/openapi-spec/v3/apis__admissionregistration.k8s.io__v1_openapi.json
+    python3 extract.py "$kubernetes"/api/openapi-spec/v3/api__v1_openapi.json
 
 Descriptions are left out: they are half the size, and nobody reads them here.
 """
@@ -25,6 +28,8 @@ KINDS = {
     "EnvoyFilter": "v1alpha3",
     "PrometheusRule": "v1",
     "AlertmanagerConfig": "v1alpha1",
+    "HTTPRoute": "v1",
+    "ReferenceGrant": "v1beta1",
 }
 
 # Of the many kinds of receivers only those are kept that are rendered: the rest is nine tenths of the schema.
@@ -44,7 +49,11 @@ def without_descriptions(node):
 
 
 # Of Kubernetes' own API; what each kind's spec is.
-OWN = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+OWN = {
+    "ValidatingAdmissionPolicy": "admissionregistration",
+    "ValidatingAdmissionPolicyBinding": "admissionregistration",
+    "Service": "core",
+}
 
 
 def resolved(node, schemas):
@@ -62,8 +71,10 @@ def resolved(node, schemas):
 def own(path: str) -> None:
     with open(path) as f:
         schemas = json.load(f)["components"]["schemas"]
-    for kind in OWN:
-        spec = resolved(schemas[f"io.k8s.api.admissionregistration.v1.{kind}Spec"], schemas)
+    for kind, group in OWN.items():
+        if f"io.k8s.api.{group}.v1.{kind}Spec" not in schemas:
+            continue
+        spec = resolved(schemas[f"io.k8s.api.{group}.v1.{kind}Spec"], schemas)
         schema = {"type": "object", "required": ["spec"], "properties": {"spec": without_descriptions(spec)}}
         with open(f"{kind}.json", "w") as out:
             json.dump(schema, out, indent=1, sort_keys=True)

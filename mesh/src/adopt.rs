@@ -1,6 +1,7 @@
 //! What the filter changes for external routes: the same request, as it is sent and as the filter leaves
 //! it, by the model of what is there.
 
+pub mod gateway_api;
 pub mod headless;
 pub mod other_files;
 pub mod patches;

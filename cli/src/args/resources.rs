@@ -57,6 +57,26 @@ impl From<DataPlane> for crate::resources::DataPlane {
     }
 }
 
+/// As what routes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Routes {
+    /// VirtualServices.
+    VirtualService,
+    /// HTTPRoutes of the Kubernetes Gateway API, with a Service for each subset.
+    GatewayApi,
+}
+
+impl Routes {
+    /// Its word in a file.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::VirtualService => "virtual-service",
+            Self::GatewayApi => "gateway-api",
+        }
+    }
+}
+
 /// How pods get the native module's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum NativePods {
@@ -100,6 +120,9 @@ pub struct Render {
     /// What carries the mesh's traffic.
     #[arg(long, value_enum, default_value_t)]
     pub data_plane: DataPlane,
+    /// As what routes are written. Default: as `mesh.routes` of the file says.
+    #[arg(long, value_enum)]
+    pub routes: Option<Routes>,
     /// The filter's image. With a digest it is written as it is; without one the registry is asked for it.
     #[arg(long, value_name = "REF[@sha256:…]")]
     pub image: Option<String>,

@@ -25,13 +25,13 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
         crate::check::check_workloads(project, &workloads, &mut findings);
     }
     if let Some(file) = &file {
-        super::rivals::headless(&workloads, &Mesh::of(file), &mut findings);
+        super::rivals::unfit(&workloads, &Mesh::of(file), &mut findings);
     }
     if let (Some(path), Some(file)) = (&args.against, &file) {
         let mesh = Mesh::of(file);
         let current = super::rivals::find(path, &mesh, &mut sources, &mut findings)?;
         super::rivals::other_files(&current, &mesh, true, &mut findings);
-        super::rivals::headless(&current, &mesh, &mut findings);
+        super::rivals::unfit(&current, &mesh, &mut findings);
         super::adopted::unlisted_gateways(&current, &mesh, &mut findings);
         super::adopted::differences(&current, &mesh, &mut findings)?;
         super::adopted::weights(&current, &mesh, &mut findings);

@@ -8,6 +8,8 @@ use graylane_decide::config::{OLDEST_VERSION, VERSION};
 
 use super::image::TAG;
 use crate::args::{self, Dashboards, Render};
+use crate::check::{self, Opened};
+use crate::document;
 use crate::document::finding::Findings;
 use crate::document::source::SourceFiles;
 use crate::helm;
@@ -15,8 +17,8 @@ use crate::image::{self, Remote};
 use crate::import;
 use crate::istio::FORMATTED_TAGS_SINCE;
 use crate::lower;
-use crate::mesh::Mesh;
-use crate::printer::{Outcome, Printer};
+use crate::mesh::{Mesh, Service};
+use crate::printer::{Outcome, Printer, summary};
 use crate::resources::{self, DataPlane, Extension, Kind, Next, Options, Resource};
 
 /// The first one whose proxy has Envoy's dynamic modules (istio/proxy #6955).
@@ -31,12 +33,12 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         return native_pods(args, way, image, printer);
     }
     let options = options(args, printer)?;
-    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(Outcome::Failure) };
+    let Some(mesh) = mesh_of(args, printer)? else { return Ok(Outcome::Failure) };
     if args.mesh_config {
         printer.exact(&resources::mesh_config(&mesh, args.native.is_some()))?;
         return Ok(Outcome::Ok);
     }
-    check(args, &mesh, &options, printer)?;
+    check_all(args, &mesh, &options, printer)?;
     let all = objects(args, &mesh, &options);
     if args.format == args::Output::Helm {
         let Some(folder) = &args.out else { bail!("--format helm writes a folder: pass --out DIR") };
@@ -46,6 +48,10 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
                 service.name
             );
         }
+        ensure!(
+            !mesh.has_gateway_api(),
+            "`mesh.routes: gateway-api`: a chart works out VirtualServices from its values; write the manifests, without `--format helm`"
+        );
         let written = helm::write(&mesh, &options, folder)?;
         printer.say(&format!("a chart of {} resources in {}", written.resources, folder.display()));
         return Ok(Outcome::Ok);
@@ -69,10 +75,33 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
 /// The resources of a file, for callers that process them further. None: it has errors, which were printed.
 pub fn rendered(args: &Render, printer: Printer) -> Result<Option<(Mesh, Vec<Resource>)>> {
     let options = options(args, printer)?;
-    let Some((_, mesh)) = super::mesh(&args.files.file, printer)? else { return Ok(None) };
-    check(args, &mesh, &options, printer)?;
+    let Some(mesh) = mesh_of(args, printer)? else { return Ok(None) };
+    check_all(args, &mesh, &options, printer)?;
     let all = objects(args, &mesh, &options);
     Ok(Some((mesh, all)))
+}
+
+/// The mesh, with the form of routes that is asked for.
+fn mesh_of(args: &Render, printer: Printer) -> Result<Option<Mesh>> {
+    let Some(routes) = args.routes else {
+        return Ok(super::mesh(&args.files.file, printer)?.map(|(_, mesh)| mesh));
+    };
+    let (mut layers, _) = document::as_written(&args.files.file)?;
+    layers.push(vec![("--routes".to_owned(), format!("mesh: {{routes: {}}}\n", routes.word()))]);
+    let Opened { sources, findings, file } = check::open(document::of_texts(layers));
+    printer.findings(&findings.without_notes(), &sources);
+    let Some(file) = file else {
+        printer.say(&summary(&findings));
+        return Ok(None);
+    };
+    let own = document::open(&args.files.file)?.file.map(|file| file.document.mesh.routes);
+    if own.is_some_and(|own| own != file.document.mesh.routes) {
+        printer.say(&format!(
+            "note: --routes is for this command only; `off`, `status`, `ramp` and the filter's revision go by the file: write `routes: {}` under `mesh`",
+            routes.word()
+        ));
+    }
+    Ok(Some(Mesh::of(&file)))
 }
 
 fn objects(args: &Render, mesh: &Mesh, options: &Options) -> Vec<Resource> {
@@ -84,7 +113,7 @@ fn objects(args: &Render, mesh: &Mesh, options: &Options) -> Vec<Resource> {
 }
 
 /// Refuses what cannot be rendered, and says what there is to know about what can.
-fn check(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Result<()> {
+fn check_all(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Result<()> {
     say_left_out(mesh, options, printer)?;
     resources::check_merge(mesh, options)?;
     resources::check_filter(mesh, options)?;
@@ -103,6 +132,13 @@ fn check(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) -> Res
     }
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to include them");
+    }
+    if mesh.has_gateway_api()
+        && mesh.services.iter().flat_map(Service::all_routes).any(|route| route.http.contains_key("retries"))
+    {
+        printer.say(
+            "note: `retries` need HTTPRoutes of the Gateway API's experimental channel: docs/gateway-api.md",
+        );
     }
     if args.native.is_some() {
         printer.say(&format!(

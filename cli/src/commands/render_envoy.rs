@@ -84,6 +84,7 @@ fn check(args: &Render) -> Result<()> {
         ("--without-admission-policy", args.without_admission_policy),
         ("--against", args.against.is_some()),
         ("--format", args.format != args::Output::Yaml),
+        ("--routes", args.routes.is_some()),
         ("--extension", args.extension != args::Extension::WasmPlugin),
         ("--data-plane ambient", args.data_plane == args::DataPlane::Ambient),
     ];

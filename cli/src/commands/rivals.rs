@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::Value as Json;
 
-use crate::adopt::{headless, other_files};
+use crate::adopt::{gateway_api, headless, other_files};
 use crate::document::finding::Findings;
 use crate::document::source::SourceFiles;
 use crate::import::{self, Resource};
@@ -34,10 +34,10 @@ pub fn warn(path: &Path, mesh: &Mesh, printer: Printer) -> Result<()> {
     let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let current = find(path, mesh, &mut sources, &mut findings)?;
     other_files(&current, mesh, false, &mut findings);
-    self::headless(&current, mesh, &mut findings);
+    unfit(&current, mesh, &mut findings);
     super::adopted::weights(&current, mesh, &mut findings);
     printer.findings(&findings, &sources);
-    ensure!(!findings.has_errors(), "nothing is written: Envoy would refuse it");
+    ensure!(!findings.has_errors(), "nothing is written: it does not fit what is there");
     Ok(())
 }
 
@@ -53,11 +53,15 @@ pub fn other_files(current: &[Resource], mesh: &Mesh, are_errors: bool, findings
     }
 }
 
-/// Services with versions that no route can choose.
-pub fn headless(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
+/// What is there that routes do not fit: Services with versions that no route can choose, and what the Gateway API needs.
+pub fn unfit(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
     let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
     for found in headless::services(mesh, &whole) {
         let place = current.get(found.resource).map(|resource| resource.place(&["spec", "clusterIP"]));
+        findings.error(place, found.text).help(found.help);
+    }
+    for found in gateway_api::misfits(mesh, &whole) {
+        let place = found.resource.and_then(|resource| current.get(resource)).map(Resource::name_place);
         findings.error(place, found.text).help(found.help);
     }
 }

@@ -98,3 +98,21 @@ fn judged_are_those_who_take_part_and_are_not_left_out() {
     let lane = Queries::of(&envoy).count(api, Part::Lane("canary.2", &["green".to_owned()]), "5m");
     assert_eq!(lane, Queries::of(&envoy).count(api, Part::Subset("canary.2"), "5m"));
 }
+
+#[test]
+fn a_service_whose_subsets_are_services_is_asked_about_under_all_their_names() {
+    let text = "version: 1\nmesh: {name: bank, namespace: bank, routes: gateway-api}\ntenants: {green: {default: true}}\nedge: none\n\
+                services:\n  api: {port: 80, subsets: {stable: {version: v1}, canary: {version: v2}}, baseline: stable}\n";
+    let mesh = Mesh::of(&open(document::load_text("graylane.yaml", text).unwrap()).checked().unwrap());
+    let (queries, api) = (Queries::of(&mesh), mesh.service("api").unwrap());
+    let names =
+        ["api", "api-canary", "api-stable"].map(|name| format!("{name}[.]bank[.]svc[.]cluster[.]local"));
+    let hosts = format!(r#"destination_service=~"{}""#, names.join("|"));
+    assert_eq!(
+        queries.requests(api, Part::Subset("canary"), "5m"),
+        format!(r#"sum(rate(istio_requests_total{{reporter="source",{hosts},subset="canary"}}[5m]))"#)
+    );
+    assert!(queries.recorded().recordings().iter().all(|one| one.query.contains(&hosts)));
+    assert_eq!(To::variable("host", &mesh).matcher("host"), r#"host=~"$host""#);
+    assert_eq!(To::value(api, &mesh), names.join("|"));
+}

@@ -99,12 +99,24 @@ impl Example {
     pub fn load_as(name: &str, form: Form) -> Result<Self> {
         let mut example = Self::load(name)?;
         if form == Form::GatewayApi {
-            let written = tempfile::Builder::new().prefix("graylane-example-").tempdir()?;
-            let document = gateway_api::document(&example)?;
-            std::fs::write(written.path().join("graylane.yaml"), serde_json::to_string(&document)?)?;
-            example = Self::of(name, written.path().to_owned(), document)?;
-            (example.form, example._written) = (form, Some(written));
+            example = Self::written(name, form, gateway_api::document(&example)?)?;
         }
+        Ok(example)
+    }
+
+    /// The same with another file.
+    pub fn edited(&self, edit: impl Fn(&mut serde_json::Value)) -> Result<Self> {
+        let mut document = serde_json::Value::from(self.document.clone());
+        edit(&mut document);
+        let document = document.as_object().cloned().context("no longer a map")?;
+        Self::written(&self.name, self.form, document)
+    }
+
+    fn written(name: &str, form: Form, document: serde_json::Map<String, serde_json::Value>) -> Result<Self> {
+        let written = tempfile::Builder::new().prefix("graylane-example-").tempdir()?;
+        std::fs::write(written.path().join("graylane.yaml"), serde_json::to_string(&document)?)?;
+        let mut example = Self::of(name, written.path().to_owned(), document)?;
+        (example.form, example._written) = (form, Some(written));
         Ok(example)
     }
 

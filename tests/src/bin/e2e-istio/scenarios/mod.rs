@@ -3,6 +3,7 @@
 mod cases;
 mod examples;
 mod fallback;
+mod gateway_api;
 mod header_only;
 mod image;
 mod native;
@@ -32,6 +33,7 @@ pub fn all() -> Result<Vec<Scenario>> {
     }
     all.extend([
         Scenario::new("sticky", |plane| sticky::run(plane).boxed_local()),
+        Scenario::new("gateway-api", |plane| gateway_api::run(plane).boxed_local()),
         Scenario::new("outside", |plane| outside::run(plane).boxed_local()),
         Scenario::new("restore wasm-plugin", |plane| restore::run(plane, "wasm-plugin").boxed_local()),
         Scenario::new("restore traffic-extension", |plane| {
