@@ -24,7 +24,7 @@ pub fn both(a: &Match, b: &Match) -> Both<Match> {
     let parts = [
         merged(&a.path, &b.path, path).into(&mut one.path),
         merged(&a.method, &b.method, text).into(&mut one.method),
-        all(&a.headers, &b.headers, &mut one.headers, |a, b| a.eq_ignore_ascii_case(b)),
+        all(&a.headers, &b.headers, &mut one.headers, str::eq_ignore_ascii_case),
         all(&a.query, &b.query, &mut one.query, |a, b| a == b),
     ];
     // Two conditions that exclude each other settle it, whatever the others are.

@@ -140,7 +140,7 @@ pub fn all(mesh: &Mesh, options: &Options, url: &str) -> Vec<Resource> {
         }
     }
     for (ingress, gateway) in mesh.gateways() {
-        let target = gateway.target().map(|name| TargetRef::gateway(name));
+        let target = gateway.target().map(TargetRef::gateway);
         let selector = (!gateway.selector.is_empty() && target.is_none())
             .then(|| Selector { match_labels: gateway.selector.clone() });
         let url = options.gateway_url.as_deref().unwrap_or_else(|| next(&gateway.namespace));
