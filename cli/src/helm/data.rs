@@ -42,6 +42,7 @@ pub fn data(mesh: &Mesh, options: &Options) -> Json {
         "withoutFilter": options.without_filter,
         "services": services,
         "filterServices": filter_services(mesh),
+        "gatewayHosts": gateway_hosts(mesh),
         "roles": roles.collect::<Vec<_>>(),
         "resources": resources_of(mesh, options),
         "exposed": resources::host_frame(mesh),
@@ -115,6 +116,12 @@ fn own_choices(service: &Service, mesh: &Mesh) -> Map<String, Json> {
         Some((is.name.clone().unwrap_or_default(), Json::from(own)))
     };
     written.zip(service.all_routes()).filter_map(own).collect()
+}
+
+/// Further hosts by which gateways know a service, by its name.
+fn gateway_hosts(mesh: &Mesh) -> Map<String, Json> {
+    let services = lower::at_gateway(mesh).into_iter().filter(|service| !service.hosts.is_empty());
+    services.map(|service| (service.name, service.hosts.into())).collect()
 }
 
 /// Services as the filter reads them, without pins and rollouts. By route: nothing where values choose, else all of it.

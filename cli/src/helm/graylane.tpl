@@ -157,11 +157,18 @@ filters and routes therefore say. mesh.json has everything that no value changes
   {{- with $routes -}}{{- $_ := set $service "routes" . -}}{{- end -}}
   {{- $services = append $services $service -}}
 {{- end -}}
+{{- $atGateways := list -}}
+{{- range $service := $services -}}
+  {{- $hosts := get $.data.gatewayHosts $service.name -}}
+  {{- $atGateways = append $atGateways (ternary (merge (dict "hosts" $hosts) $service) $service (not (empty $hosts))) -}}
+{{- end -}}
 {{- $configs := dict -}}
 {{- $all := list -}}
 {{- range $own := .data.roles -}}
   {{- $config := deepCopy $own.config -}}
-  {{- if and $own.knowsDestinations $services -}}{{- $_ := set $config "services" $services -}}{{- end -}}
+  {{- if and $own.knowsDestinations $services -}}
+    {{- $_ := set $config "services" (ternary $atGateways $services (eq $config.role "gateway")) -}}
+  {{- end -}}
   {{- if $participants -}}
     {{- $_ := set $config "sticky" (merge (dict "tenants" $participants) $own.sticky) -}}
   {{- end -}}
