@@ -124,6 +124,9 @@ fn check_all(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) ->
             printer.say(&format!("warning: {}: {}; {}", one.path.join("."), one.text, one.instead));
         }
     }
+    if options.data_plane == DataPlane::Ambient && mesh.has_gateway_api() {
+        printer.say("warning: HTTPRoutes at waypoints were not tried: docs/gateway-api.md");
+    }
     let needs = lower::version(mesh);
     if needs > OLDEST_VERSION {
         printer.say(&format!(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::{Cluster, Row, State, some};
-use crate::adopt::other_files;
+use crate::adopt::{gateway_api, other_files};
 use crate::manifest::Resource;
 use crate::mesh::Mesh;
 use crate::resources::{self, Options, is_for_all_pods, is_ours};
@@ -15,6 +15,7 @@ pub(super) fn rows(cluster: &Cluster<'_>, mesh: Option<&Mesh>) -> Vec<Row> {
     let mut rows = vec![telemetry(cluster)];
     rows.extend(mesh.map(|mesh| routes(cluster, mesh)));
     rows.extend(mesh.and_then(|mesh| other_files(cluster, mesh)));
+    rows.extend(mesh.and_then(|mesh| of_gateway_api(cluster, mesh)));
     rows.push(installed(cluster));
     rows
 }
@@ -62,6 +63,16 @@ fn other_files(cluster: &Cluster<'_>, mesh: &Mesh) -> Option<Row> {
     Some(
         Row::new(State::Error, "other files", claim.text)
             .next(format!("{}; `graylane check --against` names each", claim.help)),
+    )
+}
+
+/// What routes of the Gateway API need and the cluster does not have: the first of it.
+fn of_gateway_api(cluster: &Cluster<'_>, mesh: &Mesh) -> Option<Row> {
+    let whole: Vec<&Json> = cluster.resources.iter().map(|resource| &resource.whole).collect();
+    let misfit = gateway_api::misfits(mesh, &whole).into_iter().next()?;
+    Some(
+        Row::new(State::Error, "Gateway API", misfit.text)
+            .next(format!("{}; `graylane check --against` names each", misfit.help)),
     )
 }
 

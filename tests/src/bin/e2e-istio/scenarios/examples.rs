@@ -38,7 +38,10 @@ pub async fn run(plane: &ControlPlane, name: &str, form: Form) -> Result<()> {
     }
     ensure!(sent > 0, "the example has no service that could be called");
     is_accepted(plane, &rendered).await?;
-
+    // What a switch does is the same for every file of a form.
+    if form == Form::GatewayApi && name != "bank" {
+        return Ok(());
+    }
     off_and_on(plane, &example, &mesh).await?;
     without_filter(plane, &example, &mesh).await
 }
