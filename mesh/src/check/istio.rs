@@ -139,16 +139,16 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
                 .error(&at("host"), "a version with a host of its own has no fallback")
                 .help("remove `fallback`: Istio falls back among pods of one host only");
         }
-        if is_weighed_at_a_gateway(service, subset) {
+        let has_other_port = version.port.is_some_and(|port| service.port.is_some_and(|own| own != port));
+        if has_other_port && is_weighed_at_a_gateway(service, subset) {
             checker
                 .warning(
-                    &at("host"),
-                    format!("`{subset}` has a host of its own: users at a gateway do not stay on one version of `{name}`"),
+                    &at("port"),
+                    format!("`{subset}` has a host and a port of its own: users at a gateway do not stay on one version of `{name}`"),
                 )
                 .help(format!(
-                    "at a gateway the filter knows a service by the host that the weights chose, which for \
-                     `{subset}` is not `{name}`'s host; inside the mesh users stay on one version. At a \
-                     gateway, distinguish the versions by labels of one Kubernetes service"
+                    "at a gateway the filter knows a service by the host and the port that the weights chose, and this port is not that of \
+                     `{name}`; inside the mesh users stay on one version. Give the Service of `{subset}` the port of `{name}`"
                 ));
         }
     }
