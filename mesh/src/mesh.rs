@@ -217,6 +217,13 @@ impl Service {
         says_nothing && self.subsets.get(subset).is_some_and(BTreeMap::is_empty)
     }
 
+    /// The namespace of the Kubernetes Service that its host is: a full name may be of another one than its own.
+    #[must_use]
+    pub fn host_namespace(&self) -> &str {
+        let within = self.host.split_once(".svc.").and_then(|(start, _)| start.split_once('.'));
+        within.map_or(self.namespace.as_str(), |(_, namespace)| namespace)
+    }
+
     /// The full name of the Service that a subset is, of those that are rendered.
     #[must_use]
     pub fn service_of(&self, subset: &str) -> Option<String> {

@@ -84,16 +84,17 @@ fn definitions(resources: &[&Json], all: &mut Vec<Misfit>) {
 /// The Service that a route is attached to, and what the file says of it.
 fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
     let mut there = of_kind(resources, "", "Service")
-        .filter(|(_, json)| json["metadata"]["namespace"] == service.namespace.as_str())
+        .filter(|(_, json)| json["metadata"]["namespace"] == service.host_namespace())
         .peekable();
     if there.peek().is_none() || !service.host.contains(".svc.") {
         return;
     }
     let (name, short) = (&service.name, service.short_host());
-    let Some((resource, json)) = there.find(|(_, json)| is_named(json, &service.namespace, short)) else {
+    let Some((resource, json)) = there.find(|(_, json)| is_named(json, service.host_namespace(), short))
+    else {
         let text = format!(
             "there is no Service {}/{short}, which the route of `{name}` is attached to",
-            service.namespace
+            service.host_namespace()
         );
         let help = format!("correct `services.{name}.host`, or create the Service");
         all.push(Misfit { resource: None, text, help });
@@ -147,11 +148,12 @@ fn is_made(service: &Service, subset: &str) -> bool {
 fn of_subset(mesh: &Mesh, service: &Service, subset: &str, resources: &[&Json], all: &mut Vec<Misfit>) {
     let Some(host) = service.service_of(subset).filter(|_| is_made(service, subset)) else { return };
     let name = host.split('.').next().unwrap_or_default();
-    let there = of_kind(resources, "", "Service").find(|(_, json)| is_named(json, &service.namespace, name));
+    let there =
+        of_kind(resources, "", "Service").find(|(_, json)| is_named(json, service.host_namespace(), name));
     if let Some((resource, _)) = there.filter(|(_, json)| !is_of(&mesh.document.mesh.name, json)) {
         all.push(Misfit {
             resource: Some(resource),
-            text: format!("Service {}/{name} is there already, and it is not graylane's: it would be overwritten by that of subset `{subset}` of `{}`", service.namespace, service.name),
+            text: format!("Service {}/{name} is there already, and it is not graylane's: it would be overwritten by that of subset `{subset}` of `{}`", service.host_namespace(), service.name),
             help: format!("if it has the pods of `{subset}`, write `versions: {{{subset}: {{host: {name}}}}}` under `services.{}`; else give the subset another name", service.name),
         });
     }

@@ -69,6 +69,11 @@ pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route
         return Vec::new();
     }
     let end = format!(".svc.{}", mesh.document.mesh.cluster_domain);
+    // Inside the mesh a route of another namespace than the Service's would be for the callers of that namespace alone.
+    let namespace = match (&host.place, host.blocks.first()) {
+        (Attachment::Mesh, Some(first)) => first.service.host_namespace(),
+        _ => host.namespace,
+    };
     let mut all = Vec::new();
     for (port, blocks) in by_port(host) {
         let blocks: Vec<&Block<'_>> = blocks.iter().collect();
@@ -79,7 +84,7 @@ pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route
                 .iter()
                 .map(|(block, rule)| {
                     let port = blocks.get(*block).and_then(|block| block.service.port).unwrap_or_default();
-                    let around = Around { namespace: host.namespace, end: &end, port };
+                    let around = Around { namespace, end: &end, port };
                     for (target, _) in &rule.to {
                         let backend = actions::backend(target, &around);
                         if let (Some(namespace), Some(name)) =
@@ -100,7 +105,7 @@ pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route
             let number = if all.is_empty() { String::new() } else { format!("-{}", all.len() + 1) };
             all.push(Route {
                 host: host.host.clone(),
-                namespace: host.namespace.to_owned(),
+                namespace: namespace.to_owned(),
                 title: format!("{}{number}", host.title),
                 name: host.name.as_ref().map(|name| format!("{name}{number}")),
                 spec,

@@ -240,3 +240,17 @@ fn services_of_other_namespaces_allow_routes_of_gateways() {
     assert_eq!(grant["spec"]["to"], json!([{"group": "", "kind": "Service", "name": "api-v1"}]));
     assert_eq!(lost(&mesh), []);
 }
+
+#[test]
+fn what_belongs_to_a_host_of_another_namespace_is_there() {
+    let mesh = gateway_api(&format!("  api: {{port: 80, host: old.b.svc.cluster.local, {SUBSETS}}}\n"));
+    let names: Vec<String> = rendered(&mesh)
+        .iter()
+        .filter(|json| json["kind"] != "Telemetry")
+        .map(|json| {
+            format!("{} {}/{}", json["kind"], json["metadata"]["namespace"], json["metadata"]["name"])
+        })
+        .collect();
+    let want = ["Service b/old-v1", "Service b/old-v2", "HTTPRoute b/m-api"];
+    assert_eq!(names.join(", ").replace('"', ""), want.join(", "));
+}

@@ -59,7 +59,7 @@ fn resource(mesh: &Mesh, host: &str, (service, subset): (&Service, &str), sharin
     spec.insert("selector".to_owned(), json!(selector));
     spec.insert("ports".to_owned(), ports.collect());
     let name = host.split('.').next().unwrap_or_default();
-    Resource::new(mesh, Kind::Service, Stage::Subsets, &service.namespace, name, Spec::Fields(spec))
+    Resource::new(mesh, Kind::Service, Stage::Subsets, service.host_namespace(), name, Spec::Fields(spec))
         .named(Some(name))
 }
 
