@@ -57,7 +57,7 @@ impl From<DataPlane> for crate::resources::DataPlane {
     }
 }
 
-/// As what routes are written.
+/// Kinds of routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Routes {
     /// VirtualServices.
@@ -120,7 +120,7 @@ pub struct Render {
     /// What carries the mesh's traffic.
     #[arg(long, value_enum, default_value_t)]
     pub data_plane: DataPlane,
-    /// As what routes are written. Default: as `mesh.routes` of the file says.
+    /// Kind of routes to write. Default: `mesh.routes` of the file.
     #[arg(long, value_enum)]
     pub routes: Option<Routes>,
     /// The filter's image. With a digest it is written as it is; without one the registry is asked for it.

@@ -50,7 +50,7 @@ pub fn run(args: &Render, printer: Printer) -> Result<Outcome> {
         }
         ensure!(
             !mesh.has_gateway_api(),
-            "`mesh.routes: gateway-api`: a chart works out VirtualServices from its values; write the manifests, without `--format helm`"
+            "`mesh.routes: gateway-api`: a chart supports VirtualServices only; leave out `--format helm` to write manifests"
         );
         let written = helm::write(&mesh, &options, folder)?;
         printer.say(&format!("a chart of {} resources in {}", written.resources, folder.display()));
@@ -97,7 +97,7 @@ fn mesh_of(args: &Render, printer: Printer) -> Result<Option<Mesh>> {
     let own = document::open(&args.files.file)?.file.map(|file| file.document.mesh.routes);
     if own.is_some_and(|own| own != file.document.mesh.routes) {
         printer.say(&format!(
-            "note: --routes is for this command only; `off`, `status`, `ramp` and the filter's revision go by the file: write `routes: {}` under `mesh`",
+            "note: `--routes` applies to this command only; `off`, `status`, `ramp` and the filter's revision follow the file: write `routes: {}` under `mesh`",
             routes.word()
         ));
     }
@@ -125,7 +125,7 @@ fn check_all(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) ->
         }
     }
     if options.data_plane == DataPlane::Ambient && mesh.has_gateway_api() {
-        printer.say("warning: HTTPRoutes at waypoints were not tried: docs/gateway-api.md");
+        printer.say("warning: HTTPRoutes at waypoints are not tested: docs/gateway-api.md");
     }
     let needs = lower::version(mesh);
     if needs > OLDEST_VERSION {
@@ -137,10 +137,14 @@ fn check_all(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) ->
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to include them");
     }
     if mesh.has_gateway_api()
-        && mesh.services.iter().flat_map(Service::all_routes).any(|route| route.http.contains_key("retries"))
+        && mesh
+            .services
+            .iter()
+            .flat_map(Service::all_routes)
+            .any(|route| route.http.get("retries").is_some_and(|retries| retries.get("attempts").is_some()))
     {
         printer.say(
-            "note: `retries` need HTTPRoutes of the Gateway API's experimental channel: docs/gateway-api.md",
+            "note: `retries.attempts` needs the experimental channel of the Gateway API, whose HTTPRoutes have `retry`: docs/gateway-api.md",
         );
     }
     if args.native.is_some() {

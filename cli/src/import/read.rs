@@ -81,6 +81,11 @@ pub fn read(paths: &[PathBuf], sources: &mut SourceFiles, findings: &mut Finding
         for path in manifests(path)? {
             let file = files::read(sources, &path)?;
             let text = sources.text(file);
+            if path.as_os_str() == "-" && text.trim().is_empty() {
+                findings.error(None, "standard input is empty").help(
+                    "run the command before the pipe alone: kubectl prints no object at all if the cluster does not know one of the kinds",
+                );
+            }
             // Values, charts and settings of other tools lie in the same folders.
             if folder && !(text.contains("apiVersion") && text.contains("kind")) {
                 continue;

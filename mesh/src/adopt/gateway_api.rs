@@ -17,10 +17,16 @@ pub struct Misfit {
     pub help: String,
 }
 
+/// The protocol of a port of which the file says nothing.
+const PROTOCOL: &str = "http";
+/// Protocols that a port's name can say.
+const PROTOCOLS: [&str; 6] = ["http", "http2", "https", "grpc", "tcp", "tls"];
 /// The CRD of the routes.
 const ROUTES: &str = "httproutes.gateway.networking.k8s.io";
 /// Annotation of the CRDs with the version of their release.
 const BUNDLE: &str = "gateway.networking.k8s.io/bundle-version";
+/// Annotation of the CRDs with their channel.
+const CHANNEL: &str = "gateway.networking.k8s.io/channel";
 /// The first version of the Gateway API, 1.4, that has names of rules in its standard channel (GEP-995).
 const SINCE: u64 = 4;
 
@@ -31,7 +37,7 @@ pub fn misfits(mesh: &Mesh, resources: &[&Json]) -> Vec<Misfit> {
         return Vec::new();
     }
     let mut all = Vec::new();
-    definitions(resources, &mut all);
+    definitions(mesh, resources, &mut all);
     for service in mesh.routed() {
         own(service, resources, &mut all);
         for subset in service.subsets.keys() {
@@ -59,7 +65,7 @@ fn is_named(json: &Json, namespace: &str, name: &str) -> bool {
         && json["metadata"]["namespace"].as_str().unwrap_or("default") == namespace
 }
 
-fn definitions(resources: &[&Json], all: &mut Vec<Misfit>) {
+fn definitions(mesh: &Mesh, resources: &[&Json], all: &mut Vec<Misfit>) {
     let crds: Vec<_> = of_kind(resources, "apiextensions.k8s.io", "CustomResourceDefinition").collect();
     if crds.is_empty() {
         return;
@@ -75,9 +81,21 @@ fn definitions(resources: &[&Json], all: &mut Vec<Misfit>) {
     let minor = version.trim_start_matches('v').split('.').nth(1).and_then(|minor| minor.parse::<u64>().ok());
     if version.starts_with("v1.") && minor.is_some_and(|minor| minor < SINCE) || version.starts_with("v0.") {
         let text = format!(
-            "`{ROUTES}` is of the Gateway API {version}, whose rules have no names, by which the filter knows routes"
+            "`{ROUTES}` is of the Gateway API {version}, whose rules have no names; the filter needs them to recognise routes"
         );
         all.push(Misfit { resource: Some(*resource), text, help });
+    }
+    let retries = mesh
+        .services
+        .iter()
+        .flat_map(Service::all_routes)
+        .any(|route| route.http.get("retries").is_some_and(|retries| retries.get("attempts").is_some()));
+    if retries && routes["metadata"]["annotations"][CHANNEL] == "standard" {
+        all.push(Misfit {
+            resource: Some(*resource),
+            text: format!("`{ROUTES}` is of the standard channel, which has no `retry`, and the file has `retries.attempts`"),
+            help: "install the experimental channel, or remove `attempts`".to_owned(),
+        });
     }
 }
 
@@ -110,7 +128,7 @@ fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
         all.push(Misfit {
             resource: Some(resource),
             text: format!(
-                "the Service of `{name}` selects {}, and the Services of its subsets would select {selector}",
+                "the Service of `{name}` selects {}, but the Services of its subsets would select {selector}",
                 json["spec"]["selector"]
             ),
             help: format!(
@@ -132,10 +150,24 @@ fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
     if theirs != target {
         all.push(Misfit {
             resource: Some(resource),
-            text: format!("port {number} of the Service of `{name}` is port {theirs} of its pods, and the Services of its subsets would have {target}"),
+            text: format!("the Service of `{name}` has `targetPort: {theirs}` at port {number}, but the Services of its subsets would have {target}"),
             help: format!("write `kubernetes: {{targetPort: {theirs}}}` under `services.{name}`"),
         });
     }
+    let (theirs, ours) = (protocol(port), said.app_protocol.as_deref().unwrap_or(PROTOCOL));
+    if let Some(theirs) = theirs.filter(|theirs| *theirs != ours) {
+        all.push(Misfit {
+            resource: Some(resource),
+            text: format!("the Service of `{name}` has protocol `{theirs}` at port {number}, but the Services of its subsets would have `{ours}`"),
+            help: format!("write `kubernetes: {{appProtocol: {theirs}}}` under `services.{name}`"),
+        });
+    }
+}
+
+/// What a port of a Service says of its protocol, itself or by its name (istio.io, "Protocol Selection").
+fn protocol(port: &Json) -> Option<&str> {
+    let of_name = || port["name"].as_str()?.split('-').next().filter(|word| PROTOCOLS.contains(word));
+    port["appProtocol"].as_str().or_else(of_name)
 }
 
 /// Is a subset a Service that is rendered?
@@ -153,7 +185,7 @@ fn of_subset(mesh: &Mesh, service: &Service, subset: &str, resources: &[&Json], 
     if let Some((resource, _)) = there.filter(|(_, json)| !is_of(&mesh.document.mesh.name, json)) {
         all.push(Misfit {
             resource: Some(resource),
-            text: format!("Service {}/{name} is there already, and it is not graylane's: it would be overwritten by that of subset `{subset}` of `{}`", service.host_namespace(), service.name),
+            text: format!("Service {}/{name} exists and was not written by graylane; the one for subset `{subset}` of `{}` would overwrite it", service.host_namespace(), service.name),
             help: format!("if it has the pods of `{subset}`, write `versions: {{{subset}: {{host: {name}}}}}` under `services.{}`; else give the subset another name", service.name),
         });
     }
@@ -169,7 +201,16 @@ fn gateways(mesh: &Mesh, resources: &[&Json], all: &mut Vec<Misfit>) {
     let names: std::collections::BTreeSet<&String> =
         names.flat_map(|service| &service.expose.gateways).collect();
     for (namespace, name) in names.into_iter().filter_map(|name| name.split_once('/')) {
-        if !of_kind(resources, GROUP, "Gateway").any(|(_, json)| is_named(json, namespace, name)) {
+        let found = of_kind(resources, GROUP, "Gateway").find(|(_, json)| is_named(json, namespace, name));
+        let own = mesh.document.mesh.namespace.as_str();
+        if let Some((resource, _)) = found.filter(|(_, json)| own != namespace && !allows_others(json)) {
+            all.push(Misfit {
+                resource: Some(resource),
+                text: format!("no listener of Gateway {namespace}/{name} allows routes of namespace `{own}`"),
+                help: "write `allowedRoutes: {namespaces: {from: All}}` at its listeners, or a selector for that namespace".to_owned(),
+            });
+        }
+        if found.is_none() {
             all.push(Misfit {
                 resource: None,
                 text: format!(
@@ -179,6 +220,15 @@ fn gateways(mesh: &Mesh, resources: &[&Json], all: &mut Vec<Misfit>) {
             });
         }
     }
+}
+
+/// Has a Gateway a listener for routes of other namespaces? The default allows those of its own.
+fn allows_others(gateway: &Json) -> bool {
+    let listeners = gateway["spec"]["listeners"].as_array();
+    let from = |listener: &Json| {
+        listener["allowedRoutes"]["namespaces"]["from"].as_str().unwrap_or("Same").to_owned()
+    };
+    listeners.is_none_or(|listeners| listeners.iter().any(|listener| from(listener) != "Same"))
 }
 
 #[cfg(test)]
@@ -208,7 +258,8 @@ mod tests {
     fn a_cluster_that_fits_is_left_alone() {
         let there = [
             service("api", &json!({"app": "api"})),
-            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": "in"}}),
+            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": "in"},
+                   "spec": {"listeners": [{"name": "http", "allowedRoutes": {"namespaces": {"from": "All"}}}]}}),
             json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
                    "metadata": {"name": ROUTES, "annotations": {BUNDLE: "v1.4.0"}}}),
         ];
@@ -229,14 +280,30 @@ mod tests {
         let parts = [
             "is of the Gateway API v1.2.1",
             "selects {\"run\":\"api\"}",
-            "is port 8080 of its pods",
-            "shop/api-v2 is there already",
+            "has `targetPort: 8080` at port 80, but",
+            "shop/api-v2 exists and was not written by graylane",
             "no Gateway in/public",
         ];
         assert_eq!(said.len(), parts.len(), "{said:#?}");
         for (text, part) in said.iter().zip(parts) {
             assert!(text.contains(part), "{part}: {text}");
         }
+        let other = [
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "api", "namespace": "shop"},
+                   "spec": {"selector": {"app": "api"}, "ports": [{"name": "grpc-api", "port": 80, "targetPort": 8080}]}}),
+            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "public", "namespace": "in"},
+                   "spec": {"listeners": [{"name": "http"}]}}),
+            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                   "metadata": {"name": ROUTES, "annotations": {BUNDLE: "v1.6.0", CHANNEL: "standard"}}}),
+        ];
+        let said = found(&API.replace("port: 80,", "port: 80, http: {retries: {attempts: 1}},"), &other);
+        let parts = [
+            "standard channel, which has no `retry`",
+            "has protocol `grpc` at port 80",
+            "no listener of Gateway in/public allows",
+        ];
+        assert_eq!(said.len(), parts.len(), "{said:#?}");
+        assert!(said.iter().zip(parts).all(|(text, part)| text.contains(part)), "{said:#?}");
         let missing = [
             json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "x"}}),
             service("web", &json!({})),

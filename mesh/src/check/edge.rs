@@ -4,7 +4,7 @@ use graylane_decide::config::Accept;
 
 use super::Checker;
 use super::names::{is_dns_label, is_label_key};
-use crate::document::model::Gateway;
+use crate::document::model::{Gateway, RouteForm};
 use crate::mesh::{self, Ingress};
 use crate::words::is_token;
 
@@ -63,6 +63,25 @@ fn gateway(checker: &mut Checker<'_>, ingress: &Ingress<'_>, gateway: &Gateway) 
         checker
             .error(&ingress.place(&["name"]), format!("invalid Gateway `{name}`"))
             .help("write `<namespace>/<name>` of the Gateway resource, as in `istio-ingress/public`");
+    }
+    if document.mesh.routes == RouteForm::GatewayApi
+        && gateway.name.as_deref().is_none_or(|name| !name.contains('/'))
+    {
+        let path = ingress.place(&[]);
+        let said = gateway
+            .name
+            .as_ref()
+            .map_or_else(|| "has no `name`".to_owned(), |name| format!("has the `name` `{name}`"));
+        checker
+            .error_at_key(
+                &path,
+                format!(
+                    "`{}` {said}: expected namespace and name of a Gateway of the Gateway API",
+                    path.join(".")
+                ),
+            )
+            .help("write `name: istio-ingress/public`");
+        return;
     }
     let shared = mesh::namespaces(document).contains(gateway.namespace.as_str());
     if gateway.selector.is_empty() && (shared || gateway.namespace == ROOT) {

@@ -21,7 +21,7 @@ pub fn check(file: &Checked, findings: &mut Findings) {
                     "the pods of a Gateway of the Gateway API are in its namespace, `{}`",
                     gateway.namespace
                 );
-                findings.error(file.span(&path), text).help("take it off the file, or correct `name`");
+                findings.error(file.span(&path), text).help("remove it, or correct `name`");
             }
         }
         return;
@@ -29,12 +29,10 @@ pub fn check(file: &Checked, findings: &mut Findings) {
     for name in
         file.document.services.iter().filter(|(_, service)| said(&service.kubernetes)).map(|(name, _)| name)
     {
-        let text = format!(
-            "`kubernetes` of `{name}` is for the Services of subsets, and routes are VirtualServices"
-        );
+        let text = format!("`kubernetes` of `{name}` has no effect with VirtualServices");
         findings
             .warning(file.key(&["services", name, "kubernetes"]), text)
-            .help("write `routes: gateway-api` under `mesh`, or take it off");
+            .help("write `routes: gateway-api` under `mesh`, or remove it");
     }
 }
 

@@ -121,7 +121,7 @@ pub struct Mesh {
     /// Who writes VirtualServices and DestinationRules, for services without a `routing` of their own.
     #[serde(default)]
     pub routing: Routing,
-    /// As what routes are written: `virtual-service`, Istio's own, or `gateway-api`, HTTPRoutes of the Kubernetes Gateway API with a
+    /// The kind of routes to write: `virtual-service`, Istio's own, or `gateway-api`, HTTPRoutes of the Kubernetes Gateway API with a
     /// Kubernetes Service for each subset.
     #[serde(default)]
     pub routes: RouteForm,

@@ -151,16 +151,16 @@ fn redirected(said: &Json) -> Json {
 
 /// Fields of Istio's HTTPRoute that the API has as well.
 const KNOWN: [&str; 5] = ["headers", "timeout", "retries", "rewrite", "redirect"];
-const TAKE_OFF: &str = "take it off the file, or write routes as VirtualServices";
+const TAKE_OFF: &str = "remove it, or write `routes: virtual-service` under `mesh`";
 
 /// Says what the API cannot.
 pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
     let said = rule.fields();
     let mut lose = |key: &str, text: &str, instead| place.lose(lost, (HTTP, key), text, instead);
     for key in said.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
-        lose(key, "is Istio's, and the Gateway API has nothing like it", TAKE_OFF);
+        lose(key, "is not supported by the Gateway API", TAKE_OFF);
     }
-    let no = "is Istio's, and the Gateway API has nothing like it";
+    let no = "is not supported by the Gateway API";
     for (key, fields) in [
         ("retries", &["attempts", "perTryTimeout"][..]),
         ("rewrite", &["uri", "authority"]),
@@ -176,7 +176,11 @@ pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
         [("timeout", said.get("timeout")), ("retries.perTryTimeout", retries.get("perTryTimeout"))]
     {
         if text.is_some_and(|text| text.as_str().and_then(length).is_none()) {
-            lose(key, "is no duration of whole milliseconds", "write one, as in `5s` or `500ms`");
+            lose(
+                key,
+                "is an invalid duration: expected whole milliseconds",
+                "write one, as in `5s` or `500ms`",
+            );
         }
     }
     let is_path = |one: &Match| matches!(one.path, Some(Text::Exact(_) | Text::Prefix(_)));
@@ -185,8 +189,8 @@ pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
     {
         lose(
             "rewrite.uri",
-            "replaces what a match says of the path, and one here says nothing",
-            "match an exact path or a prefix",
+            "needs a path in every match",
+            "write `uri: {prefix: /…}` or `{exact: /…}` in each match",
         );
     }
     let headers = std::iter::once(said.get("headers"))
@@ -198,6 +202,10 @@ pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
         })
     };
     if edits.into_iter().any(too_many) {
-        lose("headers", "changes more than the 16 headers that the Gateway API allows", "change fewer");
+        lose(
+            "headers",
+            "changes more than the 16 headers that the Gateway API allows",
+            "change at most 16 headers in each of `set`, `add` and `remove`",
+        );
     }
 }

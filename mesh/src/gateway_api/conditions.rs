@@ -52,13 +52,17 @@ fn named(name: &str, text: &Text) -> Json {
 /// Says what the API cannot. `port`: that of the service.
 pub fn check(one: &Match, port: Option<u16>, place: &Place, lost: &mut Lost) {
     let mut lose = |key: &str, text: &str, instead| place.lose(lost, (MATCH, key), text, instead);
-    const NOT: &str = "has nothing like it in the Gateway API";
-    const TAKE_OFF: &str = "take it off the file, or write routes as VirtualServices";
+    const NOT: &str = "is not supported by the Gateway API";
+    const TAKE_OFF: &str = "remove it, or write `routes: virtual-service` under `mesh`";
     if one.ignores_path_case == Some(true) {
-        lose("ignoreUriCase", NOT, "match a regular expression, as in `regex: (?i)/api.*`");
+        lose(
+            "ignoreUriCase",
+            NOT,
+            "write one `exact` or `prefix` match for each spelling, or `routes: virtual-service` under `mesh`",
+        );
     }
     if !one.without_headers.is_empty() {
-        lose("withoutHeaders", NOT, "match the requests that do have it in a route before");
+        lose("withoutHeaders", NOT, "put a route before this one that matches requests with the header");
     }
     for (key, said) in [("scheme", &one.scheme), ("authority", &one.host)] {
         if said.is_some() {
@@ -72,10 +76,10 @@ pub fn check(one: &Match, port: Option<u16>, place: &Place, lost: &mut Lost) {
         lose("sourceNamespace", NOT, "match a header that the caller sends");
     }
     if !one.gateways.is_empty() {
-        lose("gateways", "names resources of Istio", "expose the service at some of `edge.gateways` instead");
+        lose("gateways", "refers to Istio Gateways", "expose the service at some of `edge.gateways` instead");
     }
     if one.port.is_some_and(|own| port.is_some_and(|port| own != u32::from(port))) {
-        lose("port", "is not the port of the service, for which its routes are", "take it off the file");
+        lose("port", "is not the service's port, the only one that its HTTPRoute applies to", "remove it");
     }
     for key in one.istio.keys().filter(|key| *key != "name") {
         lose(key, NOT, TAKE_OFF);
@@ -85,8 +89,8 @@ pub fn check(one: &Match, port: Option<u16>, place: &Place, lost: &mut Lost) {
         Some(Text::Exact(method)) if METHODS.contains(&method.as_str()) => {}
         Some(_) => lose(
             "method",
-            "is none that the Gateway API knows by its name",
-            "write `exact`, and one match for each method",
+            "is not supported: the Gateway API has exact methods only",
+            "write one match for each method, as in `method: {exact: GET}`",
         ),
     }
     check_path(one.path.as_ref(), &mut lose);
@@ -108,13 +112,13 @@ fn check_path(path: Option<&Text>, lose: &mut dyn FnMut(&str, &str, &'static str
             if !is_plain {
                 lose(
                     "uri",
-                    "is no path that the Gateway API takes",
-                    "write a path that starts with `/`, without `//` and `..`",
+                    "is an invalid path",
+                    "write a path that starts with `/`, without `//`, `/./`, `/../`, `%2F` and `#`, up to 1024 characters",
                 );
             }
         }
         Some(Text::Regex(path)) if path.len() <= LONGEST[1] => {}
-        Some(_) => lose("uri", "is no condition on a path", KINDS),
+        Some(_) => lose("uri", "has an unknown condition", KINDS),
     }
 }
 
@@ -125,28 +129,30 @@ fn check_texts(
 ) {
     // Two are ours: that of the tenant and that of the choice.
     if texts.len() + 2 > MOST {
-        lose(key, "has more conditions than the Gateway API allows", "match fewer");
+        lose(
+            key,
+            "has more than 14 conditions: the Gateway API allows 16, and graylane adds two",
+            "write at most 14",
+        );
     }
     for (name, text) in texts {
         match text {
-            Text::Other(_) => lose(
-                key,
-                "has a condition that is none on a text",
-                "write one of `exact`, `prefix` and `regex`",
-            ),
+            Text::Other(_) => {
+                lose(key, "has an unknown condition", "write one of `exact`, `prefix` and `regex`")
+            }
             Text::Exact(value) | Text::Prefix(value) | Text::Regex(value)
                 if value.is_empty() || value.len() > LONGEST[0] =>
             {
                 lose(
                     key,
-                    "has a value that the Gateway API does not take",
-                    "write a value that is not empty",
+                    "has a value that is empty or longer than 4096 characters",
+                    "write a value of 1 to 4096 characters",
                 );
             }
             _ if name.starts_with('@') => {
                 lose(
                     key,
-                    "matches a claim, which Istio reads of its own metadata",
+                    "matches a JWT claim, which the Gateway API cannot",
                     "give callers with this claim a tenant, in `edge.rules`",
                 );
             }

@@ -27,13 +27,13 @@ pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
             let other = owners.insert(host, (service, subset));
             if let Some((other, _)) = other.filter(|(other, name)| other.subsets.get(*name) != labels) {
                 let text = format!(
-                    "`{subset}` of `{}` and that of `{}` are the same Service, but they have other labels",
+                    "`{subset}` of `{}` and that of `{}` are the same Service, but they have different labels",
                     service.name, other.name
                 );
                 lost.say(
                     &["services", &service.name, "subsets", subset],
                     text,
-                    "give one of them another name",
+                    "rename one of the two subsets",
                 );
             }
         }
@@ -72,7 +72,7 @@ fn of_service(service: &Service, lost: &mut Lost) {
         lost.say(
             &["services", name, "fallback"],
             format!("`fallback` of `{name}` needs subsets of a DestinationRule, which routes of the Gateway API do not know"),
-            "take it off the file, or write routes as VirtualServices",
+            "remove it, or write `routes: virtual-service` under `mesh`",
         );
     }
     if !is_label(name) {
@@ -92,12 +92,12 @@ fn of_service(service: &Service, lost: &mut Lost) {
         let is_told = service.version(subset).is_some_and(|version| version.host.is_some());
         if !labels.is_empty() && !is_told {
             let text = format!(
-                "the labels of `{subset}` of `{name}` select pods of no Service of the cluster, and routes of the Gateway API lead to Services"
+                "the labels of `{subset}` of `{name}` select pods of a host that is not a Service of the cluster, and routes of the Gateway API lead to Services"
             );
             lost.say(
                 &["services", name, "subsets", subset],
                 text,
-                "write `{}`, or routes as VirtualServices",
+                "write `{}` as its labels, or `routes: virtual-service` under `mesh`",
             );
         }
         let Some(host) = service.service_of(subset) else { continue };
@@ -122,10 +122,14 @@ fn of_host(mesh: &Mesh, host: &HostRoutes<'_>, lost: &mut Lost) {
     for service in host.blocks.iter().map(|block| block.service) {
         if host.place == Attachment::Mesh && !host.host.ends_with(&end) {
             let text = format!(
-                "`{}` is no Service of the cluster, and routes of the Gateway API are attached to one",
+                "`{}` is not a Service of the cluster, and routes of the Gateway API are attached to Services",
                 service.host
             );
-            lost.say(&["services", &service.name, "host"], text, "write routes as VirtualServices");
+            lost.say(
+                &["services", &service.name, "host"],
+                text,
+                "write `routes: virtual-service` under `mesh`",
+            );
         } else if service.port.is_none() {
             let text = format!("`{}` has no `port`, which routes of the Gateway API name", service.name);
             lost.say(&["services", &service.name], text, "write `port`");
@@ -152,12 +156,12 @@ fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut L
     let (text, instead) = match rules::of(mesh, blocks, false) {
         Err(clash) => (
             format!(
-                "`{}` comes before `{}` in the file, and the Gateway API asks the more specific match first: the requests that both match, \
-                 with a regular expression in one of them, cannot be said",
+                "`{}` is to be tried before `{}`, but the Gateway API tries the more specific match first, and no match expresses the requests that \
+                 both match, because of a regular expression",
                 title(clash.first),
                 title(clash.second)
             ),
-            "match an exact path or a prefix instead of `regex`",
+            "write `exact` or `prefix` instead of `regex` in one of them",
         ),
         Ok(rules) => match split(rules) {
             Ok(_) => return,
@@ -167,7 +171,7 @@ fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut L
                     host.host,
                     rules::MOST_RULES
                 ),
-                "pin fewer tenants, or write routes as VirtualServices",
+                "pin fewer tenants, or write `routes: virtual-service` under `mesh`",
             ),
             Err(TooMany::Matches(count)) => (
                 format!(
@@ -175,7 +179,7 @@ fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut L
                     host.host,
                     rules::MOST_IN_ALL
                 ),
-                "pin fewer tenants, or write routes as VirtualServices",
+                "pin fewer tenants, or write `routes: virtual-service` under `mesh`",
             ),
             Err(TooMany::InARule(count)) => (
                 format!(
@@ -183,7 +187,7 @@ fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut L
                     host.host,
                     rules::MOST_MATCHES
                 ),
-                "match fewer requests in one route",
+                "write fewer matches in this route, or pin fewer tenants",
             ),
         },
     };

@@ -1,8 +1,8 @@
 //! Matches that keep the order of the file.
 //!
 //! Where a rule comes before another in the file and the API would ask the other one first, the requests that both match are said once
-//! more, as a match of the first: what both have in common is at least as specific as the other one, and of equals the first
-//! counts.
+//! more, as a match of the first: their intersection is at least as specific as the other one, and of equals the first counts. Only with a
+//! regular expression for a path it may be less specific, and then the order cannot be kept.
 
 use super::overlap::{Both, both};
 use super::precedence::rank;
@@ -58,6 +58,8 @@ fn missing(
                 match both(one, other) {
                     Both::Never => {}
                     Both::Unknown => return Err(Clash { first, second }),
+                    // A regular expression is less specific than the prefix that it was cut with.
+                    Both::Is(common) if rank(&common) < rank(other) => return Err(Clash { first, second }),
                     Both::Is(common) if own.iter().any(|known| settles(known, &common, other)) => {}
                     Both::Is(common) => return Ok(Some((first, common))),
                 }

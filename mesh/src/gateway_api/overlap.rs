@@ -101,10 +101,14 @@ fn text(a: &Text, b: &Text) -> Both<Text> {
     }
 }
 
+/// The regular expression for every path.
+pub const ANY_PATH: &str = "/.*";
+
 /// Paths: a prefix is one of segments.
 fn path(a: &Text, b: &Text) -> Both<Text> {
     let is_root = |prefix: &str| is_under("/", prefix);
     match (a, b) {
+        (Text::Regex(any), other) | (other, Text::Regex(any)) if any == ANY_PATH => Both::Is(other.clone()),
         (Text::Exact(path), Text::Prefix(prefix)) | (Text::Prefix(prefix), Text::Exact(path)) => {
             if is_under(path, prefix) { Both::Is(Text::Exact(path.clone())) } else { Both::Never }
         }

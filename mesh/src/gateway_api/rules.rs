@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use graylane_decide::names::GATEWAY_API_SEPARATOR;
 
 use super::order::{Clash, ordered};
-use super::overlap::{Both, both};
-use super::precedence::rank;
+use super::overlap::{ANY_PATH, Both, both};
+use super::precedence::{rank, segments};
 use crate::mesh::Mesh;
-use crate::routes::{Block, Rule};
+use crate::routes::{Block, Match, Rule, Text};
 
 /// The most rules of an HTTPRoute (its CRD).
 pub const MOST_RULES: usize = 16;
@@ -26,6 +26,9 @@ pub fn of(mesh: &Mesh, blocks: &[&Block<'_>], without_filter: bool) -> Result<Ve
     for (place, block) in blocks.iter().enumerate() {
         rules.extend(block.rules(mesh, without_filter).into_iter().map(|rule| (place, rule)));
     }
+    if rules.iter().flat_map(|(_, rule)| &rule.matches).any(|one| matches!(one.path, Some(Text::Regex(_)))) {
+        rules.iter_mut().for_each(|(_, rule)| below_regex(rule));
+    }
     let matches: Vec<Vec<_>> = rules.iter().map(|(_, rule)| rule.matches.clone()).collect();
     let kept = ordered(&matches, &|a, b| is_same(&rules[a], &rules[b]))?;
     for ((_, rule), matches) in rules.iter_mut().zip(kept) {
@@ -37,6 +40,24 @@ pub fn of(mesh: &Mesh, blocks: &[&Block<'_>], without_filter: bool) -> Result<Ve
     rules = rules.into_iter().flat_map(one_by_one).collect();
     named(&mut rules);
     Ok(rules)
+}
+
+/// Makes what is for every path a regular expression as well: a short one, so that longer ones are asked before it. The prefix `/` would be
+/// asked before any of them.
+fn below_regex(rule: &mut Rule) {
+    if rule.matches.is_empty() {
+        rule.matches.push(Match::default());
+    }
+    for one in &mut rule.matches {
+        let is_any = match &one.path {
+            None => true,
+            Some(Text::Prefix(prefix)) => segments(prefix) == "/",
+            Some(_) => false,
+        };
+        if is_any {
+            one.path = Some(Text::Regex(ANY_PATH.to_owned()));
+        }
+    }
 }
 
 /// Do two rules do the same with a request? The route is part of what the filter knows it by.
@@ -67,7 +88,7 @@ fn one_by_one((block, rule): (usize, Rule)) -> Vec<(usize, Rule)> {
     if rule.istio.get("rewrite").is_none_or(|rewrite| rewrite.get("uri").is_none()) {
         return vec![(block, rule)];
     }
-    let of = |one: &crate::routes::Match| (block, Rule { matches: vec![one.clone()], ..rule.clone() });
+    let of = |one: &Match| (block, Rule { matches: vec![one.clone()], ..rule.clone() });
     rule.matches.iter().map(of).collect()
 }
 

@@ -96,6 +96,15 @@ fn a_rollout_with_pins_inside_and_at_a_gateway() {
 }
 
 #[test]
+fn a_regular_expression_for_a_path_before_all_other_requests() {
+    let tried = same(&format!(
+        "  api: {{port: 80, {SUBSETS}, pins: {{gray: v2}}, rollout: {{weights: {{v2: 25}}}}, routes: [\n\
+         \x20   {{match: [{{uri: {{prefix: /b}}}}], pins: {{}}}}, {{match: [{{uri: {{regex: /a.*}}}}], baseline: v2}}]}}\n"
+    ));
+    assert!(tried > 20, "{tried}");
+}
+
+#[test]
 fn rules_in_an_order_that_the_api_would_turn_round() {
     same(&format!(
         "  api: {{port: 80, {SUBSETS}, pins: {{gray: v2}}, rollout: {{weights: {{v2: 25}}}}, routes: [\n\
@@ -112,6 +121,7 @@ fn one_match() -> impl Strategy<Value = String> {
         Just("uri: {exact: /api/x}".to_owned()),
         Just("uri: {prefix: /api/x}".to_owned()),
         Just("uri: {prefix: /b}".to_owned()),
+        Just("uri: {regex: /a.*}".to_owned()),
     ];
     let method = prop_oneof![Just(""), Just("method: {exact: GET}"), Just("method: {exact: POST}")];
     let headers = prop_oneof![
@@ -155,7 +165,7 @@ proptest! {
         let opened = open(", routes: gateway-api", &services);
         // Too many matches for one route are refused, and nothing else of these is.
         let said = finding::render(&opened.findings, &opened.sources);
-        prop_assert!(!opened.findings.has_errors() || said.contains("for the same requests") || said.contains("cannot be said"), "{said}");
+        prop_assert!(!opened.findings.has_errors() || said.contains("for the same requests") || said.contains("because of a regular expression"), "{said}");
         if opened.file.is_some() {
             same(&services);
         }
@@ -173,13 +183,13 @@ fn what_the_api_cannot_say_is_refused_by_its_name() {
     for part in [
         "`fallback` of `api` needs subsets",
         "`api` has no `port`",
-        "`withoutHeaders` in `match` of `api` has nothing like it",
+        "`withoutHeaders` in `match` of `api` is not supported by the Gateway API",
         "`ignoreUriCase` in `match` of `api`",
         "`sourceLabels` in `match` of `api`",
-        "`fault` in `http` of `api` is Istio's",
-        "`retries.retryOn` in `http` of `api` is Istio's",
-        "`rewrite.uri` in `http` of `api` replaces",
-        "cannot be said",
+        "`fault` in `http` of `api` is not supported",
+        "`retries.retryOn` in `http` of `api` is not supported",
+        "`rewrite.uri` in `http` of `api` needs a path",
+        "because of a regular expression",
         "is the Service that subset `v1` of `api` gets",
     ] {
         assert!(said.contains(part), "{part}\n{said}");

@@ -110,12 +110,12 @@ fn rival(resource: usize, route: &Json, own: &Own, rendered: &[(&str, Host)]) ->
     let (kind, (gateway, host)) =
         rendered.iter().find(|(_, one)| theirs.iter().any(|other| is_same(one, other)))?;
     let how = match (*kind, own.kind.as_str(), gateway) {
-        ("VirtualService", _, Some(_)) => return None,
+        // A VirtualService is for a Gateway of Istio's, whatever its name.
+        ("VirtualService", _, Some(_)) | (_, "VirtualService", Some(_)) => return None,
         ("HTTPRoute", "HTTPRoute" | "GRPCRoute", _) => {
-            "the rules of both apply, the more specific match first, and of equal ones that of the older route".to_owned()
+            "the rules of both apply, the more specific match first, and if two are equally specific, that of the older route"
         }
-        (_, _, None) => "Istio does not support both for one Service, and which of them counts depends on their namespaces and ages".to_owned(),
-        (_, _, Some(gateway)) => format!("at gateway {gateway} Istio does not support both for one host"),
+        _ => "Istio does not support both for one Service; a running sidecar keeps the one that it had first",
     };
     Some(Rival {
         resource,
@@ -170,8 +170,8 @@ mod tests {
             ),
             "{said:?}"
         );
-        let said = found(&[virtual_service("a", &["in/public"], "a.example")], &rendered);
-        assert!(said[0].contains("at gateway in/public Istio does not support both"), "{said:?}");
+        let at_gateway = virtual_service("a", &["in/public"], "a.example");
+        assert_eq!(found(&[at_gateway], &rendered), [""; 0], "that is another Gateway, of Istio's");
         assert_eq!(
             found(
                 &[virtual_service("a", &["in/other"], "a.example"), virtual_service("b", &[], "b")],
@@ -180,7 +180,7 @@ mod tests {
             [""; 0]
         );
         let said = found(&[route("other", &service, &[])], &rendered);
-        assert!(said[0].contains("of equal ones that of the older route"), "{said:?}");
+        assert!(said[0].contains("if two are equally specific, that of the older route"), "{said:?}");
         let said = found(
             &[route("other", &service, &[])],
             &[virtual_service("m-api", &[], "api.shop.svc.cluster.local")],

@@ -1,11 +1,11 @@
-//! As what routes are written, and what a service's Kubernetes Service says.
+//! The kind of routes to write, and how a service's Kubernetes Service is defined.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// As what routes are written.
+/// The kind of routes to write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RouteForm {
@@ -16,11 +16,11 @@ pub enum RouteForm {
     GatewayApi,
 }
 
-/// What the Kubernetes Service of a service says. The Services of its subsets (`mesh.routes: gateway-api`) are made of it.
+/// How the Kubernetes Service of a service is defined. The Services of its subsets (`mesh.routes: gateway-api`) get the same.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Kubernetes {
-    /// Its `selector`, without what differs from subset to subset. Default: `app`, with the first part of its host.
+    /// Its `selector`; the labels of each subset are added. Default: the first part of its host, as in `app: api`.
     pub selector: Option<BTreeMap<String, String>>,
     /// The `targetPort` of its port: a number, or a name. Default: the number of `port`.
     pub target_port: Option<TargetPort>,

@@ -65,7 +65,7 @@ pub struct Service {
     /// Names of its rendered resources, to replace existing ones.
     #[serde(default)]
     pub names: Names,
-    /// What its Kubernetes Service says, for the Services of its subsets. Only with `mesh.routes: gateway-api`.
+    /// How its Kubernetes Service is defined, for the Services of its subsets. Only with `mesh.routes: gateway-api`.
     #[serde(default)]
     pub kubernetes: Kubernetes,
 }
