@@ -12,11 +12,13 @@
 //! | `split` | several routes where one has too many rules |
 //! | `conditions` | matches, as the API writes them |
 //! | `actions` | what becomes of a request: filters, timeouts, backends |
+//! | `limits` | names and values that the schema of the API allows |
 //! | `spec` | all routes of a host |
 //! | `lost` | what a file says that the API cannot express |
 
 mod actions;
 mod conditions;
+mod limits;
 mod lost;
 mod order;
 mod overlap;

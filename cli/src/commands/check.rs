@@ -25,7 +25,7 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
         crate::check::check_workloads(project, &workloads, &mut findings);
     }
     if let Some(file) = &file {
-        super::rivals::unfit(&workloads, &Mesh::of(file), &mut findings);
+        super::rivals::headless(&workloads, &Mesh::of(file), &mut findings);
     }
     if let (Some(path), Some(file)) = (&args.against, &file) {
         let mesh = Mesh::of(file);

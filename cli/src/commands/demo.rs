@@ -54,7 +54,12 @@ async fn asked_to_stop() -> Result<()> {
 
 fn read(args: &Demo, printer: Printer) -> Result<Option<Mesh>> {
     if !args.file.is_empty() {
-        return Ok(super::mesh(&args.file, printer)?.map(|(_, mut mesh)| {
+        let found = super::mesh(&args.file, printer)?;
+        ensure!(
+            found.as_ref().is_none_or(|(_, mesh)| !mesh.has_gateway_api()),
+            "`mesh.routes: gateway-api` is for Kubernetes, which the demo does without: write `routes: virtual-service`"
+        );
+        return Ok(found.map(|(_, mut mesh)| {
             if mesh.document.sticky.hash.take() == Some(HashKind::Keyed) {
                 printer.say("note: units are made without a key here (`sticky.hash`): a demo has no secrets");
             }

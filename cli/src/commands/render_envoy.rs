@@ -21,6 +21,10 @@ pub fn run(args: &RenderOrCost, printer: Printer) -> Result<Outcome> {
     let Some(folder) = &render.out else { bail!("--for envoy writes a folder: pass --out DIR") };
     let options = Options { code: code(render)?, other_hosts: args.envoy.other_hosts.clone() };
     let Some(own) = super::checked(&render.files.file, printer)? else { return Ok(Outcome::Failure) };
+    ensure!(
+        !own.mesh.has_gateway_api(),
+        "`mesh.routes: gateway-api` is for Kubernetes: leave out `--for envoy`, or write `routes: virtual-service`"
+    );
     let at = args.envoy.at.as_deref().unwrap_or(AT);
     ensure!(at.starts_with('/'), "--at: expected an absolute path, as in `{AT}`, got `{at}`");
     match files(&own.mesh, &options, at) {

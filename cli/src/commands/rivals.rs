@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use serde_json::Value as Json;
 
-use crate::adopt::{gateway_api, headless, other_files};
+use crate::adopt::{self, gateway_api, other_files};
 use crate::document::finding::Findings;
 use crate::document::source::SourceFiles;
 use crate::import::{self, Resource};
@@ -53,13 +53,19 @@ pub fn other_files(current: &[Resource], mesh: &Mesh, are_errors: bool, findings
     }
 }
 
-/// What is there that routes do not fit: Services with versions that no route can choose, and what the Gateway API needs.
-pub fn unfit(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
+/// Services with versions that no route can choose.
+pub fn headless(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
     let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
-    for found in headless::services(mesh, &whole) {
+    for found in adopt::headless::services(mesh, &whole) {
         let place = current.get(found.resource).map(|resource| resource.place(&["spec", "clusterIP"]));
         findings.error(place, found.text).help(found.help);
     }
+}
+
+/// What is there that routes do not fit: such services, and what the Gateway API needs.
+pub fn unfit(current: &[Resource], mesh: &Mesh, findings: &mut Findings) {
+    headless(current, mesh, findings);
+    let whole: Vec<&Json> = current.iter().map(|resource| &resource.whole).collect();
     for found in gateway_api::misfits(mesh, &whole) {
         let place = found.resource.and_then(|resource| current.get(resource)).map(Resource::name_place);
         findings.error(place, found.text).help(found.help);

@@ -160,7 +160,7 @@ fn reached(service: &Service, line: &Line) -> Option<String> {
     }
     let is_it = |name: &&String| {
         let own = service.version(name).and_then(|version| version.host.as_deref());
-        service.is_plain(name) && own.unwrap_or(&service.host) == host
+        (service.by_services || service.is_plain(name)) && own.unwrap_or(&service.host) == host
     };
     service.subsets.keys().find(is_it).cloned()
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::mesh::{Mesh, Service};
-use crate::resources::is_of;
+use crate::resources::{is_of, is_ours};
 
 /// Something that is not so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,10 @@ fn is_named(json: &Json, namespace: &str, name: &str) -> bool {
 
 fn definitions(mesh: &Mesh, resources: &[&Json], all: &mut Vec<Misfit>) {
     let crds: Vec<_> = of_kind(resources, "apiextensions.k8s.io", "CustomResourceDefinition").collect();
-    if crds.is_empty() {
+    let of_istio =
+        |crd: &Json| crd["metadata"]["name"].as_str().is_some_and(|name| name.ends_with(".istio.io"));
+    if !crds.iter().any(|(_, crd)| of_istio(crd) || crd["metadata"]["name"] == ROUTES) {
+        // One that was picked out, and not those of a cluster.
         return;
     }
     let help = "install those of the Gateway API 1.4 or later (gateway-api.sigs.k8s.io, \"Getting started\")"
@@ -102,7 +105,7 @@ fn definitions(mesh: &Mesh, resources: &[&Json], all: &mut Vec<Misfit>) {
 /// The Service that a route is attached to, and what the file says of it.
 fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
     let mut there = of_kind(resources, "", "Service")
-        .filter(|(_, json)| json["metadata"]["namespace"] == service.host_namespace())
+        .filter(|(_, json)| json["metadata"]["namespace"] == service.host_namespace() && !is_ours(json))
         .peekable();
     if there.peek().is_none() || !service.host.contains(".svc.") {
         return;
@@ -305,7 +308,7 @@ mod tests {
         assert_eq!(said.len(), parts.len(), "{said:#?}");
         assert!(said.iter().zip(parts).all(|(text, part)| text.contains(part)), "{said:#?}");
         let missing = [
-            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "x"}}),
+            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "gateways.networking.istio.io"}}),
             service("web", &json!({})),
         ];
         let said = found(API, &missing);

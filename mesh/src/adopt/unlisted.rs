@@ -42,7 +42,7 @@ pub fn gateways(mesh: &Mesh, resources: &[&Json]) -> Vec<Unlisted> {
 fn bound(mesh: &Mesh, resources: &[&Json]) -> BTreeMap<(bool, String), (String, String)> {
     let mut bound = BTreeMap::new();
     let world = World::of(resources, &mesh.header);
-    for own in &world.virtual_services {
+    for own in world.virtual_services.iter().filter(|own| own.kind == "VirtualService") {
         let to = own.rules.iter().flat_map(|rule| &rule.destinations).find(|to| is_in(mesh, &to.host));
         let Some(to) = to else { continue };
         for gateway in own.gateways.iter().filter(|gateway| *gateway != MESH) {

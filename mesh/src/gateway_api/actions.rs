@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::limits;
+use super::precedence::segments;
 use crate::document::duration;
 use crate::lacking::Lost;
 use crate::mesh::Fields;
@@ -183,29 +185,99 @@ pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
             );
         }
     }
-    let is_path = |one: &Match| matches!(one.path, Some(Text::Exact(_) | Text::Prefix(_)));
-    if said.get("rewrite").is_some_and(|rewrite| rewrite.get("uri").is_some())
-        && !rule.matches.iter().all(is_path)
+    let lengths = [said.get("timeout"), retries.get("perTryTimeout")];
+    if let [Some(whole), Some(each)] =
+        lengths.map(|text| text.and_then(Json::as_str).and_then(duration::parse))
+        && each > whole
     {
+        lose("retries.perTryTimeout", "is longer than `timeout`", "write at most `timeout`");
+    }
+    if retries.get("attempts").is_some_and(|attempts| attempts.as_u64().is_none_or(|attempts| attempts == 0))
+    {
+        lose("retries.attempts", "is not supported: expected 1 or more", TAKE_OFF);
+    }
+    rewrite(rule, said.get("rewrite").unwrap_or(&Json::Null), &mut lose);
+    redirect(said.get("redirect").unwrap_or(&Json::Null), &mut lose);
+    let of_targets = rule.to.iter().map(|(target, _)| Json::from(target.headers.clone()));
+    for headers in said.get("headers").cloned().into_iter().chain(of_targets) {
+        header_edits(&headers, &mut lose);
+    }
+}
+
+type Lose<'l> = dyn FnMut(&str, &str, &'static str) + 'l;
+
+/// Of paths, a prefix is replaced segment by segment, and `/` is none.
+fn rewrite(rule: &Rule, said: &Json, lose: &mut Lose<'_>) {
+    let is_path = |one: &Match| match &one.path {
+        Some(Text::Exact(_)) => true,
+        Some(Text::Prefix(prefix)) => segments(prefix) != "/",
+        _ => false,
+    };
+    if said.get("uri").is_some() && !rule.matches.iter().all(is_path) {
         lose(
             "rewrite.uri",
             "needs a path in every match",
             "write `uri: {prefix: /…}` or `{exact: /…}` in each match",
         );
     }
-    let headers = std::iter::once(said.get("headers"))
-        .chain(rule.to.iter().map(|(target, _)| target.headers.get("headers")));
-    let edits = headers.flatten().flat_map(|headers| ["request", "response"].map(|side| &headers[side]));
-    let too_many = |edits: &Json| {
-        ["set", "add", "remove"].iter().any(|key| {
-            edits[key].as_object().map(Map::len).or_else(|| edits[key].as_array().map(Vec::len)) > Some(16)
-        })
-    };
-    if edits.into_iter().any(too_many) {
+    if said["authority"].as_str().is_some_and(|host| !limits::is_host(host)) {
+        lose("rewrite.authority", "is not a lower-case host without a port", HOST);
+    }
+}
+
+const HOST: &str = "write one, as in `shop.example.com`";
+
+fn redirect(said: &Json, lose: &mut Lose<'_>) {
+    if said["authority"].as_str().is_some_and(|host| !limits::is_host(host)) {
+        lose("redirect.authority", "is not a lower-case host without a port", HOST);
+    }
+    if said.get("authority").is_some() && said.get("scheme").is_none() && said.get("port").is_none() {
         lose(
-            "headers",
-            "changes more than the 16 headers that the Gateway API allows",
-            "change at most 16 headers in each of `set`, `add` and `remove`",
+            "redirect.authority",
+            "would keep the port of the request in the Gateway API",
+            "write `scheme` or `port` as well",
         );
+    }
+    if said["scheme"].as_str().is_some_and(|scheme| !["http", "https"].contains(&scheme)) {
+        lose("redirect.scheme", "is unknown: expected `http` or `https`", "write one of them");
+    }
+    if said["redirectCode"].as_u64().is_some_and(|code| !limits::CODES.contains(&code)) {
+        lose("redirect.redirectCode", "is unknown: expected 301, 302, 303, 307 or 308", "write one of them");
+    }
+}
+
+fn header_edits(headers: &Json, lose: &mut Lose<'_>) {
+    for edits in ["request", "response"].map(|side| &headers[side]) {
+        let set = ["set", "add"].map(|key| edits[key].as_object());
+        let remove = edits["remove"].as_array();
+        let counts = set.iter().flatten().map(|pairs| pairs.len()).chain(remove.map(Vec::len));
+        if counts.max() > Some(limits::MOST) {
+            lose(
+                "headers",
+                "changes more than the 16 headers that the Gateway API allows",
+                "change at most 16 headers in each of `set`, `add` and `remove`",
+            );
+        }
+        let pairs = || set.iter().flatten().flat_map(|pairs| pairs.iter());
+        let names = pairs()
+            .map(|(name, _)| name.as_str())
+            .chain(remove.into_iter().flatten().filter_map(Json::as_str));
+        if let Some(name) = names.into_iter().find(|name| !limits::is_name(name)) {
+            lose(
+                "headers",
+                &format!("has the name `{name}`, which the Gateway API does not allow"),
+                "write letters, digits and `!#$%&'*+-.^_|~`",
+            );
+        }
+        let is_value = |value: &Json| {
+            value.as_str().is_some_and(|value| !value.is_empty() && value.len() <= limits::LONGEST[0])
+        };
+        if let Some((name, _)) = pairs().find(|(_, value)| !is_value(value)) {
+            lose(
+                "headers",
+                &format!("gives `{name}` an empty or too long value"),
+                "write 1 to 4096 characters",
+            );
+        }
     }
 }

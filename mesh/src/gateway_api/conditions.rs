@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use super::limits::{LONGEST, MOST, is_name, is_path};
 use crate::lacking::Lost;
 use crate::routes::{MATCH, Match, Place, Text};
 
 /// Methods that the API knows (HTTPMethod in apis/v1/httproute_types.go).
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-/// The longest value of a header or parameter, and of a path.
-const LONGEST: [usize; 2] = [4096, 1024];
-/// The most headers, and the most parameters.
-const MOST: usize = 16;
-
 /// A match that was said to be sayable.
 pub fn json(one: &Match) -> Json {
     let mut json = json!({"path": path(one.path.as_ref())});
@@ -49,8 +45,8 @@ fn named(name: &str, text: &Text) -> Json {
     json!({"type": kind, "name": name, "value": value})
 }
 
-/// Says what the API cannot. `port`: that of the service.
-pub fn check(one: &Match, port: Option<u16>, place: &Place, lost: &mut Lost) {
+/// Says what the API cannot. The port of its service is not among the conditions any more.
+pub fn check(one: &Match, place: &Place, lost: &mut Lost) {
     let mut lose = |key: &str, text: &str, instead| place.lose(lost, (MATCH, key), text, instead);
     const NOT: &str = "is not supported by the Gateway API";
     const TAKE_OFF: &str = "remove it, or write `routes: virtual-service` under `mesh`";
@@ -78,8 +74,12 @@ pub fn check(one: &Match, port: Option<u16>, place: &Place, lost: &mut Lost) {
     if !one.gateways.is_empty() {
         lose("gateways", "refers to Istio Gateways", "expose the service at some of `edge.gateways` instead");
     }
-    if one.port.is_some_and(|own| port.is_some_and(|port| own != u32::from(port))) {
-        lose("port", "is not the service's port, the only one that its HTTPRoute applies to", "remove it");
+    if one.port.is_some() {
+        lose(
+            "port",
+            "is not supported: an HTTPRoute applies to the service's port inside the mesh, and to each listener at a gateway",
+            "remove it",
+        );
     }
     for key in one.istio.keys().filter(|key| *key != "name") {
         lose(key, NOT, TAKE_OFF);
@@ -103,21 +103,13 @@ fn check_path(path: Option<&Text>, lose: &mut dyn FnMut(&str, &str, &'static str
     const KINDS: &str = "write one of `exact`, `prefix` and `regex`";
     match path {
         None => {}
-        Some(Text::Exact(path) | Text::Prefix(path)) => {
-            let is_plain = path.starts_with('/')
-                && !["//", "/./", "/../", "%2f", "%2F", "#"].iter().any(|part| path.contains(part))
-                && !path.ends_with("/..")
-                && !path.ends_with("/.")
-                && path.len() <= LONGEST[1];
-            if !is_plain {
-                lose(
-                    "uri",
-                    "is an invalid path",
-                    "write a path that starts with `/`, without `//`, `/./`, `/../`, `%2F` and `#`, up to 1024 characters",
-                );
-            }
-        }
-        Some(Text::Regex(path)) if path.len() <= LONGEST[1] => {}
+        Some(Text::Exact(path) | Text::Prefix(path)) if is_path(path) => {}
+        Some(Text::Exact(_) | Text::Prefix(_)) => lose(
+            "uri",
+            "is an invalid path",
+            "write a path that starts with `/`, of letters, digits, `-._~!$&'()*+,;=:@` and escapes as in `%41`, without `//`, `/./`, `/../` and `%2F`",
+        ),
+        Some(Text::Regex(path)) if path.len() <= LONGEST[2] => {}
         Some(_) => lose("uri", "has an unknown condition", KINDS),
     }
 }
@@ -135,18 +127,26 @@ fn check_texts(
             "write at most 14",
         );
     }
+    let longest = if key == "headers" { LONGEST[0] } else { LONGEST[1] };
     for (name, text) in texts {
         match text {
+            _ if !name.starts_with('@') && !is_name(name) => {
+                lose(
+                    key,
+                    "has a name that the Gateway API does not allow",
+                    "write letters, digits and `!#$%&'*+-.^_|~`",
+                );
+            }
             Text::Other(_) => {
-                lose(key, "has an unknown condition", "write one of `exact`, `prefix` and `regex`")
+                lose(key, "has an unknown condition", "write one of `exact`, `prefix` and `regex`");
             }
             Text::Exact(value) | Text::Prefix(value) | Text::Regex(value)
-                if value.is_empty() || value.len() > LONGEST[0] =>
+                if value.is_empty() || value.len() > longest =>
             {
                 lose(
                     key,
-                    "has a value that is empty or longer than 4096 characters",
-                    "write a value of 1 to 4096 characters",
+                    "has a value that is empty or too long",
+                    "write 1 to 4096 characters for a header, 1 to 1024 for a parameter",
                 );
             }
             _ if name.starts_with('@') => {

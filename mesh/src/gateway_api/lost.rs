@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::limits::MOST;
 use super::split::{TooMany, split};
 use super::{actions, conditions, rules, spec};
 use crate::document::model::MetricSource;
@@ -22,12 +23,11 @@ pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
     for service in mesh.routed() {
         of_service(service, &mut lost);
         for subset in service.subsets.keys() {
-            let Some(host) = service.service_of(subset) else { continue };
-            let labels = service.subsets.get(subset);
-            let other = owners.insert(host, (service, subset));
-            if let Some((other, _)) = other.filter(|(other, name)| other.subsets.get(*name) != labels) {
+            let Some(host) = made(service, subset) else { continue };
+            let same = |(other, name): &(&Service, &str)| selected(other, name) == selected(service, subset);
+            if let Some((other, _)) = owners.insert(host, (service, subset)).filter(|other| !same(other)) {
                 let text = format!(
-                    "`{subset}` of `{}` and that of `{}` are the same Service, but they have different labels",
+                    "`{subset}` of `{}` and a subset of `{}` would be the same Service with different selectors",
                     service.name, other.name
                 );
                 lost.say(
@@ -57,6 +57,18 @@ pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
         of_host(mesh, &host, &mut lost);
     }
     lost.all()
+}
+
+/// The full name of the Service that is rendered for a subset.
+fn made(service: &Service, subset: &str) -> Option<String> {
+    let told = service.version(subset).and_then(|version| version.host.clone());
+    told.filter(|told| service.service_of(subset).as_ref() == Some(told))
+}
+
+/// What such a Service selects: the host's pods, as far as the file says them, with these labels.
+fn selected<'s>(service: &'s Service, subset: &str) -> impl PartialEq + use<'s> {
+    let own = service.kubernetes.selector.clone();
+    (service.host.as_str(), own, service.subsets.get(subset))
 }
 
 fn of_service(service: &Service, lost: &mut Lost) {
@@ -100,8 +112,9 @@ fn of_service(service: &Service, lost: &mut Lost) {
                 "write `{}` as its labels, or `routes: virtual-service` under `mesh`",
             );
         }
+        told(service, subset, lost);
         let Some(host) = service.service_of(subset) else { continue };
-        let is_own = service.version(subset).and_then(|version| version.host.as_ref()) == Some(&host);
+        let is_own = made(service, subset).is_some();
         let short = host.split('.').next().unwrap_or_default();
         if is_own && (!is_label(short) || short.len() > 63) {
             let text = format!("`{short}` of `{name}` cannot be the name of a Service");
@@ -111,6 +124,36 @@ fn of_service(service: &Service, lost: &mut Lost) {
                 "give the subset another name, or name a Service of your own in `versions`",
             );
         }
+    }
+}
+
+/// What a version says of its own host and port.
+fn told(service: &Service, subset: &str, lost: &mut Lost) {
+    let Some(version) = service.version(subset) else { return };
+    let (name, path) = (&service.name, ["services", &service.name, "versions", subset]);
+    if version.port.is_some_and(|port| service.port != Some(port))
+        && (version.host.is_none() || made(service, subset).is_some())
+    {
+        lost.say(
+            &[&path[..], &["port"]].concat(),
+            format!("`port` of `{subset}` of `{name}` is not supported: the Service of a subset has the port of the service"),
+            "remove it, or name a Service of your own as `host`",
+        );
+    }
+    let host = version.host.as_ref().filter(|_| made(service, subset).is_none());
+    let others = || service.subsets.keys().filter(|other| *other != subset);
+    let is_shared = |host: &String| {
+        *host == service.host
+            || others()
+                .any(|other| service.version(other).and_then(|version| version.host.as_ref()) == Some(host))
+    };
+    let has_labels = service.subsets.get(subset).is_some_and(|labels| !labels.is_empty());
+    if has_labels && host.is_some_and(is_shared) {
+        lost.say(
+            &[&path[..], &["host"]].concat(),
+            format!("the labels of `{subset}` of `{name}` have no effect: its `host` is a Service with the pods of other subsets as well"),
+            "remove `host`: a Service for this subset is then written",
+        );
     }
 }
 
@@ -138,7 +181,7 @@ fn of_host(mesh: &Mesh, host: &HostRoutes<'_>, lost: &mut Lost) {
     for blocks in spec::by_port(host).into_values() {
         for block in &blocks {
             let place = Place::of(block);
-            block.matches.iter().for_each(|one| conditions::check(one, block.service.port, &place, lost));
+            block.matches.iter().for_each(|one| conditions::check(one, &place, lost));
             block.rules(mesh, false).iter().for_each(|rule| actions::check(rule, &place, lost));
         }
         let blocks: Vec<&Block<'_>> = blocks.iter().collect();
@@ -157,12 +200,26 @@ fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut L
         Err(clash) => (
             format!(
                 "`{}` is to be tried before `{}`, but the Gateway API tries the more specific match first, and no match expresses the requests that \
-                 both match, because of a regular expression",
+                 both match, because of a regular expression or a rewritten path",
                 title(clash.first),
                 title(clash.second)
             ),
-            "write `exact` or `prefix` instead of `regex` in one of them",
+            "write `exact` or `prefix` instead of `regex`, or the more specific route first",
         ),
+        Ok(rules)
+            if rules
+                .iter()
+                .flat_map(|(_, rule)| &rule.matches)
+                .any(|one| one.headers.len().max(one.query.len()) > MOST) =>
+        {
+            (
+                format!(
+                    "`{}` needs a match with more than {MOST} conditions, because rules overlap, and the Gateway API allows {MOST}",
+                    host.host
+                ),
+                "match fewer headers and parameters",
+            )
+        }
         Ok(rules) => match split(rules) {
             Ok(_) => return,
             Err(TooMany::Rules(count)) => (
@@ -180,14 +237,6 @@ fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut L
                     rules::MOST_IN_ALL
                 ),
                 "pin fewer tenants, or write `routes: virtual-service` under `mesh`",
-            ),
-            Err(TooMany::InARule(count)) => (
-                format!(
-                    "a rule of `{}` has {count} matches, and one of an HTTPRoute has at most {}",
-                    host.host,
-                    rules::MOST_MATCHES
-                ),
-                "write fewer matches in this route, or pin fewer tenants",
             ),
         },
     };

@@ -21,18 +21,22 @@ pub struct Clash {
 const MOST: usize = 4096;
 
 /// Rules with the matches that they need. Each has at least one: that for every request says nothing. `is_same`: do two rules do
-/// the same, so that their order does not matter?
+/// the same, so that their order does not matter? `is_fixed`: may a rule get no further match, since it rewrites what its own match?
 ///
 /// # Errors
 /// When two rules match requests in common that no match can say.
 pub fn ordered(
     rules: &[Vec<Match>],
     is_same: &dyn Fn(usize, usize) -> bool,
+    is_fixed: &dyn Fn(usize) -> bool,
 ) -> Result<Vec<Vec<Match>>, Clash> {
     let every =
         |matches: &Vec<Match>| if matches.is_empty() { vec![Match::default()] } else { matches.clone() };
     let mut rules: Vec<Vec<Match>> = rules.iter().map(every).collect();
-    while let Some((first, one)) = missing(&rules, is_same)? {
+    while let Some((first, second, one)) = missing(&rules, is_same)? {
+        if is_fixed(first) {
+            return Err(Clash { first, second });
+        }
         rules[first].push(one);
         if rules.iter().map(Vec::len).sum::<usize>() > MOST {
             break;
@@ -41,11 +45,11 @@ pub fn ordered(
     Ok(rules)
 }
 
-/// A match that a rule needs and does not have.
+/// A match that a rule needs and does not have, and the rule that would be tried before it.
 fn missing(
     rules: &[Vec<Match>],
     is_same: &dyn Fn(usize, usize) -> bool,
-) -> Result<Option<(usize, Match)>, Clash> {
+) -> Result<Option<(usize, usize, Match)>, Clash> {
     for (first, own) in rules.iter().enumerate() {
         for (second, others) in rules.iter().enumerate().skip(first + 1) {
             if is_same(first, second) {
@@ -61,7 +65,7 @@ fn missing(
                     // A regular expression is less specific than the prefix that it was cut with.
                     Both::Is(common) if rank(&common) < rank(other) => return Err(Clash { first, second }),
                     Both::Is(common) if own.iter().any(|known| settles(known, &common, other)) => {}
-                    Both::Is(common) => return Ok(Some((first, common))),
+                    Both::Is(common) => return Ok(Some((first, second, common))),
                 }
             }
         }

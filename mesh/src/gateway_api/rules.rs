@@ -30,14 +30,14 @@ pub fn of(mesh: &Mesh, blocks: &[&Block<'_>], without_filter: bool) -> Result<Ve
         rules.iter_mut().for_each(|(_, rule)| below_regex(rule));
     }
     let matches: Vec<Vec<_>> = rules.iter().map(|(_, rule)| rule.matches.clone()).collect();
-    let kept = ordered(&matches, &|a, b| is_same(&rules[a], &rules[b]))?;
+    let kept = ordered(&matches, &|a, b| is_same(&rules[a], &rules[b]), &|rule| rewrites(&rules[rule].1))?;
     for ((_, rule), matches) in rules.iter_mut().zip(kept) {
         rule.matches = matches;
     }
     if rules.len() > MOST_RULES {
         rules = joined(rules);
     }
-    rules = rules.into_iter().flat_map(one_by_one).collect();
+    rules = rules.into_iter().flat_map(in_parts).collect();
     named(&mut rules);
     Ok(rules)
 }
@@ -74,8 +74,12 @@ fn joined(rules: Vec<(usize, Rule)>) -> Vec<(usize, Rule)> {
                 rule.1.matches.iter().flat_map(|one| other.matches.iter().map(move |two| (one, two)));
             pairs.any(|(one, two)| rank(one) == rank(two) && both(one, two) != Both::Never)
         };
-        let same = kept.iter().position(|other| is_same(other, &rule));
-        match same.filter(|place| !kept[place + 1..].iter().any(|(_, other)| meets(other))) {
+        let same = kept.iter().rposition(|other| is_same(other, &rule));
+        let fits = |place: &usize| {
+            let together = kept[*place].1.matches.len() + rule.1.matches.len();
+            together <= MOST_MATCHES && !kept[place + 1..].iter().any(|(_, other)| meets(other))
+        };
+        match same.filter(fits) {
             Some(place) => kept[place].1.matches.extend(rule.1.matches),
             None => kept.push(rule),
         }
@@ -83,13 +87,16 @@ fn joined(rules: Vec<(usize, Rule)>) -> Vec<(usize, Rule)> {
     kept
 }
 
-/// A rule that replaces a part of the path: the API wants one match in it.
-fn one_by_one((block, rule): (usize, Rule)) -> Vec<(usize, Rule)> {
-    if rule.istio.get("rewrite").is_none_or(|rewrite| rewrite.get("uri").is_none()) {
-        return vec![(block, rule)];
-    }
-    let of = |one: &Match| (block, Rule { matches: vec![one.clone()], ..rule.clone() });
-    rule.matches.iter().map(of).collect()
+/// Does a rule replace what its match says of the path?
+fn rewrites(rule: &Rule) -> bool {
+    rule.istio.get("rewrite").is_some_and(|rewrite| rewrite.get("uri").is_some())
+}
+
+/// A rule with as many matches as the API allows: one, if it replaces a part of the path.
+fn in_parts((block, rule): (usize, Rule)) -> Vec<(usize, Rule)> {
+    let most = if rewrites(&rule) { 1 } else { MOST_MATCHES };
+    let part = |matches: &[Match]| (block, Rule { matches: matches.to_vec(), ..rule.clone() });
+    rule.matches.chunks(most).map(part).collect()
 }
 
 /// Names as the API allows them, each once.

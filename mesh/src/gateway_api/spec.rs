@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use graylane_decide::names::SUBSET_HEADER;
 use serde_json::{Value as Json, json};
 
 use super::actions::{self, Around};
@@ -36,8 +37,8 @@ pub fn by_port<'b, 'a>(host: &'b HostRoutes<'a>) -> BTreeMap<Option<u16>, Vec<Bl
     let mut ports: BTreeMap<Option<u16>, Vec<Block<'a>>> = BTreeMap::new();
     for block in &host.blocks {
         let mut block = block.clone();
-        // The parent says it.
-        let port = block.service.port;
+        // Inside the mesh the parent says it; at a gateway a port is that of a listener.
+        let port = block.service.port.filter(|_| host.place == Attachment::Mesh);
         for one in &mut block.matches {
             if one.port.is_some() && one.port == port.map(u32::from) {
                 one.port = None;
@@ -46,16 +47,20 @@ pub fn by_port<'b, 'a>(host: &'b HostRoutes<'a>) -> BTreeMap<Option<u16>, Vec<Bl
         if block.matches.iter().any(crate::routes::Match::is_everything) {
             block.matches.clear();
         }
-        let port = if host.place == Attachment::Mesh { port } else { None };
         ports.entry(port).or_default().push(block);
     }
     ports
 }
 
-/// Does a host need no route: is every request sent where it was sent to?
+/// Can a host have no route, and needs none: is every request sent where it was sent to? A Service with a `port` has one all the same, which
+/// takes the place of the one that it had when it had versions.
 pub fn is_plain(mesh: &Mesh, host: &HostRoutes<'_>) -> bool {
+    let is_service = host.host.ends_with(&format!(".svc.{}", mesh.document.mesh.cluster_domain));
+    if is_service && host.blocks.iter().all(|block| block.service.port.is_some()) {
+        return false;
+    }
     let as_it_is = |rule: &Rule| {
-        let to_itself = |to: &[(crate::routes::Target, u32)]| matches!(to, [(only, _)] if only.host == host.host && only.headers.is_empty());
+        let to_itself = |to: &[(crate::routes::Target, u32)]| matches!(to, [(only, _)] if only.host == host.host && only.headers.is_empty() && only.port.is_none());
         rule.matches.is_empty() && rule.fields().is_empty() && to_itself(&rule.to)
     };
     host.place == Attachment::Mesh
@@ -77,15 +82,21 @@ pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route
     let mut all = Vec::new();
     for (port, blocks) in by_port(host) {
         let blocks: Vec<&Block<'_>> = blocks.iter().collect();
-        let rules = rules::of(mesh, &blocks, without_filter).unwrap_or_default();
-        for rules in split(rules).unwrap_or_default() {
+        // Split with the filter's rules, so that without them each route still has the same name.
+        let rules = rules::of(mesh, &blocks, false).unwrap_or_default();
+        for mut rules in split(rules).unwrap_or_default() {
+            if without_filter {
+                rules = without_choice(mesh, &blocks, rules);
+            }
             let mut foreign: BTreeMap<String, Vec<String>> = BTreeMap::new();
             let json: Vec<Json> = rules
                 .iter()
                 .map(|(block, rule)| {
                     let port = blocks.get(*block).and_then(|block| block.service.port).unwrap_or_default();
                     let around = Around { namespace, end: &end, port };
-                    for (target, _) in &rule.to {
+                    // Of all subsets: a grant that lost one before its route did would take away what the route still uses.
+                    let all = blocks.get(*block).map(|block| block.targets()).unwrap_or_default();
+                    for target in all.values().chain(rule.to.iter().map(|(target, _)| target)) {
                         let backend = actions::backend(target, &around);
                         if let (Some(namespace), Some(name)) =
                             (backend["namespace"].as_str(), backend["name"].as_str())
@@ -102,7 +113,8 @@ pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route
                 spec.insert("hostnames".to_owned(), json!([host.host]));
             }
             spec.insert("rules".to_owned(), json.into());
-            let number = if all.is_empty() { String::new() } else { format!("-{}", all.len() + 1) };
+            // No service's name has a dot.
+            let number = if all.is_empty() { String::new() } else { format!(".{}", all.len() + 1) };
             all.push(Route {
                 host: host.host.clone(),
                 namespace: namespace.to_owned(),
@@ -114,6 +126,18 @@ pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route
         }
     }
     all
+}
+
+/// The same without the rules that match what the filter chose, and without what only makes sense beside it.
+fn without_choice(mesh: &Mesh, blocks: &[&Block<'_>], rules: Vec<(usize, Rule)>) -> Vec<(usize, Rule)> {
+    let is_choice = |rule: &Rule| rule.matches.iter().any(|one| one.header(SUBSET_HEADER).is_some());
+    let mut kept: Vec<(usize, Rule)> = rules.into_iter().filter(|(_, rule)| !is_choice(rule)).collect();
+    for (block, rule) in &mut kept {
+        if let Some(block) = blocks.get(*block) {
+            rule.edits = block.edits(mesh, true, false);
+        }
+    }
+    kept
 }
 
 fn json_of(rule: &Rule, around: &Around<'_>) -> Json {

@@ -5,7 +5,7 @@
 
 use super::overlap::{Both, both};
 use super::precedence::rank;
-use super::rules::{MOST_IN_ALL, MOST_MATCHES, MOST_RULES};
+use super::rules::{MOST_IN_ALL, MOST_RULES};
 use crate::routes::Rule;
 
 /// How many rules, or matches, stay together that are too many.
@@ -15,8 +15,6 @@ pub enum TooMany {
     Rules(usize),
     /// Matches of all rules of a route.
     Matches(usize),
-    /// Matches of a rule.
-    InARule(usize),
 }
 
 /// The rules of each route.
@@ -24,9 +22,6 @@ pub enum TooMany {
 /// # Errors
 /// When rules that stay together are too many for one.
 pub fn split(rules: Vec<(usize, Rule)>) -> Result<Vec<Vec<(usize, Rule)>>, TooMany> {
-    if let Some((_, rule)) = rules.iter().find(|(_, rule)| rule.matches.len() > MOST_MATCHES) {
-        return Err(TooMany::InARule(rule.matches.len()));
-    }
     if fits(&rules) {
         return Ok(vec![rules]);
     }

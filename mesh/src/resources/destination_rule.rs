@@ -80,7 +80,10 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
             });
             let policy = version.map(|version| version.traffic_policy.clone()).unwrap_or_default();
             if service.by_services {
-                pods.policy = service.traffic_policy.clone().into_iter().chain(policy).collect();
+                let policy: Fields = service.traffic_policy.clone().into_iter().chain(policy).collect();
+                if pods.policy.is_empty() {
+                    pods.policy = policy;
+                }
                 continue;
             }
             let subset = Subset { name: name.clone(), labels: labels.clone(), traffic_policy: policy };

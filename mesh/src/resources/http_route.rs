@@ -53,7 +53,7 @@ fn resource(mesh: &Mesh, host: &str, (service, subset): (&Service, &str), sharin
         let (port, said) = (service.port?, &service.kubernetes);
         let protocol = said.app_protocol.as_deref().unwrap_or(PROTOCOL);
         let target = said.target_port.clone().unwrap_or(TargetPort::Number(port));
-        Some(json!({"name": format!("{protocol}-{port}"), "port": port, "protocol": "TCP", "targetPort": target, "appProtocol": protocol}))
+        Some(json!({"name": port_name(protocol, port), "port": port, "protocol": "TCP", "targetPort": target, "appProtocol": protocol}))
     });
     let mut spec = Fields::new();
     spec.insert("selector".to_owned(), json!(selector));
@@ -61,6 +61,13 @@ fn resource(mesh: &Mesh, host: &str, (service, subset): (&Service, &str), sharin
     let name = host.split('.').next().unwrap_or_default();
     Resource::new(mesh, Kind::Service, Stage::Subsets, service.host_namespace(), name, Spec::Fields(spec))
         .named(Some(name))
+}
+
+/// A port's name; of the protocol, where that can be part of one.
+fn port_name(protocol: &str, port: u16) -> String {
+    let is_word =
+        protocol.len() < 9 && protocol.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    format!("{}-{port}", if is_word { protocol } else { "port" })
 }
 
 /// In each namespace whose Services routes of gateways lead to from another one, that they may (ReferenceGrant in the Gateway API's

@@ -151,7 +151,9 @@ fn fields(rule: &Json, own: &str) -> Map<String, Json> {
     if !retries.is_empty() {
         fields.insert("retries".to_owned(), retries.into());
     }
-    let backends = rule["backendRefs"].as_array().into_iter().flatten();
+    // istiod drops those of weight 0 before it counts them (`buildHTTPDestination`).
+    let backends =
+        rule["backendRefs"].as_array().into_iter().flatten().filter(|backend| backend["weight"] != 0);
     let route: Vec<Json> = backends
         .map(|backend| {
             let name = backend["name"].as_str().unwrap_or_default();
