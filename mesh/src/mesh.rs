@@ -224,13 +224,20 @@ impl Service {
         within.map_or(self.namespace.as_str(), |(_, namespace)| namespace)
     }
 
-    /// The full name of the Service that a subset is, of those that are rendered.
+    /// The full name that the Service of a subset gets if one is rendered for it.
     #[must_use]
     pub fn service_of(&self, subset: &str) -> Option<String> {
         let labels = self.subsets.get(subset)?;
         let (short, rest) = self.host.split_once('.')?;
         (self.by_services && !labels.is_empty() && rest.contains(".svc."))
             .then(|| format!("{short}-{subset}.{rest}"))
+    }
+
+    /// The same, unless the version has a Service of its own: that of a subset for which one is rendered.
+    #[must_use]
+    pub fn rendered_service_of(&self, subset: &str) -> Option<String> {
+        let host = self.version(subset).and_then(|version| version.host.clone());
+        host.filter(|host| self.service_of(subset).as_ref() == Some(host))
     }
 
     /// All hosts that its requests are sent to, its own first.

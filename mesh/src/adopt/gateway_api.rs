@@ -122,7 +122,7 @@ fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
         return;
     };
     // Only the Services that are made of it depend on what the file says.
-    if !service.subsets.keys().any(|subset| is_made(service, subset)) {
+    if !service.subsets.keys().any(|subset| service.rendered_service_of(subset).is_some()) {
         return;
     }
     let said = &service.kubernetes;
@@ -173,15 +173,9 @@ fn protocol(port: &Json) -> Option<&str> {
     port["appProtocol"].as_str().or_else(of_name)
 }
 
-/// Is a subset a Service that is rendered?
-fn is_made(service: &Service, subset: &str) -> bool {
-    let told = service.version(subset).and_then(|version| version.host.clone());
-    told.is_some() && told == service.service_of(subset)
-}
-
 /// A Service of a subset's name that somebody else made.
 fn of_subset(mesh: &Mesh, service: &Service, subset: &str, resources: &[&Json], all: &mut Vec<Misfit>) {
-    let Some(host) = service.service_of(subset).filter(|_| is_made(service, subset)) else { return };
+    let Some(host) = service.rendered_service_of(subset) else { return };
     let name = host.split('.').next().unwrap_or_default();
     let there =
         of_kind(resources, "", "Service").find(|(_, json)| is_named(json, service.host_namespace(), name));

@@ -23,7 +23,7 @@ pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
     for service in mesh.routed() {
         of_service(service, &mut lost);
         for subset in service.subsets.keys() {
-            let Some(host) = made(service, subset) else { continue };
+            let Some(host) = service.rendered_service_of(subset) else { continue };
             let same = |(other, name): &(&Service, &str)| selected(other, name) == selected(service, subset);
             if let Some((other, _)) = owners.insert(host, (service, subset)).filter(|other| !same(other)) {
                 let text = format!(
@@ -59,13 +59,7 @@ pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
     lost.all()
 }
 
-/// The full name of the Service that is rendered for a subset.
-fn made(service: &Service, subset: &str) -> Option<String> {
-    let told = service.version(subset).and_then(|version| version.host.clone());
-    told.filter(|told| service.service_of(subset).as_ref() == Some(told))
-}
-
-/// What such a Service selects: the host's pods, as far as the file says them, with these labels.
+/// What the Service of a subset selects: the host's pods, as far as the file says them, with these labels.
 fn selected<'s>(service: &'s Service, subset: &str) -> impl PartialEq + use<'s> {
     let own = service.kubernetes.selector.clone();
     (service.host.as_str(), own, service.subsets.get(subset))
@@ -114,7 +108,7 @@ fn of_service(service: &Service, lost: &mut Lost) {
         }
         told(service, subset, lost);
         let Some(host) = service.service_of(subset) else { continue };
-        let is_own = made(service, subset).is_some();
+        let is_own = service.rendered_service_of(subset).is_some();
         let short = host.split('.').next().unwrap_or_default();
         if is_own && (!is_label(short) || short.len() > 63) {
             let text = format!("`{short}` of `{name}` cannot be the name of a Service");
@@ -132,7 +126,7 @@ fn told(service: &Service, subset: &str, lost: &mut Lost) {
     let Some(version) = service.version(subset) else { return };
     let (name, path) = (&service.name, ["services", &service.name, "versions", subset]);
     if version.port.is_some_and(|port| service.port != Some(port))
-        && (version.host.is_none() || made(service, subset).is_some())
+        && (version.host.is_none() || service.rendered_service_of(subset).is_some())
     {
         lost.say(
             &[&path[..], &["port"]].concat(),
@@ -140,7 +134,7 @@ fn told(service: &Service, subset: &str, lost: &mut Lost) {
             "remove it, or name a Service of your own as `host`",
         );
     }
-    let host = version.host.as_ref().filter(|_| made(service, subset).is_none());
+    let host = version.host.as_ref().filter(|_| service.rendered_service_of(subset).is_none());
     let others = || service.subsets.keys().filter(|other| *other != subset);
     let is_shared = |host: &String| {
         *host == service.host

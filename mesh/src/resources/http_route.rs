@@ -31,10 +31,7 @@ pub fn services(mesh: &Mesh) -> Vec<Resource> {
     let mut ports: BTreeMap<String, (&Service, &str, Vec<&Service>)> = BTreeMap::new();
     for service in mesh.routed() {
         for subset in service.subsets.keys() {
-            let made = service.service_of(subset).filter(|host| {
-                service.version(subset).and_then(|version| version.host.as_ref()) == Some(host)
-            });
-            if let Some(host) = made {
+            if let Some(host) = service.rendered_service_of(subset) {
                 ports.entry(host).or_insert((service, subset, Vec::new())).2.push(service);
             }
         }
