@@ -27,3 +27,17 @@ fn migrate_reads_standard_input() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("nothing to do: version 1"), "{said}");
 }
+
+/// A command before the pipe that failed prints nothing, which is not a cluster without objects.
+#[test]
+fn an_empty_standard_input_is_an_error() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = Command::new(env!("CARGO_BIN_EXE_graylane"))
+        .args(["check", "--against", "-", "-f"])
+        .arg(root.join("examples/ramp"))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("standard input is empty"), "{said}");
+}

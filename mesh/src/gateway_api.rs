@@ -14,10 +14,12 @@
 //! | `actions` | what becomes of a request: filters, timeouts, backends |
 //! | `limits` | names and values that the schema of the API allows |
 //! | `spec` | all routes of a host |
+//! | `group` | its group |
 //! | `lost` | what a file says that the API cannot express |
 
 mod actions;
 mod conditions;
+mod group;
 mod limits;
 mod lost;
 mod order;
@@ -27,6 +29,7 @@ mod rules;
 mod spec;
 mod split;
 
+pub use group::GROUP;
 pub use lost::lost;
 pub use spec::{Route, of};
 

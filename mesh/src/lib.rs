@@ -8,6 +8,7 @@ mod aligned;
 pub mod check;
 pub mod conditions;
 pub mod cost;
+mod dns;
 pub mod document;
 pub mod envoy;
 pub mod explain;

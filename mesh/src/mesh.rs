@@ -2,6 +2,7 @@
 
 mod hosts;
 mod ingress;
+mod kubernetes;
 mod modes;
 mod owner;
 mod resolve;
@@ -215,29 +216,6 @@ impl Service {
     pub fn is_plain(&self, subset: &str) -> bool {
         let says_nothing = self.version(subset).is_none_or(|version| version.traffic_policy.is_empty());
         says_nothing && self.subsets.get(subset).is_some_and(BTreeMap::is_empty)
-    }
-
-    /// The namespace of the Kubernetes Service that its host is: a full name may be of another one than its own.
-    #[must_use]
-    pub fn host_namespace(&self) -> &str {
-        let within = self.host.split_once(".svc.").and_then(|(start, _)| start.split_once('.'));
-        within.map_or(self.namespace.as_str(), |(_, namespace)| namespace)
-    }
-
-    /// The full name that the Service of a subset gets if one is rendered for it.
-    #[must_use]
-    pub fn service_of(&self, subset: &str) -> Option<String> {
-        let labels = self.subsets.get(subset)?;
-        let (short, rest) = self.host.split_once('.')?;
-        (self.by_services && !labels.is_empty() && rest.contains(".svc."))
-            .then(|| format!("{short}-{subset}.{rest}"))
-    }
-
-    /// The same, unless the version has a Service of its own: that of a subset for which one is rendered.
-    #[must_use]
-    pub fn rendered_service_of(&self, subset: &str) -> Option<String> {
-        let host = self.version(subset).and_then(|version| version.host.clone());
-        host.filter(|host| self.service_of(subset).as_ref() == Some(host))
     }
 
     /// All hosts that its requests are sent to, its own first.

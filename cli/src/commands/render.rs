@@ -136,13 +136,7 @@ fn check_all(args: &Render, mesh: &Mesh, options: &Options, printer: Printer) ->
     if options.url.is_none() && !options.without_filter {
         printer.say("the plugins are left out: pass --image REF@sha256:… or --wasm-url URL to include them");
     }
-    if mesh.has_gateway_api()
-        && mesh
-            .services
-            .iter()
-            .flat_map(Service::all_routes)
-            .any(|route| route.http.get("retries").is_some_and(|retries| retries.get("attempts").is_some()))
-    {
+    if mesh.has_gateway_api() && mesh.routed().any(Service::retries) {
         printer.say(
             "note: `retries.attempts` needs the experimental channel of the Gateway API, whose HTTPRoutes have `retry`: docs/gateway-api.md",
         );

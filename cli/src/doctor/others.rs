@@ -60,20 +60,19 @@ fn routes(cluster: &Cluster<'_>, mesh: &Mesh) -> Row {
 fn other_files(cluster: &Cluster<'_>, mesh: &Mesh) -> Option<Row> {
     let whole: Vec<&Json> = cluster.resources.iter().map(|resource| &resource.whole).collect();
     let claim = other_files::claims(mesh, &whole).into_iter().next()?;
-    Some(
-        Row::new(State::Error, "other files", claim.text)
-            .next(format!("{}; `graylane check --against` names each", claim.help)),
-    )
+    Some(first("other files", claim.text, &claim.help))
+}
+
+/// The first of several errors.
+fn first(subject: &'static str, text: String, help: &str) -> Row {
+    Row::new(State::Error, subject, text).next(format!("{help}; `graylane check --against` names each"))
 }
 
 /// What routes of the Gateway API need and the cluster does not have: the first of it.
 fn of_gateway_api(cluster: &Cluster<'_>, mesh: &Mesh) -> Option<Row> {
     let whole: Vec<&Json> = cluster.resources.iter().map(|resource| &resource.whole).collect();
     let misfit = gateway_api::misfits(mesh, &whole).into_iter().next()?;
-    Some(
-        Row::new(State::Error, "Gateway API", misfit.text)
-            .next(format!("{}; `graylane check --against` names each", misfit.help)),
-    )
+    Some(first("Gateway API", misfit.text, &misfit.help))
 }
 
 /// Plugins that are there, and of which version.

@@ -213,3 +213,16 @@ fn without_lines_of_callers_or_fields_nothing_is_said() {
     let error = trace(&[bare], "a", None).unwrap_err().to_string();
     assert!(error.contains("--mesh-config"), "{error}");
 }
+
+#[test]
+fn the_service_of_a_subset_says_which_version_a_call_reached() {
+    let file = FILE.replace("namespace: bank}", "namespace: bank, routes: gateway-api}");
+    let mut line = call(10, "web-x", "a", ("api", "canary"), "gray-v1", "header");
+    // The filter chose the canary, and Envoy sent it elsewhere.
+    line.cluster = "outbound|8080||api-stable.bank.svc.cluster.local".to_owned();
+    let trace = trace_by(&file, std::slice::from_ref(&line), "a", None).unwrap();
+    assert!(trace.hops[0].subset.as_deref() == Some("stable") && trace.left.is_some());
+    line.cluster = "outbound|8080||api-canary.bank.svc.cluster.local".to_owned();
+    let trace = trace_by(&file, &[line], "a", None).unwrap();
+    assert_eq!((trace.hops[0].subset.as_deref(), trace.left), (Some("canary"), None));
+}

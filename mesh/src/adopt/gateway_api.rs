@@ -3,6 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::gateway_api::GROUP;
 use crate::mesh::{Mesh, Service};
 use crate::resources::{is_of, is_ours};
 
@@ -17,8 +18,6 @@ pub struct Misfit {
     pub help: String,
 }
 
-/// The protocol of a port of which the file says nothing.
-const PROTOCOL: &str = "http";
 /// Protocols that a port's name can say.
 const PROTOCOLS: [&str; 6] = ["http", "http2", "https", "grpc", "tcp", "tls"];
 /// The CRD of the routes.
@@ -88,12 +87,7 @@ fn definitions(mesh: &Mesh, resources: &[&Json], all: &mut Vec<Misfit>) {
         );
         all.push(Misfit { resource: Some(*resource), text, help });
     }
-    let retries = mesh
-        .services
-        .iter()
-        .flat_map(Service::all_routes)
-        .any(|route| route.http.get("retries").is_some_and(|retries| retries.get("attempts").is_some()));
-    if retries && routes["metadata"]["annotations"][CHANNEL] == "standard" {
+    if mesh.routed().any(Service::retries) && routes["metadata"]["annotations"][CHANNEL] == "standard" {
         all.push(Misfit {
             resource: Some(*resource),
             text: format!("`{ROUTES}` is of the standard channel, which has no `retry`, and the file has `retries.attempts`"),
@@ -125,8 +119,7 @@ fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
     if !service.subsets.keys().any(|subset| service.rendered_service_of(subset).is_some()) {
         return;
     }
-    let said = &service.kubernetes;
-    let selector = said.selector.as_ref().map_or_else(|| json!({"app": short}), |selector| json!(selector));
+    let selector = json!(service.selector());
     if json["spec"]["selector"] != selector {
         all.push(Misfit {
             resource: Some(resource),
@@ -148,7 +141,7 @@ fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
         all.push(Misfit { resource: Some(resource), text, help: format!("correct `services.{name}.port`") });
         return;
     };
-    let target = said.target_port.as_ref().map_or_else(|| json!(number), |target| json!(target));
+    let target = json!(service.target_port(number));
     let theirs = port.get("targetPort").cloned().unwrap_or_else(|| json!(number));
     if theirs != target {
         all.push(Misfit {
@@ -157,7 +150,7 @@ fn own(service: &Service, resources: &[&Json], all: &mut Vec<Misfit>) {
             help: format!("write `kubernetes: {{targetPort: {theirs}}}` under `services.{name}`"),
         });
     }
-    let (theirs, ours) = (protocol(port), said.app_protocol.as_deref().unwrap_or(PROTOCOL));
+    let (theirs, ours) = (protocol(port), service.app_protocol());
     if let Some(theirs) = theirs.filter(|theirs| *theirs != ours) {
         all.push(Misfit {
             resource: Some(resource),
@@ -190,7 +183,6 @@ fn of_subset(mesh: &Mesh, service: &Service, subset: &str, resources: &[&Json], 
 
 /// Gateways that routes are attached to.
 fn gateways(mesh: &Mesh, resources: &[&Json], all: &mut Vec<Misfit>) {
-    const GROUP: &str = "gateway.networking.k8s.io";
     if of_kind(resources, GROUP, "Gateway").next().is_none() {
         return;
     }

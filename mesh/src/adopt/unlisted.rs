@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use crate::document::model::Gateway;
+use crate::document::model::{GATEWAY_LABEL, Gateway};
 use crate::manifest;
 use crate::mesh::Mesh;
 use crate::traffic::{MESH, World, group_is_istio, is_of_gateway_api, is_route_of_gateway_api};
-
-/// Label of the pods that Istio starts for a Gateway of the Gateway API.
-const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// A Gateway that the file does not list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +96,7 @@ fn unlisted(
         // Pods that somebody else started, which it does not name.
         return None;
     } else {
-        (BTreeMap::from([(GATEWAY_NAME.to_owned(), name.to_owned())]), Some(namespace))
+        (BTreeMap::from([(GATEWAY_LABEL.to_owned(), name.to_owned())]), Some(namespace))
     };
     let pods = pods(resources, &selector, within);
     if is_listed(mesh, is_istios.then_some(&*title), (&selector, within), &pods) {

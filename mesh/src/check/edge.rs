@@ -3,7 +3,7 @@
 use graylane_decide::config::Accept;
 
 use super::Checker;
-use super::names::{is_dns_label, is_label_key};
+use crate::dns::{is_dns_label, is_label_key};
 use crate::document::model::{Gateway, RouteForm};
 use crate::mesh::{self, Ingress};
 use crate::words::is_token;

@@ -1,7 +1,7 @@
 //! What the file leaves to others: the routes of a service, the weights of a rollout, the edge.
 
 use super::Checker;
-use super::names::is_label_key;
+use crate::dns::is_label_key;
 use crate::document::model::{Rollout, Service};
 use crate::mesh;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use super::edge::ROOT;
-use super::names::is_dns_label;
+use crate::dns::is_dns_label;
 use crate::document::model::Gateway;
 use crate::mesh;
 

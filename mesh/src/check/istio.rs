@@ -129,7 +129,7 @@ fn versions(checker: &mut Checker<'_>, name: &str, service: &Service) {
         fields(checker, &at("headers"), istio::headers());
         fields(checker, &at("trafficPolicy"), istio::traffic_policy());
         let Some(host) = &version.host else { continue };
-        if !super::names::is_dns_name(host.strip_suffix('.').unwrap_or(host)) {
+        if !crate::dns::is_dns_name(host.strip_suffix('.').unwrap_or(host)) {
             checker
                 .error(&at("host"), format!("invalid host name `{host}`"))
                 .help("write the name of its Kubernetes service");

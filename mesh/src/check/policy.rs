@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Checker;
-use super::names::is_dns_name;
+use crate::dns::is_dns_name;
 use crate::document::duration;
 
 pub fn check(checker: &mut Checker<'_>) {

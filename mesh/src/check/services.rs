@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use graylane_decide::config::End;
 use graylane_decide::naming::{NAME_RULE, is_name};
 
-use super::names::{is_dns_label, is_dns_name, is_label_key};
 use super::{Checker, instead, listed};
+use crate::dns::{is_dns_label, is_dns_name, is_label_key};
 use crate::document::model::{Rollout, Route, Service};
 use crate::mesh;
 

@@ -2,8 +2,8 @@
 
 use graylane_decide::naming::{NAME_RULE, is_header_name, is_name};
 
-use super::names::is_dns_name;
 use super::{Checker, listed};
+use crate::dns::is_dns_name;
 use crate::document::duration;
 use crate::document::model::{At, Identity, Key, Mint, SameSite};
 use crate::mesh::{has_gateway, ingresses};

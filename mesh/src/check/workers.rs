@@ -22,7 +22,7 @@ pub fn check(checker: &mut Checker<'_>) {
                 checker.check_dns_label(&format!("a {key}"), value, &[&path[..], &[key]].concat());
             }
         }
-        if worker.deployment.is_none() && !super::names::is_dns_label(name) {
+        if worker.deployment.is_none() && !crate::dns::is_dns_label(name) {
             checker
                 .error_at_key(
                     &path,

@@ -20,6 +20,12 @@ pub fn parse(text: &str) -> Option<Duration> {
     (total > Duration::ZERO && total < Duration::from_secs(100 * 366 * 86_400)).then_some(total)
 }
 
+/// Is it one of no length, which [`parse`] does not take?
+#[must_use]
+pub fn is_zero(text: &str) -> bool {
+    !text.is_empty() && text.trim_end_matches(char::is_alphabetic).chars().all(|digit| digit == '0')
+}
+
 /// What to write, for messages.
 pub const EXAMPLES: &str = "write a duration, as in `30s`, `10m`, `2h` or `30d`";
 

@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
 pub use debug::{Callers, DebugHeader};
-pub use edge::{Edge, Gateway, Jwt, OneOfSeveral, Rule, Tokens, TraceContext};
+pub use edge::{Edge, GATEWAY_LABEL, Gateway, Jwt, OneOfSeveral, Rule, Tokens, TraceContext};
 pub use external::{Routing, Weights};
 pub use kubernetes::{Kubernetes, RouteForm, TargetPort};
 pub use owner::Owner;

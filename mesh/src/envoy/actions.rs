@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::names::cluster_name;
 use super::{header_edits, types};
+use crate::document::duration;
 use crate::lacking::Lost;
 use crate::mesh::Fields;
 use crate::routes::{HTTP, Match, Place, Rule, Target, Text};
@@ -113,7 +114,7 @@ fn sent(rule: &Rule, said: &Fields, port: u16, place: &Place, lost: &mut Lost) -
     };
     // Envoy's own default is 15 s; Istio's, and so the file's, is none.
     action["timeout"] =
-        said.get("timeout").map_or_else(|| "0s".into(), |text| duration(text, "timeout", place, lost));
+        said.get("timeout").map_or_else(|| "0s".into(), |text| seconds(text, "timeout", place, lost));
     // A caller's `grpc-timeout` counts within that, as in Istio.
     action["max_stream_duration"] = json!({"grpc_timeout_header_max": action["timeout"]});
     // Without a number Istio does not try again, either.
@@ -148,13 +149,11 @@ fn name(target: &Target, port: u16) -> String {
 }
 
 /// A duration as protobuf's JSON has it: in seconds.
-fn duration(said: &Json, key: &str, place: &Place, lost: &mut Lost) -> Json {
+fn seconds(said: &Json, key: &str, place: &Place, lost: &mut Lost) -> Json {
     let text = said.as_str().unwrap_or_default();
-    let zero =
-        text.trim_end_matches(char::is_alphabetic).chars().all(|digit| digit == '0') && !text.is_empty();
-    match crate::document::duration::parse(text) {
+    match duration::parse(text) {
         Some(length) => format!("{}s", length.as_secs_f64()).into(),
-        None if zero => "0s".into(),
+        None if duration::is_zero(text) => "0s".into(),
         None => {
             place.lose(lost, (HTTP, key), "is no duration", "write one, as in `5s` or `500ms`");
             "0s".into()
@@ -189,7 +188,7 @@ fn retried(said: &Json, place: &Place, lost: &mut Lost) -> Json {
         policy["retriable_status_codes"] = codes.into();
     }
     if let Some(each) = said.get("perTryTimeout") {
-        policy["per_try_timeout"] = duration(each, "perTryTimeout", place, lost);
+        policy["per_try_timeout"] = seconds(each, "perTryTimeout", place, lost);
     }
     policy
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::limits;
+use super::limits::{self, INSTEAD, UNSUPPORTED};
 use super::precedence::segments;
+use crate::dns::is_dns_name;
 use crate::document::duration;
 use crate::lacking::Lost;
 use crate::mesh::Fields;
@@ -62,7 +63,7 @@ pub fn json(rule: &Rule, around: &Around<'_>) -> Fields {
 fn length(text: &str) -> Option<String> {
     let millis = match duration::parse(text) {
         Some(length) => length.as_millis(),
-        None if is_zero(text) => return Some("0s".to_owned()),
+        None if duration::is_zero(text) => return Some("0s".to_owned()),
         None => return None,
     };
     let (seconds, rest) = (millis / 1000, millis % 1000);
@@ -74,10 +75,6 @@ fn length(text: &str) -> Option<String> {
             .map(|(count, unit)| format!("{count}{unit}"))
             .collect(),
     )
-}
-
-fn is_zero(text: &str) -> bool {
-    !text.is_empty() && text.trim_end_matches(char::is_alphabetic).chars().all(|digit| digit == '0')
 }
 
 /// Istio's Headers, as filters.
@@ -153,16 +150,14 @@ fn redirected(said: &Json) -> Json {
 
 /// Fields of Istio's HTTPRoute that the API has as well.
 const KNOWN: [&str; 5] = ["headers", "timeout", "retries", "rewrite", "redirect"];
-const TAKE_OFF: &str = "remove it, or write `routes: virtual-service` under `mesh`";
 
 /// Says what the API cannot.
 pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
     let said = rule.fields();
     let mut lose = |key: &str, text: &str, instead| place.lose(lost, (HTTP, key), text, instead);
     for key in said.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
-        lose(key, "is not supported by the Gateway API", TAKE_OFF);
+        lose(key, UNSUPPORTED, INSTEAD);
     }
-    let no = "is not supported by the Gateway API";
     for (key, fields) in [
         ("retries", &["attempts", "perTryTimeout"][..]),
         ("rewrite", &["uri", "authority"]),
@@ -170,7 +165,7 @@ pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
     ] {
         let others = said.get(key).and_then(Json::as_object).into_iter().flatten().map(|(name, _)| name);
         for name in others.filter(|name| !fields.contains(&name.as_str())) {
-            lose(&format!("{key}.{name}"), no, TAKE_OFF);
+            lose(&format!("{key}.{name}"), UNSUPPORTED, INSTEAD);
         }
     }
     let retries = said.get("retries").unwrap_or(&Json::Null);
@@ -194,7 +189,7 @@ pub fn check(rule: &Rule, place: &Place, lost: &mut Lost) {
     }
     if retries.get("attempts").is_some_and(|attempts| attempts.as_u64().is_none_or(|attempts| attempts == 0))
     {
-        lose("retries.attempts", "is not supported: expected 1 or more", TAKE_OFF);
+        lose("retries.attempts", "is not supported: expected 1 or more", INSTEAD);
     }
     rewrite(rule, said.get("rewrite").unwrap_or(&Json::Null), &mut lose);
     redirect(said.get("redirect").unwrap_or(&Json::Null), &mut lose);
@@ -220,7 +215,7 @@ fn rewrite(rule: &Rule, said: &Json, lose: &mut Lose<'_>) {
             "write `uri: {prefix: /…}` or `{exact: /…}` in each match",
         );
     }
-    if said["authority"].as_str().is_some_and(|host| !limits::is_host(host)) {
+    if said["authority"].as_str().is_some_and(|host| !is_dns_name(host)) {
         lose("rewrite.authority", "is not a lower-case host without a port", HOST);
     }
 }
@@ -228,7 +223,7 @@ fn rewrite(rule: &Rule, said: &Json, lose: &mut Lose<'_>) {
 const HOST: &str = "write one, as in `shop.example.com`";
 
 fn redirect(said: &Json, lose: &mut Lose<'_>) {
-    if said["authority"].as_str().is_some_and(|host| !limits::is_host(host)) {
+    if said["authority"].as_str().is_some_and(|host| !is_dns_name(host)) {
         lose("redirect.authority", "is not a lower-case host without a port", HOST);
     }
     if said.get("authority").is_some() && said.get("scheme").is_none() && said.get("port").is_none() {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::limits::{LONGEST, MOST, is_name, is_path};
+use super::limits::{INSTEAD, LONGEST, MOST, UNSUPPORTED, is_name, is_path};
 use crate::lacking::Lost;
 use crate::routes::{MATCH, Match, Place, Text};
 
 /// Methods that the API knows (HTTPMethod in apis/v1/httproute_types.go).
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
 /// A match that was said to be sayable.
 pub fn json(one: &Match) -> Json {
     let mut json = json!({"path": path(one.path.as_ref())});
@@ -48,28 +49,30 @@ fn named(name: &str, text: &Text) -> Json {
 /// Says what the API cannot. The port of its service is not among the conditions any more.
 pub fn check(one: &Match, place: &Place, lost: &mut Lost) {
     let mut lose = |key: &str, text: &str, instead| place.lose(lost, (MATCH, key), text, instead);
-    const NOT: &str = "is not supported by the Gateway API";
-    const TAKE_OFF: &str = "remove it, or write `routes: virtual-service` under `mesh`";
     if one.ignores_path_case == Some(true) {
         lose(
             "ignoreUriCase",
-            NOT,
+            UNSUPPORTED,
             "write one `exact` or `prefix` match for each spelling, or `routes: virtual-service` under `mesh`",
         );
     }
     if !one.without_headers.is_empty() {
-        lose("withoutHeaders", NOT, "put a route before this one that matches requests with the header");
+        lose(
+            "withoutHeaders",
+            UNSUPPORTED,
+            "put a route before this one that matches requests with the header",
+        );
     }
     for (key, said) in [("scheme", &one.scheme), ("authority", &one.host)] {
         if said.is_some() {
-            lose(key, NOT, TAKE_OFF);
+            lose(key, UNSUPPORTED, INSTEAD);
         }
     }
     if !one.caller_labels.is_empty() {
-        lose("sourceLabels", NOT, "match a header that the caller sends");
+        lose("sourceLabels", UNSUPPORTED, "match a header that the caller sends");
     }
     if one.caller_namespace.is_some() {
-        lose("sourceNamespace", NOT, "match a header that the caller sends");
+        lose("sourceNamespace", UNSUPPORTED, "match a header that the caller sends");
     }
     if !one.gateways.is_empty() {
         lose("gateways", "refers to Istio Gateways", "expose the service at some of `edge.gateways` instead");
@@ -82,7 +85,7 @@ pub fn check(one: &Match, place: &Place, lost: &mut Lost) {
         );
     }
     for key in one.istio.keys().filter(|key| *key != "name") {
-        lose(key, NOT, TAKE_OFF);
+        lose(key, UNSUPPORTED, INSTEAD);
     }
     match &one.method {
         None => {}

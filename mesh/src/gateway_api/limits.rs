@@ -1,4 +1,9 @@
-//! What the schema of the API allows of names and values (config/crd/standard/gateway.networking.k8s.io_httproutes.yaml, Gateway API 1.6).
+//! What the API does not have, and what its schema allows of names and values (config/crd/standard/gateway.networking.k8s.io_httproutes.yaml, Gateway API 1.6).
+
+/// What is wrong with what the API does not have, and what to do.
+pub const UNSUPPORTED: &str = "is not supported by the Gateway API";
+/// See [`UNSUPPORTED`].
+pub const INSTEAD: &str = "remove it, or write `routes: virtual-service` under `mesh`";
 
 /// The longest value of a header, of a parameter, and of a path.
 pub const LONGEST: [usize; 3] = [4096, 1024, 1024];
@@ -31,30 +36,16 @@ pub fn is_path(path: &str) -> bool {
         && path.bytes().enumerate().all(fits)
 }
 
-/// A host without a port.
-pub fn is_host(host: &str) -> bool {
-    let is_edge =
-        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        is_edge(bytes.first())
-            && is_edge(bytes.last())
-            && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
-    };
-    host.len() <= 253 && host.split('.').all(is_label)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_the_schema_allows() {
-        assert!(is_path("/a/b-c_~%41") && is_name("x-user.id") && is_host("a.example"));
+        assert!(is_path("/a/b-c_~%41") && is_name("x-user.id"));
         for path in ["a", "/a b", "/items/{id}", "/a%2", "/a//b", "/../a", "/a/..", "/a%2Fb", ""] {
             assert!(!is_path(path), "{path}");
         }
         assert!(!is_name(":scheme") && !is_name("filter[x]") && !is_name(""));
-        assert!(!is_host("a.example:8443") && !is_host("A.example") && !is_host(""));
     }
 }

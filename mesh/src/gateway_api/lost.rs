@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::limits::MOST;
+use super::limits::{INSTEAD, MOST};
 use super::split::{TooMany, split};
 use super::{actions, conditions, rules, spec};
+use crate::dns::is_dns_label;
 use crate::document::model::MetricSource;
 use crate::lacking::{Lacking, Lost};
 use crate::mesh::{Mesh, Service};
@@ -24,7 +25,9 @@ pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
         of_service(service, &mut lost);
         for subset in service.subsets.keys() {
             let Some(host) = service.rendered_service_of(subset) else { continue };
-            let same = |(other, name): &(&Service, &str)| selected(other, name) == selected(service, subset);
+            let same = |(other, name): &(&Service, &str)| {
+                (&other.host, other.selector_of(name)) == (&service.host, service.selector_of(subset))
+            };
             if let Some((other, _)) = owners.insert(host, (service, subset)).filter(|other| !same(other)) {
                 let text = format!(
                     "`{subset}` of `{}` and a subset of `{}` would be the same Service with different selectors",
@@ -59,29 +62,17 @@ pub fn lost(mesh: &Mesh) -> Vec<Lacking> {
     lost.all()
 }
 
-/// What the Service of a subset selects: the host's pods, as far as the file says them, with these labels.
-fn selected<'s>(service: &'s Service, subset: &str) -> impl PartialEq + use<'s> {
-    let own = service.kubernetes.selector.clone();
-    (service.host.as_str(), own, service.subsets.get(subset))
-}
-
 fn of_service(service: &Service, lost: &mut Lost) {
     let name = service.name.as_str();
-    let is_label = |name: &str| {
-        let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && is_edge(name.as_bytes().first())
-            && is_edge(name.as_bytes().last())
-    };
     const LETTERS: &str = "write lowercase letters, digits and `-`";
     if service.falls_back {
         lost.say(
             &["services", name, "fallback"],
             format!("`fallback` of `{name}` needs subsets of a DestinationRule, which routes of the Gateway API do not know"),
-            "remove it, or write `routes: virtual-service` under `mesh`",
+            INSTEAD,
         );
     }
-    if !is_label(name) {
+    if !is_dns_label(name) {
         lost.say(
             &["services", name],
             format!("`{name}` cannot be in the name of a rule of the Gateway API"),
@@ -89,7 +80,7 @@ fn of_service(service: &Service, lost: &mut Lost) {
         );
     }
     for route in
-        service.all_routes().filter_map(|route| route.name.as_deref()).filter(|route| !is_label(route))
+        service.all_routes().filter_map(|route| route.name.as_deref()).filter(|route| !is_dns_label(route))
     {
         let text = format!("`{route}` of `{name}` cannot be in the name of a rule of the Gateway API");
         lost.say(&["services", name, "routes"], text, LETTERS);
@@ -110,7 +101,7 @@ fn of_service(service: &Service, lost: &mut Lost) {
         let Some(host) = service.service_of(subset) else { continue };
         let is_own = service.rendered_service_of(subset).is_some();
         let short = host.split('.').next().unwrap_or_default();
-        if is_own && (!is_label(short) || short.len() > 63) {
+        if is_own && !is_dns_label(short) {
             let text = format!("`{short}` of `{name}` cannot be the name of a Service");
             lost.say(
                 &["services", name, "subsets", subset],
@@ -190,7 +181,7 @@ fn order(mesh: &Mesh, host: &HostRoutes<'_>, blocks: &[&Block<'_>], lost: &mut L
         let mut all = blocks.iter().flat_map(|block| block.rules(mesh, false));
         all.nth(place).map(|rule| rule.name).unwrap_or_default()
     };
-    let (text, instead) = match rules::of(mesh, blocks, false) {
+    let (text, instead) = match rules::of(mesh, blocks) {
         Err(clash) => (
             format!(
                 "`{}` is to be tried before `{}`, but the Gateway API tries the more specific match first, and no match expresses the requests that \

@@ -21,10 +21,10 @@ pub const MOST_IN_ALL: usize = 128;
 ///
 /// # Errors
 /// When their order cannot be kept.
-pub fn of(mesh: &Mesh, blocks: &[&Block<'_>], without_filter: bool) -> Result<Vec<(usize, Rule)>, Clash> {
+pub fn of(mesh: &Mesh, blocks: &[&Block<'_>]) -> Result<Vec<(usize, Rule)>, Clash> {
     let mut rules: Vec<(usize, Rule)> = Vec::new();
     for (place, block) in blocks.iter().enumerate() {
-        rules.extend(block.rules(mesh, without_filter).into_iter().map(|rule| (place, rule)));
+        rules.extend(block.rules(mesh, false).into_iter().map(|rule| (place, rule)));
     }
     if rules.iter().flat_map(|(_, rule)| &rule.matches).any(|one| matches!(one.path, Some(Text::Regex(_)))) {
         rules.iter_mut().for_each(|(_, rule)| below_regex(rule));

@@ -1,19 +1,17 @@
 //! All routes of a host, as specs of HTTPRoutes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use graylane_decide::names::SUBSET_HEADER;
 use serde_json::{Value as Json, json};
 
 use super::actions::{self, Around};
 use super::conditions;
+use super::group::GROUP;
 use super::rules;
 use super::split::split;
 use crate::mesh::{Fields, Mesh};
-use crate::routes::{Attachment, Block, HostRoutes, Rule};
-
-/// The group of the Gateway API.
-pub const GROUP: &str = "gateway.networking.k8s.io";
+use crate::routes::{Attachment, Block, HostRoutes, Match, Rule, Target};
 
 /// One HTTPRoute.
 #[derive(Clone, Debug)]
@@ -28,8 +26,9 @@ pub struct Route {
     pub name: Option<String>,
     /// HTTPRouteSpec.
     pub spec: Fields,
-    /// Services in other namespaces that it leads to, by namespace: at gateways they have to allow it.
-    pub foreign: BTreeMap<String, Vec<String>>,
+    /// At gateways, Services in other namespaces that it may lead to, by namespace: they have to allow it. Inside the mesh Istio asks for
+    /// nothing (`enforceRefGrant` in pilot/pkg/config/kube/gateway/conversion.go).
+    pub foreign: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// The blocks of a host, by the port of their service: a parent of the API is one.
@@ -44,7 +43,7 @@ pub fn by_port<'b, 'a>(host: &'b HostRoutes<'a>) -> BTreeMap<Option<u16>, Vec<Bl
                 one.port = None;
             }
         }
-        if block.matches.iter().any(crate::routes::Match::is_everything) {
+        if block.matches.iter().any(Match::is_everything) {
             block.matches.clear();
         }
         ports.entry(port).or_default().push(block);
@@ -60,7 +59,7 @@ pub fn is_plain(mesh: &Mesh, host: &HostRoutes<'_>) -> bool {
         return false;
     }
     let as_it_is = |rule: &Rule| {
-        let to_itself = |to: &[(crate::routes::Target, u32)]| matches!(to, [(only, _)] if only.host == host.host && only.headers.is_empty() && only.port.is_none());
+        let to_itself = |to: &[(Target, u32)]| matches!(to, [(only, _)] if only.host == host.host && only.headers.is_empty() && only.port.is_none());
         rule.matches.is_empty() && rule.fields().is_empty() && to_itself(&rule.to)
     };
     host.place == Attachment::Mesh
@@ -83,30 +82,31 @@ pub fn of(mesh: &Mesh, host: &HostRoutes<'_>, without_filter: bool) -> Vec<Route
     for (port, blocks) in by_port(host) {
         let blocks: Vec<&Block<'_>> = blocks.iter().collect();
         // Split with the filter's rules, so that without them each route still has the same name.
-        let rules = rules::of(mesh, &blocks, false).unwrap_or_default();
+        let rules = rules::of(mesh, &blocks).unwrap_or_default();
         for mut rules in split(rules).unwrap_or_default() {
             if without_filter {
                 rules = without_choice(mesh, &blocks, rules);
             }
-            let mut foreign: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            let json: Vec<Json> = rules
-                .iter()
-                .map(|(block, rule)| {
-                    let port = blocks.get(*block).and_then(|block| block.service.port).unwrap_or_default();
-                    let around = Around { namespace, end: &end, port };
+            let around = |block: usize| {
+                let port = blocks.get(block).and_then(|block| block.service.port).unwrap_or_default();
+                Around { namespace, end: &end, port }
+            };
+            let json: Vec<Json> = rules.iter().map(|(block, rule)| json_of(rule, &around(*block))).collect();
+            let mut foreign: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            if host.place != Attachment::Mesh {
+                let used: BTreeSet<usize> = rules.iter().map(|(block, _)| *block).collect();
+                for (place, block) in used.iter().filter_map(|place| Some((*place, blocks.get(*place)?))) {
                     // Of all subsets: a grant that lost one before its route did would take away what the route still uses.
-                    let all = blocks.get(*block).map(|block| block.targets()).unwrap_or_default();
-                    for target in all.values().chain(rule.to.iter().map(|(target, _)| target)) {
-                        let backend = actions::backend(target, &around);
+                    for target in block.targets().values() {
+                        let backend = actions::backend(target, &around(place));
                         if let (Some(namespace), Some(name)) =
                             (backend["namespace"].as_str(), backend["name"].as_str())
                         {
-                            foreign.entry(namespace.to_owned()).or_default().push(name.to_owned());
+                            foreign.entry(namespace.to_owned()).or_default().insert(name.to_owned());
                         }
                     }
-                    json_of(rule, &around)
-                })
-                .collect();
+                }
+            }
             let mut spec = Fields::new();
             spec.insert("parentRefs".to_owned(), parents(host, port).into());
             if host.place != Attachment::Mesh && host.host != "*" {

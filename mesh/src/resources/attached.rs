@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::document::model::Gateway;
+use crate::gateway_api::GROUP;
 use crate::mesh::Fields;
 
 /// As Istio's policies have it; empty: to all pods of the namespace. Istio ignores labels at Gateways of the Gateway API (`istioctl analyze`,
@@ -19,7 +20,7 @@ pub fn patch(gateway: &Gateway) -> Fields {
 fn fields(gateway: &Gateway, selector: &str, labels: &str) -> Fields {
     let mut fields = Fields::new();
     if let Some(name) = gateway.target() {
-        let target = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name});
+        let target = json!({"group": GROUP, "kind": "Gateway", "name": name});
         fields.insert("targetRefs".to_owned(), json!([target]));
     } else if !gateway.selector.is_empty() {
         fields.insert(selector.to_owned(), json!({labels: gateway.selector}));

@@ -5,25 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::{Kind, Resource, Spec, Stage};
-use crate::document::model::TargetPort;
-use crate::gateway_api;
+use crate::gateway_api::{self, GROUP};
 use crate::mesh::{Fields, Mesh, Service};
-use crate::routes::{self, Attachment};
+use crate::routes;
 
-/// The protocol of a port that a file says nothing of.
-const PROTOCOL: &str = "http";
-
-/// The HTTPRoutes, each with its host.
-pub fn all(mesh: &Mesh, without_filter: bool) -> Vec<(String, Resource)> {
+/// The HTTPRoutes, each with its host, and what lets them lead to other namespaces.
+pub fn all(mesh: &Mesh, without_filter: bool) -> (Vec<(String, Resource)>, Vec<Resource>) {
     let hosts = routes::all(mesh);
-    let all = hosts.iter().flat_map(|host| gateway_api::of(mesh, host, without_filter));
-    all.map(|route| {
+    let mut grants = Grants::new();
+    let routes = hosts.iter().flat_map(|host| gateway_api::of(mesh, host, without_filter)).map(|route| {
+        for (namespace, names) in route.foreign {
+            grants.entry((namespace, route.namespace.clone())).or_default().extend(names);
+        }
         let spec = Spec::Fields(route.spec);
         let resource =
             Resource::new(mesh, Kind::HttpRoute, Stage::Routes, &route.namespace, &route.title, spec);
         (route.host, resource.named(route.name.as_deref()))
-    })
-    .collect()
+    });
+    (routes.collect(), grants.into_iter().map(|grant| granted(mesh, grant)).collect())
 }
 
 /// The Services that subsets are. Several services of the file on one host share those of subsets with one name.
@@ -43,17 +42,13 @@ pub fn services(mesh: &Mesh) -> Vec<Resource> {
 }
 
 fn resource(mesh: &Mesh, host: &str, (service, subset): (&Service, &str), sharing: &[&Service]) -> Resource {
-    let default = || BTreeMap::from([("app".to_owned(), service.short_host().to_owned())]);
-    let mut selector = service.kubernetes.selector.clone().unwrap_or_else(default);
-    selector.extend(service.subsets.get(subset).cloned().unwrap_or_default());
     let ports = sharing.iter().filter_map(|service| {
-        let (port, said) = (service.port?, &service.kubernetes);
-        let protocol = said.app_protocol.as_deref().unwrap_or(PROTOCOL);
-        let target = said.target_port.clone().unwrap_or(TargetPort::Number(port));
+        let (port, protocol) = (service.port?, service.app_protocol());
+        let target = service.target_port(port);
         Some(json!({"name": port_name(protocol, port), "port": port, "protocol": "TCP", "targetPort": target, "appProtocol": protocol}))
     });
     let mut spec = Fields::new();
-    spec.insert("selector".to_owned(), json!(selector));
+    spec.insert("selector".to_owned(), json!(service.selector_of(subset)));
     spec.insert("ports".to_owned(), ports.collect());
     let name = host.split('.').next().unwrap_or_default();
     Resource::new(mesh, Kind::Service, Stage::Subsets, service.host_namespace(), name, Spec::Fields(spec))
@@ -67,35 +62,23 @@ fn port_name(protocol: &str, port: u16) -> String {
     format!("{}-{port}", if is_word { protocol } else { "port" })
 }
 
-/// In each namespace whose Services routes of gateways lead to from another one, that they may (ReferenceGrant in the Gateway API's
-/// apis/v1beta1/referencegrant_types.go). Routes inside the mesh need none in Istio (`enforceRefGrant` in
-/// pilot/pkg/config/kube/gateway/conversion.go).
-pub fn grants(mesh: &Mesh) -> Vec<Resource> {
-    let mut grants: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for host in routes::all(mesh).iter().filter(|host| host.place != Attachment::Mesh) {
-        for route in gateway_api::of(mesh, host, false) {
-            for (namespace, names) in route.foreign {
-                grants.entry((namespace, route.namespace.clone())).or_default().extend(names);
-            }
-        }
-    }
-    let resource = |((to, from), names): ((String, String), BTreeSet<String>)| {
-        let mut spec = Fields::new();
-        spec.insert(
-            "from".to_owned(),
-            json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": from}]),
-        );
-        let names: Vec<_> =
-            names.iter().map(|name| json!({"group": "", "kind": "Service", "name": name})).collect();
-        spec.insert("to".to_owned(), names.into());
-        Resource::new(
-            mesh,
-            Kind::ReferenceGrant,
-            Stage::Subsets,
-            &to,
-            &format!("from-{from}"),
-            Spec::Fields(spec),
-        )
-    };
-    grants.into_iter().map(resource).collect()
+/// Names of Services, by their namespace and that of the routes.
+type Grants = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// In a namespace whose Services routes of gateways lead to from another one, that they may (ReferenceGrant in the Gateway API's
+/// apis/v1beta1/referencegrant_types.go).
+fn granted(mesh: &Mesh, ((to, from), names): ((String, String), BTreeSet<String>)) -> Resource {
+    let mut spec = Fields::new();
+    spec.insert("from".to_owned(), json!([{"group": GROUP, "kind": "HTTPRoute", "namespace": from}]));
+    let names: Vec<_> =
+        names.iter().map(|name| json!({"group": "", "kind": "Service", "name": name})).collect();
+    spec.insert("to".to_owned(), names.into());
+    Resource::new(
+        mesh,
+        Kind::ReferenceGrant,
+        Stage::Subsets,
+        &to,
+        &format!("from-{from}"),
+        Spec::Fields(spec),
+    )
 }

@@ -7,6 +7,7 @@ use graylane_decide::{Role, names};
 use serde::Serialize;
 
 use super::{Body, DataPlane, Extension, Kind, Options, Resource, Spec, Stage};
+use crate::gateway_api::GROUP;
 use crate::lower::{self, Configurations};
 use crate::mesh::{Ingress, Mesh};
 
@@ -84,7 +85,7 @@ struct TargetRef {
 impl TargetRef {
     /// A Gateway of the Gateway API.
     fn gateway(name: &str) -> Self {
-        Self { kind: "Gateway", group: "gateway.networking.k8s.io", name: name.to_owned() }
+        Self { kind: "Gateway", group: GROUP, name: name.to_owned() }
     }
 }
 

@@ -5,17 +5,21 @@
 
 use serde_json::Value as Json;
 
+use super::http_route::{self, Place};
 use super::names::{full_host, group_is_istio, namespace};
+use super::request::MESH;
 use super::rival::Rival;
+use crate::gateway_api::GROUP;
 
-const GROUP: &str = "gateway.networking.k8s.io/";
 /// Kinds that route HTTP.
 const KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 
 /// Is it an object of the Gateway API?
 #[must_use]
 pub fn is_of_gateway_api(json: &Json) -> bool {
-    json["apiVersion"].as_str().is_some_and(|version| version.starts_with(GROUP))
+    json["apiVersion"]
+        .as_str()
+        .is_some_and(|version| version.split_once('/').is_some_and(|(group, _)| group == GROUP))
 }
 
 /// Is it an HTTPRoute?
@@ -37,7 +41,7 @@ pub(super) fn rivals(current: &[&Json], rendered: &[Json]) -> Vec<Rival> {
         name: text(&json["metadata"]["name"]),
     };
     let ours: Vec<Own> = rendered.iter().map(of).collect();
-    let hosts: Vec<(&str, Host)> = rendered
+    let hosts: Vec<(&str, Place)> = rendered
         .iter()
         .flat_map(|json| {
             let kind = if is_http_route(json) { "HTTPRoute" } else { "VirtualService" };
@@ -61,57 +65,44 @@ struct Own {
     name: String,
 }
 
-/// A gateway, or none inside the mesh; and a host there.
-type Host = (Option<String>, String);
-
 fn text(json: &Json) -> String {
     json.as_str().unwrap_or_default().to_owned()
 }
 
 /// What a route is for.
-fn hosts(route: &Json) -> Vec<Host> {
+fn hosts(route: &Json) -> Vec<Place> {
     let own = namespace(route);
     let list = |key: &str| route["spec"][key].as_array().into_iter().flatten();
     if route["kind"] == "VirtualService" {
         let gateways: Vec<&str> = list("gateways").filter_map(Json::as_str).collect();
         let gateway = |name: &str| match name {
-            "mesh" => None,
-            name if name.contains('/') => Some(name.to_owned()),
-            name => Some(format!("{own}/{name}")),
+            name if name == MESH || name.contains('/') => name.to_owned(),
+            name => format!("{own}/{name}"),
         };
-        let gateways =
-            if gateways.is_empty() { vec![None] } else { gateways.into_iter().map(gateway).collect() };
+        let gateways = if gateways.is_empty() {
+            vec![MESH.to_owned()]
+        } else {
+            gateways.into_iter().map(gateway).collect()
+        };
         let hosts = list("hosts").filter_map(Json::as_str).map(|host| full_host(host, own));
         return hosts
             .flat_map(|host| gateways.iter().map(move |gateway| (gateway.clone(), host.clone())))
             .collect();
     }
-    let mut all = Vec::new();
-    for parent in list("parentRefs") {
-        let (name, within) = (text(&parent["name"]), parent["namespace"].as_str().unwrap_or(own));
-        if parent["kind"] == "Service" {
-            all.push((None, format!("{name}.{within}.svc.cluster.local")));
-        } else {
-            all.extend(
-                list("hostnames")
-                    .filter_map(Json::as_str)
-                    .map(|host| (Some(format!("{within}/{name}")), host.to_owned())),
-            );
-        }
-    }
-    all
+    http_route::parents(route).into_iter().map(|(place, _)| place).collect()
 }
 
-fn rival(resource: usize, route: &Json, own: &Own, rendered: &[(&str, Host)]) -> Option<Rival> {
+fn rival(resource: usize, route: &Json, own: &Own, rendered: &[(&str, Place)]) -> Option<Rival> {
     let theirs = hosts(route);
     // A cluster may have another domain than the usual one.
     let start = |host: &str| host.split_once(".svc.").map_or(host, |(start, _)| start).to_owned();
-    let is_same = |a: &Host, b: &Host| a.0 == b.0 && start(&a.1) == start(&b.1);
+    let is_same = |a: &Place, b: &Place| a.0 == b.0 && start(&a.1) == start(&b.1);
     let (kind, (gateway, host)) =
         rendered.iter().find(|(_, one)| theirs.iter().any(|other| is_same(one, other)))?;
-    let how = match (*kind, own.kind.as_str(), gateway) {
+    let is_inside = gateway == MESH;
+    let how = match (*kind, own.kind.as_str(), is_inside) {
         // A VirtualService is for a Gateway of Istio's, whatever its name.
-        ("VirtualService", _, Some(_)) | (_, "VirtualService", Some(_)) => return None,
+        ("VirtualService", _, false) | (_, "VirtualService", false) => return None,
         ("HTTPRoute", "HTTPRoute" | "GRPCRoute", _) => {
             "the rules of both apply, the more specific match first, and if two are equally specific, that of the older route"
         }
@@ -124,7 +115,7 @@ fn rival(resource: usize, route: &Json, own: &Own, rendered: &[(&str, Host)]) ->
             own.kind,
             own.namespace,
             own.name,
-            if gateway.is_none() { "Service" } else { "host" }
+            if is_inside { "Service" } else { "host" }
         ),
         help: format!(
             "delete it once what is rendered is there: kubectl delete {} -n {} {}",

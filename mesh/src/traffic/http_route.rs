@@ -12,8 +12,8 @@ use super::virtual_service::VirtualService;
 use crate::gateway_api::precedence::{Rank, rank, segments};
 use crate::routes::{Match, Text};
 
-/// A host at a place: a gateway, or inside the mesh.
-type Place = (String, String);
+/// A place, which is a gateway or the mesh, and a host there.
+pub type Place = (String, String);
 
 /// VirtualServices with the rules of these, the oldest first.
 pub fn virtual_services(routes: &[(usize, &Json)]) -> Vec<VirtualService> {
@@ -49,7 +49,7 @@ pub fn virtual_services(routes: &[(usize, &Json)]) -> Vec<VirtualService> {
 }
 
 /// Where a route applies, and at which port.
-fn parents(json: &Json) -> Vec<(Place, Option<u64>)> {
+pub fn parents(json: &Json) -> Vec<(Place, Option<u64>)> {
     let own = namespace(json);
     let list = |key: &str| json["spec"][key].as_array().into_iter().flatten();
     let mut all = Vec::new();

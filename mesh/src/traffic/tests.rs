@@ -154,3 +154,19 @@ fn patterns_have_samples() {
         assert!(!pattern.samples().is_empty(), "{}", pattern.text());
     }
 }
+
+#[test]
+fn a_backend_of_weight_0_is_none_and_the_rest_is_the_only_one() {
+    let route = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: api, namespace: shop}
+spec:
+  parentRefs: [{kind: Service, name: api, port: 80}]
+  rules: [{backendRefs: [{name: api-v1, port: 80, weight: 100}, {name: api-v2, port: 80, weight: 0}]}]
+";
+    let world = world(route);
+    let rules = world.rules(MESH, "api.shop.svc.cluster.local").expect("a route");
+    let hosts: Vec<&str> = rules[0].0.destinations.iter().map(|to| to.host.as_str()).collect();
+    assert_eq!(hosts, ["api-v1.shop.svc.cluster.local"]);
+}

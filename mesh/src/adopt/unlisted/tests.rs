@@ -121,3 +121,24 @@ spec:
     );
     assert_eq!(said(ONE, &text.replace("gatewayClassName: istio", "addresses: [{value: gw.ingress}]")), []);
 }
+
+#[test]
+fn an_http_route_does_not_lead_from_a_gateway_of_istios_with_that_name() {
+    let text = PARTNER
+        .split_once("---")
+        .map(|(gateway, _)| {
+            format!(
+                "{gateway}---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: api, namespace: shop}}
+spec:
+  parentRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: partner, namespace: ingress}}]
+  hostnames: [partner.example.com]
+  rules: [{{backendRefs: [{{name: api, port: 80}}]}}]
+"
+            )
+        })
+        .unwrap();
+    assert_eq!(said(ONE, &text), []);
+}

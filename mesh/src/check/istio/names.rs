@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Checker;
-use crate::check::names::is_dns_name;
+use crate::dns::is_dns_name;
 use crate::document::model::Service;
 use crate::mesh;
 

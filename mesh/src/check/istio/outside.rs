@@ -44,13 +44,13 @@ pub fn check(checker: &mut Checker<'_>, name: &str, service: &Service) {
 fn hosts(checker: &mut Checker<'_>, path: &[&str], hosts: &[String]) {
     for (index, host) in hosts.iter().enumerate() {
         let bare = host.strip_prefix("*.").unwrap_or(host);
-        if super::super::names::is_dns_label(host) {
+        if crate::dns::is_dns_label(host) {
             checker
                 .warning(&[path, &[&index.to_string()]].concat(), format!("`{host}` is a short name"))
                 .help("clients outside use full names, as in `api.example.com`; Istio completes a short name with the namespace of the mesh");
             continue;
         }
-        if host != "*" && (!super::super::names::is_dns_name(bare) || !bare.contains('.')) {
+        if host != "*" && (!crate::dns::is_dns_name(bare) || !bare.contains('.')) {
             checker
                 .error(&[path, &[&index.to_string()]].concat(), format!("invalid public host name `{host}`"))
                 .help("write a full name, as in `api.example.com`, or `*` for all");
@@ -77,7 +77,7 @@ fn gateways(checker: &mut Checker<'_>, path: &[&str], gateways: &[String]) {
             continue;
         }
         let named = gateway.split_once('/').is_some_and(|(namespace, name)| {
-            super::super::names::is_dns_label(namespace) && super::super::names::is_dns_name(name)
+            crate::dns::is_dns_label(namespace) && crate::dns::is_dns_name(name)
         });
         if named {
             continue;

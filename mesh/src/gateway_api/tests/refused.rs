@@ -96,3 +96,21 @@ fn a_grant_has_the_services_of_all_subsets() {
         grant["spec"]["to"].as_array().unwrap().iter().filter_map(|to| to["name"].as_str()).collect();
     assert_eq!(names, ["api-v1", "api-v2"]);
 }
+
+#[test]
+fn services_of_one_host_keep_the_policy_of_the_first_and_all_ports() {
+    let mesh = gateway_api(&format!(
+        "  a-front: {{host: api, port: 8080, trafficPolicy: {{loadBalancer: {{simple: RANDOM}}}}, {SUBSETS}}}\n\
+         \x20 z-back: {{host: api, port: 9090, kubernetes: {{appProtocol: kubernetes.io/h2c}}, {SUBSETS}}}\n"
+    ));
+    let all = rendered(&mesh);
+    let of = |kind: &str| {
+        all.iter()
+            .find(|json| json["kind"] == kind && json.to_string().contains("api-v1"))
+            .expect("one for `v1`")
+    };
+    assert_eq!(of("DestinationRule")["spec"]["trafficPolicy"]["loadBalancer"]["simple"], "RANDOM");
+    let ports = of("Service")["spec"]["ports"].as_array().unwrap().iter();
+    let names: Vec<&str> = ports.filter_map(|port| port["name"].as_str()).collect();
+    assert_eq!(names, ["http-8080", "port-9090"], "no name of a port has a slash");
+}
