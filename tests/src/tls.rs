@@ -37,6 +37,25 @@ fn issue(san: SanType) -> Result<(rcgen::Certificate, KeyPair)> {
     Ok((params.signed_by(&key, &AUTHORITY)?, key))
 }
 
+/// A certificate with its key and its issuer, each as PEM.
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+    /// The authority that issued it, the same for all of this process.
+    pub root: String,
+}
+
+/// The identity of a workload with this URI as subject alternative name (as SPIFFE ids are).
+///
+/// # Errors
+/// When the URI is none.
+pub fn identity(uri: &str) -> Result<Identity> {
+    let (certificate, key) = issue(SanType::URI(uri.try_into().context("a URI")?))?;
+    Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem(), root: AUTHORITY.pem() })
+}
+
 /// The transport socket of a listener that takes clients with a certificate of the authority only.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! A sidecar as it is in Istio's image: `pilot-agent`, which starts Envoy with Istio's own bootstrap, stands between it and
+//! A sidecar or a gateway as it is in Istio's image: `pilot-agent`, which starts Envoy with Istio's own bootstrap, stands between it and
 //! istiod, and fetches the images of plugins.
 
 use std::fs::Permissions;
@@ -13,13 +13,14 @@ use graylane_decide::metrics::TAGS;
 use graylane_mesh::native;
 use serde_json::json;
 
-use super::control_plane::{ControlPlane, DISCOVERY};
+use super::control_plane::ControlPlane;
 use super::declare::Pod;
-use super::objects::labels;
+use super::objects::{ACCOUNT, labels};
 use super::process::Process;
 use super::proxy::{Proxy, Running};
 use super::sidecar::VERSION_LABEL;
 use super::wait::{Look, until};
+use crate::tls;
 
 /// How long it may take to come up.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -42,7 +43,7 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
         "binaryPath": wrapper(&plane.tools.envoy, folder.path())?,
         "configPath": folder.path().join("proxy"),
         "proxyBootstrapTemplatePath": plane.tools.bootstrap_template(),
-        "discoveryAddress": DISCOVERY.to_string(),
+        "discoveryAddress": plane.cluster.discovery().to_string(),
         "controlPlaneAuthPolicy": "NONE",
         "proxyAdminPort": admin.port(),
         "statusPort": port(20300),
@@ -54,7 +55,8 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
     });
     let mut command = Command::new(plane.tools.program("pilot-agent"));
     command.current_dir(folder.path());
-    command.args(["proxy", "sidecar", "--domain"]).arg(format!("{namespace}.svc.cluster.local"));
+    let role = if pod.kind.is_gateway() { "router" } else { "sidecar" };
+    command.args(["proxy", role, "--domain"]).arg(format!("{namespace}.svc.cluster.local"));
     command.args(["--stsPort", "0", "--proxyComponentLogLevel", "wasm:info"]);
     command.env("PROXY_CONFIG", proxy_config.to_string());
     command.env("ENVOY_STATUS_PORT", port(20600).to_string());
@@ -69,8 +71,14 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
         ("FILE_MOUNTED_CERTS", "true"),
         ("WASM_INSECURE_REGISTRIES", "*"),
         ("ISTIO_META_INTERCEPTION_MODE", "NONE"),
-        ("ISTIO_META_CLUSTER_ID", "Kubernetes"),
+        ("ISTIO_META_CLUSTER_ID", plane.cluster.id),
+        ("SERVICE_ACCOUNT", ACCOUNT),
     ]);
+    if plane.cluster.has_network {
+        command.env("ISTIO_META_NETWORK", plane.cluster.id);
+        write_certificate(namespace, folder.path())?;
+    }
+    command.envs(pod.environment.iter().cloned());
     let mut agent = Process::start(&pod.name, command, folder.path())?;
     let (client, address) = (plane.client.clone(), format!("http://{admin}/ready"));
     until(&format!("{}'s agent and Envoy are ready", pod.name), LIMIT, async || {
@@ -83,6 +91,19 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
     })
     .await?;
     Ok(Proxy::new(&pod.name, admin, client, Running::Agent { process: agent, _folder: folder }))
+}
+
+/// Puts a certificate of the pod's account where an agent looks for one that is mounted, below its working directory.
+fn write_certificate(namespace: &str, folder: &Path) -> Result<()> {
+    let certificates = folder.join("etc/certs");
+    std::fs::create_dir_all(&certificates)?;
+    let identity = tls::identity(&format!("spiffe://cluster.local/ns/{namespace}/sa/{ACCOUNT}"))?;
+    for (name, pem) in
+        [("cert-chain", identity.certificate), ("key", identity.key), ("root-cert", identity.root)]
+    {
+        std::fs::write(certificates.join(format!("{name}.pem")), pem)?;
+    }
+    Ok(())
 }
 
 /// A program in Envoy's place that ends with the agent, which would not take its Envoy along when it is killed.

@@ -1,6 +1,5 @@
 //! etcd, kube-apiserver and istiod.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,8 +11,9 @@ use reqwest::Client;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::cluster::Cluster;
 use super::kube::Kube;
-use super::objects::{KEPT_LABEL, namespace};
+use super::objects::KEPT_LABEL;
 use super::process::Process;
 use super::proxy::Inner;
 use super::tools::Tools;
@@ -22,16 +22,7 @@ use super::wait::{Look, until};
 /// Istio's root namespace.
 pub const ROOT: &str = "istio-system";
 /// How long one part may take to come up.
-const LIMIT: Duration = Duration::from_secs(120);
-/// Addresses in a network that is this run's own. Nothing here may listen on all addresses, or on a port that a
-/// gateway might: Go does not share its ports.
-const ETCD: &str = "127.0.0.1:2379";
-const ETCD_PEER: &str = "127.0.0.1:2380";
-const API_PORT: &str = "6443";
-const PROXY_PORT: &str = "8001";
-const ISTIOD_HTTP: &str = "127.0.0.1:15081";
-/// Where proxies ask for their configuration.
-pub const DISCOVERY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 15010);
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// Access logs, in one line that shows what graylane decided; each proxy writes its own (see `Proxy::access_log`).
 const ACCESS_LOG: &str = "%START_TIME% %REQ(:AUTHORITY)% route=%ROUTE_NAME% cluster=%UPSTREAM_CLUSTER% \
@@ -44,6 +35,8 @@ pub struct ControlPlane {
     pub kube: Kube,
     /// The programs.
     pub tools: Tools,
+    /// Which cluster it is.
+    pub cluster: Cluster,
     pub(super) proxies: Mutex<Vec<Weak<Inner>>>,
     pub(super) namespaces: Mutex<Vec<String>>,
     /// What proxies of the last mesh said when they were ended.
@@ -62,11 +55,19 @@ impl ControlPlane {
     /// # Errors
     /// When something does not come up; with the end of its log.
     pub async fn start(tools: &Tools) -> Result<Self> {
+        Self::start_as(tools, Cluster::ONLY).await
+    }
+
+    /// As [`Self::start`], as one of several clusters.
+    ///
+    /// # Errors
+    /// When something does not come up; with the end of its log.
+    pub async fn start_as(tools: &Tools, cluster: Cluster) -> Result<Self> {
         super::network::require_own_network()?;
         let folder = tempfile::Builder::new().prefix("graylane-istio-").tempdir()?;
         let client = graylane::http::direct().timeout(Duration::from_secs(30)).build()?;
         let kube = Kube::new(
-            &format!("127.0.0.1:{PROXY_PORT}"),
+            &cluster.kubernetes().to_string(),
             tools.program("kubectl"),
             folder.path().join("kubeconfig"),
             folder.path().join("kubectl"),
@@ -74,12 +75,13 @@ impl ControlPlane {
         let mut plane = Self {
             kube,
             tools: tools.clone(),
+            cluster,
             proxies: Mutex::default(),
             namespaces: Mutex::default(),
             last_words: Mutex::default(),
             pushes: tokio::sync::Mutex::new(0),
             client,
-            addresses: AtomicU16::new(0),
+            addresses: AtomicU16::new(cluster.first_pod),
             processes: Vec::new(),
             folder,
         };
@@ -88,29 +90,33 @@ impl ControlPlane {
         Ok(plane)
     }
 
+    /// Nothing here may listen on all addresses, or on a port that a gateway might: Go does not share its ports.
     async fn start_kubernetes(&mut self) -> Result<()> {
         let files = |name: &str| self.folder.path().join(name);
+        let Cluster { host, .. } = self.cluster;
+        let (etcd_clients, etcd_peers) = (self.cluster.at(2379), self.cluster.at(2380));
         make_key(&files("service-account.key")).await?;
         std::fs::write(files("tokens.csv"), "secret,admin,admin,system:masters\n")?;
-        std::fs::write(files("kubeconfig"), kubeconfig().to_string())?;
+        std::fs::write(files("kubeconfig"), self.cluster.kubeconfig().to_string())?;
 
         let mut etcd = Command::new(self.tools.program("etcd"));
         // This data need not survive a power cut.
         etcd.args(["--unsafe-no-fsync", "--log-level", "warn", "--data-dir"]).arg(files("etcd"));
         for (option, address) in [
-            ("--listen-client-urls", ETCD),
-            ("--advertise-client-urls", ETCD),
-            ("--listen-peer-urls", ETCD_PEER),
-            ("--initial-advertise-peer-urls", ETCD_PEER),
-            ("--initial-cluster", ETCD_PEER),
+            ("--listen-client-urls", etcd_clients),
+            ("--advertise-client-urls", etcd_clients),
+            ("--listen-peer-urls", etcd_peers),
+            ("--initial-advertise-peer-urls", etcd_peers),
+            ("--initial-cluster", etcd_peers),
         ] {
             let name = if option == "--initial-cluster" { "default=" } else { "" };
             etcd.arg(option).arg(format!("{name}http://{address}"));
         }
 
         let mut api = Command::new(self.tools.program("kube-apiserver"));
-        api.arg("--etcd-servers").arg(format!("http://{ETCD}"));
-        api.args(["--bind-address", "127.0.0.1", "--secure-port", API_PORT]);
+        api.arg("--etcd-servers").arg(format!("http://{etcd_clients}"));
+        let port = self.cluster.api_server().port().to_string();
+        api.args(["--bind-address", &host.to_string(), "--secure-port", &port]);
         // It would look for a default route to find its own address, and there is none.
         api.args(["--advertise-address", "10.0.0.1", "--endpoint-reconciler-type", "none"]);
         api.arg("--cert-dir").arg(files("certificates"));
@@ -125,16 +131,18 @@ impl ControlPlane {
 
         let mut proxy = Command::new(self.tools.program("kubectl"));
         proxy.arg("--kubeconfig").arg(files("kubeconfig"));
-        proxy.args(["proxy", "--address", "127.0.0.1", "--port", PROXY_PORT]);
+        let port = self.cluster.kubernetes().port().to_string();
+        proxy.args(["proxy", "--address", &host.to_string(), "--port", &port]);
+        proxy.args(["--accept-hosts", &format!("^{}$", host.to_string().replace('.', "[.]"))]);
 
         for (name, command) in [("etcd", etcd), ("kube-apiserver", api), ("kubectl-proxy", proxy)] {
             self.processes.push(Process::start(name, command, self.folder.path())?);
         }
-        self.wait_for("the API server is ready", &format!("http://127.0.0.1:{PROXY_PORT}/readyz")).await
+        self.wait_for("the API server is ready", &format!("http://{}/readyz", self.cluster.kubernetes())).await
     }
 
     async fn start_istiod(&mut self) -> Result<()> {
-        self.kube.apply(&namespace(ROOT)).await?;
+        self.kube.apply(&self.cluster.root_namespace()).await?;
         self.kept(ROOT);
         let crds = std::fs::read_to_string(self.tools.crds())?;
         self.kube.kubectl(&["apply", "--server-side", "--filename", "-"], &crds).await?;
@@ -142,23 +150,18 @@ impl ControlPlane {
         self.kube.kubectl(&["apply", "--server-side", "--filename", &folder], "").await?;
         self.kube.kubectl(&["wait", "--for=condition=Established", "--all", "crd"], "").await?;
         self.set_mesh_config(&json!({})).await?;
-        // Without it, inbound listeners wait for certificates for ever: there is no certificate authority here.
-        let plaintext = json!({
-            "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
-            "metadata": {"name": "plaintext", "namespace": ROOT, "labels": {KEPT_LABEL: "true"}},
-            "spec": {"mtls": {"mode": "DISABLE"}},
-        });
-        self.kube.apply(&plaintext).await?;
+        self.kube.apply(&self.cluster.mtls()).await?;
 
         let mut istiod = Command::new(self.tools.program("istiod"));
         istiod.arg("discovery").arg("--kubeconfig").arg(self.folder.path().join("kubeconfig"));
-        istiod.args(["--domain", "cluster.local", "--grpcAddr", &DISCOVERY.to_string()]);
-        istiod.args(["--httpAddr", ISTIOD_HTTP, "--monitoringAddr", "127.0.0.1:15014"]);
-        istiod.args(["--httpsAddr=", "--secureGRPCAddr=", "--ctrlz_address", "127.0.0.1"]);
+        let at = |address: std::net::SocketAddr| address.to_string();
+        istiod.args(["--domain", "cluster.local", "--grpcAddr", &at(self.cluster.discovery())]);
+        istiod.args(["--httpAddr", &at(self.cluster.istiod()), "--monitoringAddr", &at(self.cluster.at(15014))]);
+        istiod.args(["--httpsAddr=", "--secureGRPCAddr=", "--ctrlz_address", &self.cluster.host.to_string()]);
         istiod.envs([
             ("POD_NAMESPACE", ROOT),
             ("POD_NAME", "istiod"),
-            ("CLUSTER_ID", "Kubernetes"),
+            ("CLUSTER_ID", self.cluster.id),
             // Plaintext, no certificate authority, no webhooks: all clients here are ours.
             ("PILOT_CERT_PROVIDER", "none"),
             ("ENABLE_CA_SERVER", "false"),
@@ -173,7 +176,7 @@ impl ControlPlane {
             ("PILOT_DEBOUNCE_AFTER", "50ms"),
         ]);
         self.processes.push(Process::start("istiod", istiod, self.folder.path())?);
-        self.wait_for("istiod is ready", &format!("http://{ISTIOD_HTTP}/ready")).await
+        self.wait_for("istiod is ready", &format!("http://{}/ready", self.cluster.istiod())).await
     }
 
     /// Sets the mesh configuration: what every run has, and these fields.
@@ -182,10 +185,10 @@ impl ControlPlane {
     /// When the API server refuses it.
     pub async fn set_mesh_config(&self, fields: &serde_json::Value) -> Result<()> {
         let mut mesh = json!({
-            "enableAutoMtls": false,
+            "enableAutoMtls": self.cluster.has_network,
             "accessLogFile": "/dev/stderr",
             "accessLogFormat": ACCESS_LOG,
-            "defaultConfig": {"discoveryAddress": DISCOVERY.to_string()},
+            "defaultConfig": {"discoveryAddress": self.cluster.discovery().to_string()},
         });
         if let (Some(mesh), Some(fields)) = (mesh.as_object_mut(), fields.as_object()) {
             mesh.extend(fields.clone());
@@ -216,7 +219,7 @@ impl ControlPlane {
     /// # Errors
     /// When it does not answer.
     pub async fn debug(&self, path: &str) -> Result<String> {
-        let answer = self.client.get(format!("http://{ISTIOD_HTTP}{path}")).send().await?;
+        let answer = self.client.get(format!("http://{}{path}", self.cluster.istiod())).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
         ensure!(status.is_success(), "istiod answers {status} to {path}: {text}");
@@ -226,7 +229,7 @@ impl ControlPlane {
     /// The number of a pod's address. None is used twice, so that no request reaches a pod of the example before.
     pub(super) fn next_address(&self) -> Result<u16> {
         let number = self.addresses.fetch_add(1, Ordering::Relaxed);
-        number.checked_add(1).context("all addresses of pods are used")
+        number.checked_add(1).map(|_| number).context("all addresses of pods are used")
     }
 
     /// The ends of all logs, for the one who has to find out what went wrong.
@@ -253,18 +256,6 @@ impl ControlPlane {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
-}
-
-fn kubeconfig() -> serde_json::Value {
-    json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "main",
-        // The API server makes its own certificate at every start.
-        "clusters": [{"name": "main", "cluster": {
-            "server": format!("https://127.0.0.1:{API_PORT}"), "insecure-skip-tls-verify": true,
-        }}],
-        "users": [{"name": "main", "user": {"token": "secret"}}],
-        "contexts": [{"name": "main", "context": {"cluster": "main", "user": "main"}}],
-    })
 }
 
 /// A key for the tokens of service accounts, which are not used here; the API server insists.

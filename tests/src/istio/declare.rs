@@ -24,6 +24,14 @@ pub struct Service {
     pub selector: BTreeMap<String, String>,
 }
 
+impl Port {
+    /// Whether applications call it.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        self.name.starts_with("http")
+    }
+}
+
 impl Service {
     /// A service without ports and pods.
     #[must_use]
@@ -35,6 +43,13 @@ impl Service {
     #[must_use]
     pub fn port(mut self, number: u16, target: u16) -> Self {
         self.ports.push(Port { name: format!("http-{number}"), number, target });
+        self
+    }
+
+    /// Adds a port for TLS that is passed on, the same of the service and of its pods. No application calls it.
+    #[must_use]
+    pub fn tls_port(mut self, number: u16) -> Self {
+        self.ports.push(Port { name: format!("tls-{number}"), number, target: number });
         self
     }
 
@@ -64,6 +79,16 @@ pub enum Kind {
     Agent,
     /// An Envoy as gateway; there is no application.
     Gateway,
+    /// A gateway's Envoy under Istio's agent, which has its certificate.
+    AgentGateway,
+}
+
+impl Kind {
+    /// Whether it is a gateway, with whichever Envoy.
+    #[must_use]
+    pub const fn is_gateway(self) -> bool {
+        matches!(self, Self::Gateway | Self::AgentGateway)
+    }
 }
 
 /// A pod.
@@ -108,6 +133,12 @@ impl Pod {
     #[must_use]
     pub fn gateway(name: &str) -> Self {
         Self::new(name, Kind::Gateway)
+    }
+
+    /// A gateway as it is in Istio's image: Envoy under `pilot-agent`.
+    #[must_use]
+    pub fn agent_gateway(name: &str) -> Self {
+        Self::new(name, Kind::AgentGateway)
     }
 
     /// Its labels.

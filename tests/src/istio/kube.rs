@@ -156,6 +156,7 @@ fn plural(kind: &str) -> Result<&'static str> {
         "Pod" => "pods",
         "Service" => "services",
         "ConfigMap" => "configmaps",
+        "Secret" => "secrets",
         "EndpointSlice" => "endpointslices",
         "Sidecar" => "sidecars",
         "EnvoyFilter" => "envoyfilters",

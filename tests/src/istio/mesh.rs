@@ -88,7 +88,8 @@ impl<'p> Plan<'p> {
     /// When something does not come up.
     pub async fn create(self) -> Result<Mesh<'p>> {
         let ports = self.services.iter().flat_map(|(_, service)| &service.ports);
-        let outbound = ports.map(|port| port.number).chain(self.outbound).collect();
+        let called = ports.filter(|port| port.is_http());
+        let outbound = called.map(|port| port.number).chain(self.outbound).collect();
         let mut mesh = Mesh { plane: self.plane, services: self.services, pods: BTreeMap::new(), outbound };
         mesh.create(self.pods).await?;
         Ok(mesh)
@@ -188,7 +189,7 @@ impl PodHandle {
     async fn start_app(&mut self, ports: &[u16]) -> Result<()> {
         let name = &self.pod.name;
         self.app = match self.pod.kind {
-            Kind::Gateway => None,
+            Kind::Gateway | Kind::AgentGateway => None,
             Kind::Sidecar | Kind::Agent => {
                 let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
                 Some(App::start(name, &[loopback], Some(outbound_address(self.address))).await?)
@@ -207,7 +208,7 @@ impl PodHandle {
         let proxy = match pod.kind {
             Kind::Plain => return Ok(()),
             Kind::Sidecar | Kind::Gateway => super::sidecar::start(plane, namespace, pod, address).await,
-            Kind::Agent => super::agent::start(plane, namespace, pod, address).await,
+            Kind::Agent | Kind::AgentGateway => super::agent::start(plane, namespace, pod, address).await,
         };
         let proxy = proxy.with_context(|| format!("the proxy of `{}`", self.name()))?;
         plane.watch(&proxy);

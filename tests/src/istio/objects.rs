@@ -12,6 +12,9 @@ pub const POD_LABEL: &str = "graylane.test/pod";
 /// The label of what stays when a run's objects are deleted.
 pub const KEPT_LABEL: &str = "graylane.test/kept";
 
+/// The service account of every pod.
+pub const ACCOUNT: &str = "default";
+
 /// A namespace.
 #[must_use]
 pub fn namespace(name: &str) -> Json {
@@ -38,7 +41,11 @@ pub fn pod(namespace: &str, pod: &Pod) -> Json {
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": pod.name, "namespace": namespace, "labels": labels(pod)},
-        "spec": {"containers": [{"name": "app", "image": "app"}], "terminationGracePeriodSeconds": 0},
+        "spec": {
+            "containers": [{"name": "app", "image": "app"}],
+            "serviceAccountName": ACCOUNT,
+            "terminationGracePeriodSeconds": 0,
+        },
     })
 }
 

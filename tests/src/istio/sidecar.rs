@@ -7,8 +7,8 @@ use graylane::envoy::{Envoy, Options, config};
 use reqwest::Client;
 use serde_json::{Value as Json, json};
 
-use super::control_plane::{ControlPlane, DISCOVERY};
-use super::declare::{Kind, Pod};
+use super::control_plane::ControlPlane;
+use super::declare::Pod;
 use super::objects::labels;
 use super::proxy::{Proxy, Running};
 
@@ -22,7 +22,7 @@ const ISTIOD: &str = "xds-grpc";
 /// # Errors
 /// When it does not come up; with the end of its log.
 pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ipv4Addr) -> Result<Proxy> {
-    let bootstrap = bootstrap(&node(namespace, pod, address), DISCOVERY);
+    let bootstrap = bootstrap(&node(plane, namespace, pod, address), plane.cluster.discovery());
     let options = Options { concurrency: WORKERS, environment: &pod.environment };
     let envoy = Envoy::start(&plane.tools.envoy, &pod.name, &bootstrap, options).await?;
     let (admin, client): (SocketAddr, Client) = (envoy.admin, plane.client.clone());
@@ -33,8 +33,8 @@ pub async fn start(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ip
 pub const VERSION_LABEL: &str = "graylane.test/istio-version";
 
 /// What Istio's agent says about its pod.
-fn node(namespace: &str, pod: &Pod, address: Ipv4Addr) -> Json {
-    let kind = if pod.kind == Kind::Gateway { "router" } else { "sidecar" };
+fn node(plane: &ControlPlane, namespace: &str, pod: &Pod, address: Ipv4Addr) -> Json {
+    let kind = if pod.kind.is_gateway() { "router" } else { "sidecar" };
     let name = &pod.name;
     let mut node = json!({
         "id": format!("{kind}~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"),
@@ -44,7 +44,7 @@ fn node(namespace: &str, pod: &Pod, address: Ipv4Addr) -> Json {
             "NAMESPACE": namespace,
             "LABELS": labels(pod),
             "INSTANCE_IPS": address,
-            "CLUSTER_ID": "Kubernetes",
+            "CLUSTER_ID": plane.cluster.id,
             "INTERCEPTION_MODE": "NONE",
             // EnvoyFilters for proxies of some versions pass over one that says none.
             "ISTIO_VERSION": "1.32.0",

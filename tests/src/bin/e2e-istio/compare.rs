@@ -9,7 +9,7 @@ use graylane_decide::config::Mode;
 use graylane_decide::names::SUBSET_HEADER;
 use graylane_tests::istio::{Answer, Call, INTERNAL, LEAKED, Mesh};
 use graylane_tests::level::native::Native;
-use graylane_tests::level::{Level as _, Request};
+use graylane_tests::level::{Level as _, Outcome, Request};
 
 use crate::example::{CALLER, Door, Example};
 
@@ -211,6 +211,23 @@ fn call(
     headers.iter().fold(call, |call, (name, value)| call.header(name, value))
 }
 
+/// The subset that the core chooses for each of so many users without tenant, who come in this way.
+pub fn chosen(example: &Example, place: &ServiceRoute<'_>, way: Way<'_>, users: usize) -> Result<Vec<String>> {
+    let mut core = Native::new(&example.suite(way.door()))?;
+    let chosen = (0..users).map(|number| {
+        let headers = User { number, tenant: None }.headers(&example.meaning.header);
+        let outcome = outcome(example, place, &mut core, way, &headers)?;
+        let [_, _, subset] = outcome.lane.context("the core decides nothing")?;
+        Ok(subset)
+    });
+    chosen.collect()
+}
+
+/// The headers by which a user without tenant is known, by number; as [`chosen`] knows them.
+pub fn user(number: usize) -> Vec<(String, String)> {
+    User { number, tenant: None }.headers("")
+}
+
 /// The pods that may answer, and the tenant that the application is to see.
 fn decided(
     example: &Example,
@@ -220,18 +237,7 @@ fn decided(
     headers: &[(String, String)],
 ) -> Result<(BTreeSet<String>, Option<String>)> {
     let service = place.service;
-    let (role, authority) = match way {
-        Way::Caller => (Role::Outbound, service.host.as_str()),
-        Way::Gateway(_, host) => (Role::Gateway, host),
-    };
-    let pairs = [(":authority", authority), (":method", &place.method), (":path", &place.path)];
-    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let pairs = pairs.iter().chain(headers).map(|(name, value)| (name.clone(), value.clone().into_bytes()));
-    let cluster = format!("outbound|{}||{}", example.port(service), service.host);
-    let route = place.route.name.as_ref().map_or(String::new(), |name| format!("{name}:"));
-    let route = format!("{}:{route}rest", service.name);
-    let outcome =
-        core.send(&Request { route: Some(&route), ..Request::new(role, pairs.collect(), Some(&cluster)) })?;
+    let outcome = outcome(example, place, core, way, headers)?;
     if let Some((status, _)) = outcome.reply {
         return Ok((BTreeSet::from([status.to_string()]), None));
     }
@@ -243,6 +249,28 @@ fn decided(
     let subsets = if free { subsets(example, place, header.as_deref()) } else { vec![subset.as_str()] };
     let pods = subsets.into_iter().map(|subset| example.pod_of(service, subset));
     Ok((pods.collect::<Result<_>>()?, header))
+}
+
+/// What the core makes of a request.
+fn outcome(
+    example: &Example,
+    place: &ServiceRoute<'_>,
+    core: &mut Native,
+    way: Way<'_>,
+    headers: &[(String, String)],
+) -> Result<Outcome> {
+    let service = place.service;
+    let (role, authority) = match way {
+        Way::Caller => (Role::Outbound, service.host.as_str()),
+        Way::Gateway(_, host) => (Role::Gateway, host),
+    };
+    let pairs = [(":authority", authority), (":method", &place.method), (":path", &place.path)];
+    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let pairs = pairs.iter().chain(headers).map(|(name, value)| (name.clone(), value.clone().into_bytes()));
+    let cluster = format!("outbound|{}||{}", example.port(service), service.host);
+    let route = place.route.name.as_ref().map_or(String::new(), |name| format!("{name}:"));
+    let route = format!("{}:{route}rest", service.name);
+    core.send(&Request { route: Some(&route), ..Request::new(role, pairs.collect(), Some(&cluster)) })
 }
 
 /// Fails unless it is this pod that answered.

@@ -90,7 +90,11 @@ impl Example {
 
     /// One by its name.
     pub fn load(name: &str) -> Result<Self> {
-        let path = folder().join(name);
+        Self::at(name, folder().join(name))
+    }
+
+    /// One whose file is in another folder.
+    pub fn at(name: &str, path: PathBuf) -> Result<Self> {
         let document = serde_saphyr::from_str(&std::fs::read_to_string(path.join("graylane.yaml"))?)?;
         Self::of(name, path, document)
     }

@@ -1,13 +1,13 @@
 //! How a mesh comes up.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::Value as Json;
 
-use super::super::declare::{Kind, Pod};
+use super::super::control_plane::{ControlPlane, ROOT};
+use super::super::declare::{Kind, Pod, Service};
 use super::super::network::pod_address;
 use super::super::objects;
 use super::super::wait::{Look, until};
@@ -20,7 +20,8 @@ impl Mesh<'_> {
         let namespaces = self.services.iter().map(|(namespace, _)| namespace);
         let namespaces: Vec<String> =
             namespaces.chain(pods.iter().map(|(namespace, _)| namespace)).cloned().collect();
-        for namespace in namespaces {
+        // The root namespace is there, with labels that must stay.
+        for namespace in namespaces.into_iter().filter(|namespace| namespace != ROOT) {
             self.plane.kept(&namespace);
             self.plane.kube.apply(&objects::namespace(&namespace)).await?;
         }
@@ -70,27 +71,34 @@ impl Mesh<'_> {
 
     /// Writes down which pods serve which service, and waits until istiod knows.
     pub(super) async fn publish_endpoints(&self) -> Result<()> {
-        let mut wanted = BTreeMap::new();
         for (namespace, service) in &self.services {
-            let of_service = |pod: &&PodHandle| &pod.namespace == namespace && service.selects(&pod.pod);
             let pods: Vec<_> = self
-                .pods
-                .values()
-                .filter(of_service)
+                .pods_of(namespace, service)
                 .map(|pod| (pod.name(), pod.address, pod.pod.ready))
                 .collect();
             self.plane.kube.apply(&objects::endpoint_slice(namespace, service, &pods)).await?;
-            let ready = pods.iter().filter(|(.., ready)| *ready).map(|(_, address, _)| address.to_string());
-            let ready: Vec<String> = ready.collect();
-            wanted.insert((namespace.clone(), service.name.clone()), ready);
         }
-        until("istiod knows the endpoints", LIMIT, async || {
-            let known: Json = serde_json::from_str(&self.plane.debug("/debug/endpointShardz").await?)?;
-            let missing = wanted.iter().find_map(|((namespace, service), ready)| {
-                let mut wanted = ready.clone();
+        self.known_by(self.plane).await
+    }
+
+    fn pods_of(&self, namespace: &str, service: &Service) -> impl Iterator<Item = &PodHandle> {
+        self.pods.values().filter(move |pod| pod.namespace == namespace && service.selects(&pod.pod))
+    }
+
+    /// Waits until a control plane knows which pods of this mesh are ready: its own, or one that reads its cluster.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn known_by(&self, plane: &ControlPlane) -> Result<()> {
+        let cluster = self.plane.cluster.id;
+        until(&format!("{}'s istiod knows the endpoints of {cluster}", plane.cluster.id), LIMIT, async || {
+            let known: Json = serde_json::from_str(&plane.debug("/debug/endpointShardz").await?)?;
+            let missing = self.services.iter().find_map(|(namespace, service)| {
+                let ready = self.pods_of(namespace, service).filter(|pod| pod.pod.ready);
+                let mut wanted: Vec<String> = ready.map(|pod| pod.address.to_string()).collect();
                 wanted.sort();
-                let host = format!("{service}.{namespace}.svc.cluster.local");
-                let known = ready_addresses(&known[&host][namespace]);
+                let host = format!("{}.{namespace}.svc.cluster.local", service.name);
+                let known = ready_addresses(&known[&host][namespace], cluster);
                 (known != wanted).then(|| format!("of {host} it knows {known:?}, not {wanted:?}"))
             });
             Ok(Look::whether(missing.is_none(), || missing.unwrap_or_default()))
@@ -103,7 +111,7 @@ impl Mesh<'_> {
         let ports = |pod: &PodHandle| -> Vec<u16> {
             self.ports_of(&pod.namespace, &pod.pod).iter().map(|port| port.target).collect()
         };
-        for gateway in self.pods.values().filter(|pod| pod.pod.kind == Kind::Gateway) {
+        for gateway in self.pods.values().filter(|pod| pod.pod.kind.is_gateway()) {
             let others = self.pods.values().filter(|pod| pod.name() != gateway.name()).flat_map(ports);
             let others: Vec<u16> = others.chain(self.outbound.iter().copied()).collect();
             let taken = ports(gateway).into_iter().find(|port| others.contains(port));
@@ -118,10 +126,12 @@ impl Mesh<'_> {
     }
 }
 
-/// The addresses of a service that istiod takes for ready, in order.
-fn ready_addresses(shards: &Json) -> Vec<String> {
-    let shards = shards["Shards"].as_object().into_iter().flat_map(|shards| shards.values());
-    let endpoints = shards.filter_map(Json::as_array).flatten();
+/// The addresses of a service in a cluster that istiod takes for ready, in order.
+fn ready_addresses(shards: &Json, cluster: &str) -> Vec<String> {
+    let shards = shards["Shards"].as_object().into_iter().flatten();
+    // Named by the registry and the cluster. Those of ServiceEntries, which have no cluster of their own, are not compared.
+    let shards = shards.filter(|(name, _)| **name == format!("Kubernetes/{cluster}"));
+    let endpoints = shards.filter_map(|(_, shard)| shard.as_array()).flatten();
     // 1 is healthy; those that are not ready may be in it or not, which depends on Istio's settings.
     let ready = endpoints.filter(|endpoint| endpoint["HealthStatus"] == 1);
     let addresses = ready.filter_map(|endpoint| endpoint["Addresses"][0].as_str());

@@ -1,6 +1,7 @@
 //! The scenarios.
 
 mod cases;
+mod clusters;
 mod examples;
 mod fallback;
 mod gateway_api;
@@ -45,6 +46,7 @@ pub fn all() -> Result<Vec<Scenario>> {
         Scenario::new("fallback", |plane| fallback::run(plane).boxed_local()),
         Scenario::new("telemetry", |plane| telemetry::run(plane).boxed_local()),
         Scenario::new("weights", |plane| weights::run(plane).boxed_local()),
+        Scenario::new("clusters", |plane| clusters::run(plane).boxed_local()),
         Scenario::new("cases", |plane| cases::run(plane).boxed_local()),
     ]);
     Ok(all)
