@@ -1,7 +1,10 @@
 //! Two clusters of one mesh, each with a control plane and a network of its own, and one file that is applied in both: a
 //! user gets the same version by either, whichever cluster has pods of it.
 
+mod chain;
+mod failover;
 mod side;
+mod weights;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -24,8 +27,6 @@ const WEST: Cluster =
 /// Users, and the requests of each by each gateway.
 const USERS: usize = 40;
 const REQUESTS: usize = 3;
-/// The name by which the gateway between the clusters knows the canary.
-const CANARY: &str = "outbound_.8080_.canary_.api.shop.svc.cluster.local";
 
 /// Runs it.
 pub async fn run(shared: &ControlPlane) -> Result<()> {
@@ -57,6 +58,12 @@ async fn both(east: &ControlPlane, west: &ControlPlane) -> Result<()> {
     let subsets = subsets(&example)?;
     each_by_itself(&east, &west, &subsets).await?;
     println!("   one: {:.1} s", begin.elapsed().as_secs_f64());
+    chain::run(&east, &west).await?;
+    println!("   chain: {:.1} s", begin.elapsed().as_secs_f64());
+    weights::run(&east, &west, &example).await?;
+    println!("   weights: {:.1} s", begin.elapsed().as_secs_f64());
+    failover::run(&mut east, &mut west, &example, &subsets).await?;
+    println!("   failover: {:.1} s", begin.elapsed().as_secs_f64());
     Ok(())
 }
 

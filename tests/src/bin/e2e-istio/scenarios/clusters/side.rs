@@ -9,7 +9,7 @@ use graylane_tests::istio::{Answer, Call, ControlPlane, Mesh, Pod, Service};
 use serde_json::{Value as Json, json};
 
 use crate::compare::user;
-use crate::example::{CALLER, Example, INGRESS};
+use crate::example::{Example, INGRESS};
 
 /// The pod, the service and the app label of the gateway between the clusters.
 pub const EAST_WEST: &str = "eastwest";
@@ -31,19 +31,16 @@ pub struct Side<'p> {
 }
 
 impl<'p> Side<'p> {
-    /// Starts its pods. `stock` has its only one in the west, and the caller is in the east.
+    /// Starts its pods. `stock` has its only one in the west.
     pub async fn create(plane: &'p ControlPlane, ports: [u16; 2]) -> Result<Self> {
         let name = plane.cluster.id;
         let [users, others] = ports;
-        let is_east = name == "east";
-        let own = if is_east { mesh_pod(name, CALLER, CALLER, "v1") } else { versioned(name, "stock", "v1") };
-        let mesh = plane
+        let plan = plane
             .mesh("shop")
             .service(Service::new("api").port(8080, 9080).selector(&[("app", "api")]))
             .service(Service::new("stock").port(8080, 9080).selector(&[("app", "stock")]))
             .pod(versioned(name, "api", "v1"))
             .pod(versioned(name, "api", "v2"))
-            .pod(own)
             .namespace(ROOT)
             .service(Service::new("ingressgateway").port(80, users).selector(&[("istio", "ingressgateway")]))
             .service(Service::new(EAST_WEST).tls_port(others).selector(&[("istio", EAST_WEST)]))
@@ -53,9 +50,9 @@ impl<'p> Side<'p> {
                     .labels(&[("istio", EAST_WEST), locality(name)])
                     // As Istio's chart has it: without it, it would pass requests on to the cluster that they come from.
                     .environment([("ISTIO_META_REQUESTED_NETWORK_VIEW".to_owned(), name.to_owned())]),
-            )
-            .create()
-            .await?;
+            );
+        let plan = if name == "west" { plan.namespace("shop").pod(versioned(name, "stock", "v1")) } else { plan };
+        let mesh = plan.create().await?;
         Ok(Self { plane, mesh, name, ports })
     }
 
@@ -107,10 +104,9 @@ impl<'p> Side<'p> {
         user(number).iter().fold(call, |call, (name, value)| call.header(name, value))
     }
 
-    /// A request to `api` that the caller's application sends, of this tenant.
+    /// The same of a tester, who is gray.
     pub fn gray(&self, number: usize) -> Call {
-        let call = self.mesh.pod(CALLER).call("api:8080").header("tenant", "gray-v1");
-        user(number).iter().fold(call, |call, (name, value)| call.header(name, value))
+        self.request(number).header("x-tester", "yes")
     }
 
     /// How many connections its gateway for the other cluster has passed on, by the name that they asked for.
@@ -157,13 +153,9 @@ fn locality(cluster: &'static str) -> (&'static str, &'static str) {
     ("istio-locality", if cluster == "east" { "east.a.1" } else { "west.a.1" })
 }
 
-fn versioned(cluster: &'static str, app: &str, version: &str) -> Pod {
-    mesh_pod(cluster, &format!("{app}-{version}-{cluster}"), app, version)
-}
-
 /// A pod whose sidecar speaks mutual TLS, as the injector's label says.
-fn mesh_pod(cluster: &'static str, name: &str, app: &str, version: &str) -> Pod {
-    Pod::agent(name).labels(&[
+fn versioned(cluster: &'static str, app: &str, version: &str) -> Pod {
+    Pod::agent(&format!("{app}-{version}-{cluster}")).labels(&[
         ("app", app),
         ("version", version),
         ("security.istio.io/tlsMode", "istio"),
