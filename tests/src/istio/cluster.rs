@@ -82,10 +82,7 @@ impl Cluster {
     pub(super) fn kubeconfig(&self) -> Json {
         // The API server makes its own certificate at every start.
         let server = format!("https://{}", self.api_server());
-        config(
-            &json!({"server": server, "insecure-skip-tls-verify": true}),
-            &json!({"token": "secret"}),
-        )
+        config(&json!({"server": server, "insecure-skip-tls-verify": true}), &json!({"token": "secret"}))
     }
 
     /// How others do: istiod takes no file from elsewhere that leaves out the check of a certificate.

@@ -138,7 +138,8 @@ impl ControlPlane {
         for (name, command) in [("etcd", etcd), ("kube-apiserver", api), ("kubectl-proxy", proxy)] {
             self.processes.push(Process::start(name, command, self.folder.path())?);
         }
-        self.wait_for("the API server is ready", &format!("http://{}/readyz", self.cluster.kubernetes())).await
+        self.wait_for("the API server is ready", &format!("http://{}/readyz", self.cluster.kubernetes()))
+            .await
     }
 
     async fn start_istiod(&mut self) -> Result<()> {
@@ -156,7 +157,12 @@ impl ControlPlane {
         istiod.arg("discovery").arg("--kubeconfig").arg(self.folder.path().join("kubeconfig"));
         let at = |address: std::net::SocketAddr| address.to_string();
         istiod.args(["--domain", "cluster.local", "--grpcAddr", &at(self.cluster.discovery())]);
-        istiod.args(["--httpAddr", &at(self.cluster.istiod()), "--monitoringAddr", &at(self.cluster.at(15014))]);
+        istiod.args([
+            "--httpAddr",
+            &at(self.cluster.istiod()),
+            "--monitoringAddr",
+            &at(self.cluster.at(15014)),
+        ]);
         istiod.args(["--httpsAddr=", "--secureGRPCAddr=", "--ctrlz_address", &self.cluster.host.to_string()]);
         istiod.envs([
             ("POD_NAMESPACE", ROOT),

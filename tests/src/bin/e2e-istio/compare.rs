@@ -212,7 +212,12 @@ fn call(
 }
 
 /// The subset that the core chooses for each of so many users without tenant, who come in this way.
-pub fn chosen(example: &Example, place: &ServiceRoute<'_>, way: Way<'_>, users: usize) -> Result<Vec<String>> {
+pub fn chosen(
+    example: &Example,
+    place: &ServiceRoute<'_>,
+    way: Way<'_>,
+    users: usize,
+) -> Result<Vec<String>> {
     let mut core = Native::new(&example.suite(way.door()))?;
     let chosen = (0..users).map(|number| {
         let headers = User { number, tenant: None }.headers(&example.meaning.header);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use futures_util::future::{try_join, try_join_all};
 use graylane::lower;
-use graylane_tests::istio::{Answer, Call, ControlPlane, Mesh, Pod, Service};
+use graylane_tests::istio::{Call, ControlPlane, Mesh, Pod, Service};
 use serde_json::{Value as Json, json};
 
 use crate::compare::user;
@@ -51,7 +51,8 @@ impl<'p> Side<'p> {
                     // As Istio's chart has it: without it, it would pass requests on to the cluster that they come from.
                     .environment([("ISTIO_META_REQUESTED_NETWORK_VIEW".to_owned(), name.to_owned())]),
             );
-        let plan = if name == "west" { plan.namespace("shop").pod(versioned(name, "stock", "v1")) } else { plan };
+        let plan =
+            if name == "west" { plan.namespace("shop").pod(versioned(name, "stock", "v1")) } else { plan };
         let mesh = plan.create().await?;
         Ok(Self { plane, mesh, name, ports })
     }
@@ -132,12 +133,6 @@ pub async fn agree(east: &Side<'_>, west: &Side<'_>) -> Result<()> {
     let known = try_join(east.mesh.known_by(west.plane), west.mesh.known_by(east.plane));
     known.await.context("the clusters read each other's pods")?;
     try_join(east.plane.push(), west.plane.push()).await.map(drop)
-}
-
-/// What an answer is, briefly.
-pub fn brief(answer: &Answer) -> String {
-    let flags = if answer.pod.is_none() { answer.text() } else { String::new() };
-    format!("{} {flags}", answer.who())
 }
 
 fn gateway(namespace: &str, name: &str, istio: &str, server: &Json) -> Json {

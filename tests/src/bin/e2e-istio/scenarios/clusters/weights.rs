@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
+use futures_util::future::try_join;
 
-use super::side::Side;
+use super::side::{Side, agree};
 use super::{ask, subsets};
 use crate::example::Example;
 
-/// The west has 10 % instead of the file's 50 % for a while.
+/// The west has 10 % instead of the file's 50 %.
 pub async fn run(east: &Side<'_>, west: &Side<'_>, example: &Example) -> Result<()> {
     let behind =
         example.edited(|file| file["services"]["api"]["rollout"]["weights"]["canary"] = 10.into())?;
-    west.apply(&behind).await?;
+    try_join(east.apply(example), west.apply(&behind)).await?;
+    agree(east, west).await?;
     let (in_east, in_west) = (subsets(example)?, subsets(&behind)?);
     ask(east, &in_east, &east.api("v1"), &east.api("v2")).await?;
     ask(west, &in_west, &west.api("v1"), &west.api("v2")).await?;
@@ -25,5 +27,5 @@ pub async fn run(east: &Side<'_>, west: &Side<'_>, example: &Example) -> Result<
     });
     ensure!(!differ.is_empty() && all_are_between, "users between 10 and 50 %: {differ:?}");
     println!("   50 % in the east, 10 % in the west: {} of {} users differ", differ.len(), in_east.len());
-    west.apply(example).await
+    Ok(())
 }
