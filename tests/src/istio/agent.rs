@@ -1,5 +1,5 @@
-//! A sidecar or a gateway as it is in Istio's image: `pilot-agent`, which starts Envoy with Istio's own bootstrap, stands between it and
-//! istiod, and fetches the images of plugins.
+//! A sidecar or a gateway as it is in Istio's image: `pilot-agent`, which starts Envoy with Istio's own bootstrap, stands
+//! between it and istiod, fetches the images of plugins, and hands over the certificate.
 
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};

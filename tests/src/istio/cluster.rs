@@ -78,26 +78,18 @@ impl Cluster {
         })
     }
 
-    /// How its own programs reach its API server.
+    /// How programs reach its API server.
     pub(super) fn kubeconfig(&self) -> Json {
-        // The API server makes its own certificate at every start.
-        let server = format!("https://{}", self.api_server());
-        config(&json!({"server": server, "insecure-skip-tls-verify": true}), &json!({"token": "secret"}))
+        json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "main",
+            // The API server makes its own certificate at every start.
+            "clusters": [{"name": "main", "cluster": {
+                "server": format!("https://{}", self.api_server()), "insecure-skip-tls-verify": true,
+            }}],
+            "users": [{"name": "main", "user": {"token": "secret"}}],
+            "contexts": [{"name": "main", "context": {"cluster": "main", "user": "main"}}],
+        })
     }
-
-    /// How others do: istiod takes no file from elsewhere that leaves out the check of a certificate.
-    fn remote_kubeconfig(&self) -> Json {
-        config(&json!({"server": format!("http://{}", self.kubernetes())}), &json!({}))
-    }
-}
-
-fn config(cluster: &Json, user: &Json) -> Json {
-    json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "main",
-        "clusters": [{"name": "main", "cluster": cluster}],
-        "users": [{"name": "main", "user": user}],
-        "contexts": [{"name": "main", "context": {"cluster": "main", "user": "main"}}],
-    })
 }
 
 impl ControlPlane {
@@ -118,7 +110,7 @@ impl ControlPlane {
                 "labels": {"istio/multiCluster": "true", KEPT_LABEL: "true"},
                 "annotations": {"networking.istio.io/cluster": id},
             },
-            "stringData": {id: other.cluster.remote_kubeconfig().to_string()},
+            "stringData": {id: other.cluster.kubeconfig().to_string()},
         });
         self.kube.apply(&secret).await?;
         until(&format!("{} reads {id}", self.cluster.id), LIMIT, async || {

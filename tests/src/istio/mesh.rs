@@ -6,7 +6,7 @@ mod create;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::app::App;
 use super::call::Call;
@@ -205,6 +205,11 @@ impl PodHandle {
 
     async fn start_proxy(&mut self, plane: &ControlPlane) -> Result<()> {
         let (namespace, pod, address) = (&self.namespace, &self.pod, self.address);
+        ensure!(
+            !plane.cluster.has_network || !matches!(pod.kind, Kind::Sidecar | Kind::Gateway),
+            "`{}` would wait for a certificate for ever: in a cluster with a network it needs an agent",
+            self.name()
+        );
         let proxy = match pod.kind {
             Kind::Plain => return Ok(()),
             Kind::Sidecar | Kind::Gateway => super::sidecar::start(plane, namespace, pod, address).await,
