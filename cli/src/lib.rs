@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod client;
+pub mod clusters;
 pub mod commands;
 pub mod demo;
 pub mod diff;

@@ -3,6 +3,8 @@
 //! Whatever speaks that API will do: Thanos, Mimir, VictoriaMetrics. A path in the URL is kept, and so are user and
 //! password.
 
+mod several;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -16,6 +18,8 @@ use crate::args::Asked;
 use crate::http::{Limits, without_password};
 use crate::time::now;
 use crate::{files, plain};
+
+pub use several::Several;
 
 /// Default limits.
 const LIMITS: Limits = Limits {
@@ -161,6 +165,10 @@ impl Prometheus {
     /// # Errors
     /// When the address is not an HTTP URL, or one of its files cannot be read.
     pub fn open(asked: &Asked) -> Result<Self> {
+        Self::at(several::only(asked)?, asked)
+    }
+
+    fn at(url: &str, asked: &Asked) -> Result<Self> {
         let user = match (&asked.prometheus_user, &asked.prometheus_password_file) {
             (Some(user), Some(file)) => {
                 Some((user.clone(), files::text(file)?.trim_end_matches(['\r', '\n']).to_owned()))
@@ -183,7 +191,7 @@ impl Prometheus {
             whole: asked.prometheus_timeout,
             bytes: asked.prometheus_max_answer << 20,
         };
-        Self::with(&asked.prometheus, user, headers, limits)
+        Self::with(url, user, headers, limits)
     }
 
     fn with(url: &str, user: Option<(String, String)>, headers: HeaderMap, limits: Limits) -> Result<Self> {

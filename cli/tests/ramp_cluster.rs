@@ -17,7 +17,7 @@ struct Cluster<'a> {
 
 const KUBECTL: &str = r#"cd "$(dirname "$0")/state"
 version() { sed -n 's/.*"resourceVersion":"\([0-9]*\)".*/\1/p' "$1"; }
-until mkdir busy 2>/dev/null; do sleep 0.01; done
+until mkdir busy 2>/dev/null; do [ -d "$OLDPWD" ] || exit 1; sleep 0.01; done
 trap 'rmdir busy' EXIT
 echo "$*" >> calls
 if [ -f away ]; then echo 'Error from server (Forbidden): no' >&2; exit 1; fi

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod carriers;
+mod clusters;
 mod debug;
 mod edge;
 mod external;
@@ -87,6 +88,7 @@ pub fn check(project: &Project, findings: &mut Findings) {
     gateways::check(&mut checker);
     external::check(&mut checker);
     modes::check(&mut checker);
+    clusters::check(&mut checker);
     rules::check(&mut checker);
     debug::check(&mut checker);
     istio::check(&mut checker);

@@ -6,6 +6,7 @@
 pub mod adopt;
 mod aligned;
 pub mod check;
+pub mod clusters;
 pub mod conditions;
 pub mod cost;
 mod dns;

@@ -242,6 +242,8 @@ pub struct Rollout {
     pub tenants: Vec<String>,
     /// Which users are first.
     pub salt: String,
+    /// May clusters place users differently?
+    pub per_cluster: bool,
 }
 
 /// The baseline, where the file says or implies one.

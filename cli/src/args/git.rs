@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::span;
-use crate::ramp::synced::Tool;
 
 /// Where a rollout by Git is.
 #[derive(Debug, Args)]
@@ -35,10 +34,12 @@ pub struct ByGit {
     #[arg(long, value_name = "ID", requires = "git")]
     pub ticket: Option<String>,
     /// Before a step's hold begins, wait until this tool reports that it has synced the step's commit:
-    /// `argocd:NAMESPACE/NAME` of an Application, or `flux:NAMESPACE/NAME` of a Kustomization.
+    /// `argocd:NAMESPACE/NAME` of an Application, or `flux:NAMESPACE/NAME` of a Kustomization. If the file names clusters: in
+    /// each of them, with `{cluster}` for the name of the cluster, here or in --kubectl.
     #[arg(long, value_name = "TOOL:NAMESPACE/NAME", requires = "git")]
-    pub synced_by: Option<Tool>,
-    /// How kubectl is called, as in `kubectl --context prod`; default: as in --apply, or `kubectl`.
+    pub synced_by: Option<String>,
+    /// How kubectl is called, as in `kubectl --context prod`, or with several clusters `kubectl --context {cluster}`; default: as in
+    /// --apply, or `kubectl`.
     #[arg(long, value_name = "COMMAND")]
     pub kubectl: Option<String>,
     /// Who runs it, for others who see it; default: the user and the machine.

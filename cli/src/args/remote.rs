@@ -10,9 +10,10 @@ use super::span::span;
 /// A Prometheus.
 #[derive(Clone, Debug, Args)]
 pub struct Asked {
-    /// URL of a Prometheus, or of anything with its API: Thanos, Mimir, VictoriaMetrics. It may contain user and password.
-    #[arg(long, value_name = "URL")]
-    pub prometheus: String,
+    /// URL of a Prometheus, or of anything with its API: Thanos, Mimir, VictoriaMetrics. It may contain user and password. If the file
+    /// names clusters, `ramp run` and `status` want one for each, as in `east=http://…`.
+    #[arg(long, value_name = "[CLUSTER=]URL", required = true)]
+    pub prometheus: Vec<String>,
     /// User name; the password comes from --prometheus-password-file, or from GRAYLANE_PROMETHEUS_PASSWORD.
     #[arg(long, value_name = "NAME")]
     pub prometheus_user: Option<String>,

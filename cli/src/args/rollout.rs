@@ -259,7 +259,8 @@ pub struct RampRun {
     /// The Prometheus to ask for figures. If it does not answer, or has no data, the rollout holds.
     #[command(flatten)]
     pub asked: Asked,
-    /// A command of the shell that applies the YAML it is given, stage by stage; default: only the file is edited.
+    /// A command of the shell that applies the YAML it is given, stage by stage; default: only the file is edited. If the file names
+    /// clusters, it is run for each, with the name of the cluster for `{cluster}`, as in `kubectl --context {cluster} apply -f -`.
     #[arg(long, value_name = "COMMAND", conflicts_with = "git")]
     pub apply: Option<String>,
     /// By Git.

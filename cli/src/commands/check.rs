@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 
 use crate::args::{self, Check, Format};
 use crate::check::Opened;
+use crate::clusters;
 use crate::document::finding::{self, Findings};
 use crate::document::{self, Checked};
 use crate::import;
@@ -14,6 +15,7 @@ use crate::resources::{self, DataPlane, Options};
 /// Runs it.
 pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     let mut loaded = document::load(&args.files.file)?;
+    let own = loaded.sources.len();
     let mut workloads = Vec::new();
     if let Some(path) = &args.workloads {
         workloads = import::read(std::slice::from_ref(path), &mut loaded.sources, &mut loaded.findings)?;
@@ -26,6 +28,9 @@ pub fn run(args: &Check, printer: Printer) -> Result<Outcome> {
     }
     if let Some(file) = &file {
         super::rivals::headless(&workloads, &Mesh::of(file), &mut findings);
+    }
+    if let Some(file) = &file {
+        clusters::check(&args.files.file, file, own, &mut sources, &mut findings);
     }
     if let (Some(path), Some(file)) = (&args.against, &file) {
         let mesh = Mesh::of(file);

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use indicatif::ProgressBar;
 
 use super::desk;
 use crate::args::{ByGit, Files, Format, RampRun};
+use crate::clusters::{PLACE, for_one};
 use crate::plain;
 use crate::printer::{Outcome, Printer};
-use crate::prometheus::Prometheus;
+use crate::prometheus::Several;
 use crate::ramp::apply::Apply;
 use crate::ramp::cluster::{Cluster, Shared, lock};
 use crate::ramp::git::{Asked, Place, Remote};
@@ -20,7 +21,7 @@ use crate::ramp::kubectl::Kubectl;
 use crate::ramp::run::{Progress, Run};
 use crate::ramp::runner::{self, Watch};
 use crate::ramp::shell::asked_to_end;
-use crate::ramp::synced::SyncedBy;
+use crate::ramp::synced::{SyncedBy, Tool};
 use crate::ramp::{Desk, only_run};
 use crate::time::now;
 
@@ -35,7 +36,13 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
         files.file.clone_from(&git.paths);
     }
     let Some(desk) = desk::open(&files, printer)? else { return Ok(Outcome::Failure) };
-    desk.rollout(&args.service)?;
+    let (_, rollout) = desk.rollout(&args.service)?;
+    ensure!(
+        !rollout.per_cluster,
+        "`{0}` has `perCluster: true`, and a run takes every cluster through the same steps: leave `perCluster` out, or set weights by hand",
+        args.service
+    );
+    let names: Vec<Option<String>> = desk.clusters()?.into_iter().map(|one| one.name).collect();
     let log = git.as_ref().map(|git| git.log_file.clone());
     let log = log.unwrap_or_else(|| desk::log(&files, args.log.as_deref(), &args.service));
     let folder = log.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -43,13 +50,12 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
     let bar = printer.progress(None);
     bar.enable_steady_tick(Duration::from_millis(120));
     let by_git = git.is_some();
-    let kubectl = Kubectl::of(args.by_git.kubectl.as_deref().unwrap_or("kubectl"));
-    let cluster = cluster(args, &desk, printer);
+    let cluster = cluster(args, &desk, &names, printer)?;
     let mut run = Run {
         paths: files.file,
         service: args.service.clone(),
         canary: args.canary.clone(),
-        prometheus: Prometheus::open(&args.asked)?,
+        prometheus: Several::open(&args.asked, &names)?,
         apply: Apply {
             command: args.apply.clone(),
             options: super::render::options(&args.render, printer)?,
@@ -66,7 +72,7 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
         journal: Journal::open(&log, &args.service)?,
         clock: Box::new(now),
         git,
-        synced_by: args.by_git.synced_by.clone().map(|tool| SyncedBy { tool, kubectl }),
+        synced_by: synced_by(&args.by_git, &names)?,
         cluster,
     };
     if (args.resume || args.anew) && !by_git {
@@ -89,26 +95,64 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
     outcome
 }
 
-/// The cluster that --apply applies to, if that is known.
-fn cluster(args: &RampRun, desk: &Desk, printer: Printer) -> Option<Shared> {
-    let command = args.apply.as_ref()?;
-    let named = args.by_git.kubectl.as_deref().map(Kubectl::of);
-    let Some(kubectl) = named.or_else(|| Kubectl::of_command(command)) else {
+/// The clusters that --apply applies to, if that is known.
+fn cluster(
+    args: &RampRun,
+    desk: &Desk,
+    names: &[Option<String>],
+    printer: Printer,
+) -> Result<Option<Shared>> {
+    let by_git = &args.by_git;
+    let Some(command) = &args.apply else { return Ok(None) };
+    reaches_all("--apply", command, names)?;
+    by_git.kubectl.iter().try_for_each(|words| reaches_all("--kubectl", words, names))?;
+    let of = |name: &Option<String>| {
+        let named = by_git.kubectl.as_deref().map(|words| Kubectl::of(&for_one(words, name.as_deref())));
+        let kubectl = named.or_else(|| Kubectl::of_command(&for_one(command, name.as_deref())))?;
+        Some((name.clone(), kubectl))
+    };
+    let all: Option<Vec<_>> = names.iter().map(of).collect();
+    let Some((first, others)) = all.as_deref().and_then(<[_]>::split_first) else {
         printer.say(
             "note: --apply is no plain kubectl command, so neither another run in the cluster nor Argo CD or Flux is looked for: name the \
              cluster with --kubectl",
         );
-        return None;
+        return Ok(None);
     };
-    let by_git = &args.by_git;
     let id = format!(
         "{}-{:x}",
         std::process::id(),
         std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos())
     );
     let watch = Watch::new(by_git.runner.clone().unwrap_or_else(runner::me), id, by_git.lease);
-    let cluster = Cluster::new(kubectl, &desk.mesh.document.mesh.namespace, &args.service, watch);
-    Some(Arc::new(Mutex::new(cluster)))
+    let of = (&*desk.mesh.document.mesh.namespace, &*args.service);
+    Ok(Some(Arc::new(Mutex::new(Cluster::new(first.clone(), others.to_vec(), of, watch)))))
+}
+
+/// The tool of --synced-by, in each cluster.
+fn synced_by(by_git: &ByGit, names: &[Option<String>]) -> Result<Vec<SyncedBy>> {
+    let Some(tool) = &by_git.synced_by else { return Ok(Vec::new()) };
+    let kubectl = by_git.kubectl.as_deref().unwrap_or("kubectl");
+    // Argo CD has an Application for each cluster, all in one; Flux is in each of them.
+    reaches_all("--synced-by or --kubectl", &format!("{tool} {kubectl}"), names)?;
+    let of = |name: &Option<String>| {
+        let one = |text: &str| for_one(text, name.as_deref());
+        let parsed = one(tool).parse::<Tool>();
+        let tool = parsed.map_err(|why| anyhow!("invalid --synced-by `{}`: {why}", plain::line(tool)))?;
+        Ok(SyncedBy { tool, cluster: name.clone(), kubectl: Kubectl::of(&one(kubectl)) })
+    };
+    names.iter().map(of).collect()
+}
+
+fn reaches_all(option: &str, command: &str, names: &[Option<String>]) -> Result<()> {
+    let names: Vec<&str> = names.iter().filter_map(Option::as_deref).collect();
+    ensure!(
+        names.is_empty() || command.contains(PLACE),
+        "{option} has no `{PLACE}`, so it reaches one of the clusters {}: write it where the name of the cluster belongs, as in \
+         `kubectl --context {PLACE} apply -f -`",
+        names.join(", ")
+    );
+    Ok(())
 }
 
 /// The remote of a rollout by Git.

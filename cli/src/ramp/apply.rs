@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::shell::{Ended, Shell};
+use crate::clusters::{InCluster, for_one, said_of};
 use crate::lower;
 use crate::mesh::Mesh;
 use crate::plain;
@@ -110,14 +112,15 @@ pub fn half_over(plugins: &[Plugin]) -> Vec<String> {
     mixed.map(|((namespace, pod), _)| format!("{}/{}", plain::line(namespace), plain::line(pod))).collect()
 }
 
-/// Why not every pod runs this file yet; none: all do.
-pub async fn lagging(prometheus: &Prometheus, mesh: &Mesh) -> Option<String> {
-    match plugins(prometheus, mesh).await {
-        Err(problem) => Some(format!("unknown which pods run it: {problem:#}")),
-        Ok(plugins) if plugins.is_empty() => Some("no pod reports its configuration".to_owned()),
-        Ok(plugins) => {
-            let others: Vec<&Plugin> = plugins.iter().filter(|plugin| !plugin.current).collect();
-            others.first().map(|other| {
+/// Why not every pod runs what its cluster was given; none: all do.
+pub async fn lagging(clusters: &[(InCluster, &Prometheus)]) -> Option<String> {
+    for (InCluster { name, mesh }, prometheus) in clusters {
+        let why = match plugins(prometheus, mesh).await {
+            Err(problem) => format!("unknown which pods run it: {problem:#}"),
+            Ok(plugins) if plugins.is_empty() => "no pod reports its configuration".to_owned(),
+            Ok(plugins) => {
+                let others: Vec<&Plugin> = plugins.iter().filter(|plugin| !plugin.current).collect();
+                let Some(other) = others.first() else { continue };
                 format!(
                     "{} of {} plugins run another configuration, for example the {} plugin of {}/{}",
                     others.len(),
@@ -126,24 +129,38 @@ pub async fn lagging(prometheus: &Prometheus, mesh: &Mesh) -> Option<String> {
                     other.namespace,
                     other.pod
                 )
-            })
-        }
+            }
+        };
+        return Some(said_of(name.as_deref(), &why));
     }
+    None
 }
 
 impl Apply {
-    /// Applies the resources of a mesh in the order of safe application, with a wait between the stages.
+    /// Applies the resources of a mesh in the order of safe application, with a wait between the stages. Clusters are applied to side
+    /// by side, so that one that does not answer keeps no other from taking a canary back.
     ///
     /// # Errors
-    /// When the command fails.
-    pub async fn run(&self, mesh: &Mesh) -> Result<()> {
+    /// When the command fails anywhere; the others have got everything then.
+    pub async fn run(&self, clusters: &[InCluster]) -> Result<()> {
         let Some(command) = &self.command else { return Ok(()) };
+        let all = join_all(clusters.iter().map(|cluster| self.run_in(cluster, command))).await;
+        let named = clusters.iter().map(|cluster| cluster.name.as_deref());
+        let failed = named.zip(all).filter_map(|(name, result)| Some((name, result.err()?)));
+        let said: Vec<String> = failed.map(|(name, error)| said_of(name, &format!("{error:#}"))).collect();
+        ensure!(said.is_empty(), "{}", said.join("; "));
+        Ok(())
+    }
+
+    async fn run_in(&self, InCluster { name, mesh }: &InCluster, command: &str) -> Result<()> {
+        let command = for_one(command, name.as_deref());
+        let label = name.as_ref().map_or_else(|| "apply".to_owned(), |name| format!("apply in {name}"));
         let all = resources::resources(mesh, &self.options);
         let stages = [Stage::Subsets, Stage::Plugins, Stage::Routes, Stage::Gateway];
         let of = |stage| all.iter().filter(|one| one.stage() == stage).cloned().collect::<Vec<Resource>>();
         let mut stages = stages.into_iter().map(of).filter(|stage| !stage.is_empty()).peekable();
         while let Some(stage) = stages.next() {
-            self.pipe(command, &resources::stream(&stage)).await?;
+            self.pipe(&command, &label, &resources::stream(&stage)).await?;
             if stages.peek().is_some() {
                 tokio::time::sleep(self.settle).await;
             }
@@ -154,16 +171,9 @@ impl Apply {
 
 impl Apply {
     /// Gives YAML to a command of the shell.
-    async fn pipe(&self, command: &str, yaml: &str) -> Result<()> {
-        let shell = Shell {
-            command,
-            name: "apply",
-            input: yaml,
-            env: &[],
-            folder: None,
-            limit: self.limit,
-            say: &*self.say,
-        };
+    async fn pipe(&self, command: &str, name: &str, yaml: &str) -> Result<()> {
+        let shell =
+            Shell { command, name, input: yaml, env: &[], folder: None, limit: self.limit, say: &*self.say };
         match shell.run().await?.ended {
             Ended::With(status) => {
                 ensure!(status.success(), "`{command}` failed with {status}");
@@ -195,7 +205,7 @@ mod tests {
             say: Box::new(move |line: &str| heard.lock().unwrap().push(line.to_owned())),
         };
         let begin = std::time::Instant::now();
-        let result = apply.pipe(command, &"a: b\n".repeat(100_000)).await;
+        let result = apply.pipe(command, "apply", &"a: b\n".repeat(100_000)).await;
         let said = said.lock().unwrap().clone();
         (result, said, begin.elapsed())
     }

@@ -19,7 +19,7 @@ use super::journal::{Approval, By, Event, Journal, Record};
 use super::run::{Progress, Run};
 use super::{Desk, Opened};
 use crate::lower;
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, Several};
 use crate::resources::Options;
 
 /// A Monday, 08:30 in Berlin.
@@ -114,7 +114,7 @@ impl Bank {
             paths: vec![file.to_owned()],
             service: "api".into(),
             canary: None,
-            prometheus: Prometheus::new(url).unwrap(),
+            prometheus: Several::only(Prometheus::new(url).unwrap()),
             apply: Apply {
                 command: None,
                 options: Options::default(),
@@ -127,7 +127,7 @@ impl Bank {
             anew: false,
             journal: Journal::open(&file.with_file_name("log.jsonl"), "api").unwrap(),
             git: None,
-            synced_by: None,
+            synced_by: Vec::new(),
             cluster: None,
             clock: Box::new(move || clock.clock.load(Ordering::SeqCst)),
         }

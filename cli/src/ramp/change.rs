@@ -1,7 +1,7 @@
 //! An edit of a rollout, checked, and who moves by it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use graylane_decide::config::{End, Weight};
@@ -11,6 +11,7 @@ use super::edit::{self, Edit, insert, replace, scalar};
 use super::lock::Lock;
 use super::{pending, write};
 use crate::check;
+use crate::clusters::{self, InCluster};
 use crate::document::finding::{Findings, Severity};
 use crate::document::source::SourceFiles;
 use crate::document::{self, Checked};
@@ -70,9 +71,15 @@ impl Desk {
     /// The folder of the first of the files, in which hooks run.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
-        let first = self.paths.first().map_or(Path::new("."), PathBuf::as_path);
-        let parent = || first.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if first.is_dir() { first } else { parent().unwrap_or(Path::new(".")) }.to_path_buf()
+        clusters::folder(&self.paths)
+    }
+
+    /// The mesh of each cluster.
+    ///
+    /// # Errors
+    /// As [`clusters::meshes`].
+    pub fn clusters(&self) -> Result<Vec<InCluster>> {
+        clusters::meshes(&self.paths, &self.project)
     }
 
     /// A service and its rollout.

@@ -10,6 +10,7 @@ use super::judge::Verdict;
 use super::lock::Lock;
 use super::next::Next;
 use super::run::{Progress, Run, changed};
+use crate::clusters::said_of;
 use crate::lower;
 use crate::prometheus::Problem;
 
@@ -110,19 +111,23 @@ impl Run {
     /// A window is open by this machine's clock; that is believed if Prometheus' agrees.
     async fn clocks_differ(&self) -> Option<String> {
         let here = (self.clock)() as f64;
-        match self.prometheus.number("vector(time())").await {
-            Ok(there) if (there - here).abs() <= SKEW => None,
-            Ok(there) => Some(Problem::Clock((there - here).abs() as u64).to_string()),
-            Err(problem) => {
-                let how = match problem {
-                    Problem::NoData => "returned nothing".to_owned(),
-                    problem => format!("failed: {problem}"),
-                };
-                Some(format!(
-                    "cannot read Prometheus' clock (`vector(time())` {how}), so windows are not trusted; check `--prometheus`"
-                ))
-            }
+        for (cluster, prometheus) in self.prometheus.iter() {
+            let why = match prometheus.number("vector(time())").await {
+                Ok(there) if (there - here).abs() <= SKEW => continue,
+                Ok(there) => Problem::Clock((there - here).abs() as u64).to_string(),
+                Err(problem) => {
+                    let how = match problem {
+                        Problem::NoData => "returned nothing".to_owned(),
+                        problem => format!("failed: {problem}"),
+                    };
+                    format!(
+                        "cannot read Prometheus' clock (`vector(time())` {how}), so windows are not trusted; check `--prometheus`"
+                    )
+                }
+            };
+            return Some(said_of(cluster, &why));
         }
+        None
     }
 
     /// Was it aborted, and did the hook that follows not succeed yet?

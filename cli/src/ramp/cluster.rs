@@ -8,11 +8,13 @@ use super::git::Held;
 use super::kubectl::Kubectl;
 use super::pending::hash;
 use super::runner::{Holder, Turn, Watch};
+use crate::clusters::said_of;
 use crate::time::{now, rfc3339};
 
-/// Where one run tells others of itself.
+/// Where one run tells others of itself. Of several clusters it is the first: all runs have the same file, and so the same first one.
 pub struct Cluster {
-    kubectl: Kubectl,
+    /// Each with its name, if it has one; the Lease is in the first.
+    all: Vec<(Option<String>, Kubectl)>,
     /// The same, for what has to be renewed in time.
     hasty: Kubectl,
     namespace: String,
@@ -61,12 +63,38 @@ fn text(value: &Json) -> &str {
 }
 
 impl Cluster {
-    /// Of a service in this namespace.
+    /// Of a service in this namespace; with further clusters.
     #[must_use]
-    pub fn new(kubectl: Kubectl, namespace: &str, service: &str, watch: Watch) -> Self {
+    pub fn new(
+        first: (Option<String>, Kubectl),
+        others: Vec<(Option<String>, Kubectl)>,
+        (namespace, service): (&str, &str),
+        watch: Watch,
+    ) -> Self {
         let (namespace, service) = (namespace.to_owned(), service.to_owned());
-        let hasty = kubectl.within(watch.limit());
-        Self { kubectl, hasty, namespace, service, watch, lease: None, is_ours: false, unsure: None }
+        let hasty = first.1.within(watch.limit());
+        let all = std::iter::once(first).chain(others).collect();
+        Self { all, hasty, namespace, service, watch, lease: None, is_ours: false, unsure: None }
+    }
+
+    /// Does every further cluster answer? A step that only some of them get would place users differently in each.
+    ///
+    /// # Errors
+    /// When one does not; says which.
+    pub fn others_answer(&self) -> Result<(), Held> {
+        for (name, kubectl) in self.all.iter().skip(1) {
+            let said = kubectl.within(self.watch.limit()).call(&["get", "--raw", "/readyz"], b"");
+            let why = match said {
+                Ok(said) if said.status.success() => continue,
+                Ok(said) => said.line(),
+                Err(error) => format!("{error:#}"),
+            };
+            return Err(Held(said_of(
+                name.as_deref(),
+                &format!("the cluster does not answer (`{} get --raw /readyz`): {why}", kubectl.words()),
+            )));
+        }
+        Ok(())
     }
 
     fn name(&self) -> String {
@@ -168,52 +196,24 @@ impl Cluster {
         }
     }
 
-    /// Which tool owns one of the objects that are to be applied; it is asked once.
+    /// Which tool owns one of the objects that are to be applied, by cluster; it is asked once.
     ///
     /// # Errors
     /// When the objects cannot be read: one that is taken back again and again is worse than one that waits.
-    pub fn owner(&mut self, yaml: &str) -> Result<Option<(String, Owner)>, Held> {
+    pub fn owner(&mut self, yaml: &[String]) -> Result<Option<(String, Owner)>, Held> {
         if self.is_ours {
             return Ok(None);
         }
-        let words = ["get", "--filename", "-", "--ignore-not-found", "--output", "json"];
-        let found = self.kubectl.json(&words, yaml.as_bytes()).map_err(|error| {
-            Held(format!("cannot read the objects that would be applied, so it is unknown whether Argo CD or Flux owns them: {error:#}"))
-        })?;
-        let found = found.unwrap_or(Json::Null);
-        let objects = found["items"].as_array().cloned().unwrap_or_else(|| vec![found]);
-        for object in &objects {
-            let owner = match (owner(object), weak(object)) {
-                (Some(owner), _) => Some(owner),
-                (None, Some(name)) => self.application(name),
-                (None, None) => None,
-            };
-            if let Some(owner) = owner {
-                let metadata = &object["metadata"];
-                let place = format!(
-                    "{} {}/{}",
-                    text(&object["kind"]),
-                    text(&metadata["namespace"]),
-                    text(&metadata["name"])
-                );
-                return Ok(Some((place, owner)));
+        for ((name, kubectl), yaml) in self.all.iter().zip(yaml) {
+            if let Some((place, owner)) =
+                owner_there(kubectl, yaml).map_err(|Held(why)| Held(said_of(name.as_deref(), &why)))?
+            {
+                let there = name.as_ref().map_or_else(String::new, |name| format!(" in `{name}`"));
+                return Ok(Some((place + &there, owner)));
             }
         }
         self.is_ours = true;
         Ok(None)
-    }
-
-    /// The label `app.kubernetes.io/instance` is Helm's, too: it means Argo CD where that has such an Application.
-    fn application(&self, name: &str) -> Option<Owner> {
-        let words = ["get", "applications.argoproj.io", "--all-namespaces", "--output", "json"];
-        let all = self.kubectl.json(&words, b"").ok().flatten()?;
-        let found = all["items"].as_array()?.iter().find(|one| text(&one["metadata"]["name"]) == name)?;
-        let namespace = text(&found["metadata"]["namespace"]);
-        Some(Owner {
-            tool: "Argo CD",
-            mark: format!("label {INSTANCE}={name}"),
-            synced_by: format!("argocd:{namespace}/{name}"),
-        })
     }
 
     /// Why nothing is applied.
@@ -226,6 +226,48 @@ impl Cluster {
             self.service
         )
     }
+}
+
+fn owner_there(kubectl: &Kubectl, yaml: &str) -> Result<Option<(String, Owner)>, Held> {
+    let words = ["get", "--filename", "-", "--ignore-not-found", "--output", "json"];
+    let found = kubectl.json(&words, yaml.as_bytes()).map_err(|error| {
+        Held(format!(
+            "cannot read the objects that would be applied, so it is unknown whether Argo CD or Flux owns them: {error:#}"
+        ))
+    })?;
+    let found = found.unwrap_or(Json::Null);
+    let objects = found["items"].as_array().cloned().unwrap_or_else(|| vec![found]);
+    for object in &objects {
+        let owner = match (owner(object), weak(object)) {
+            (Some(owner), _) => Some(owner),
+            (None, Some(name)) => application(kubectl, name),
+            (None, None) => None,
+        };
+        if let Some(owner) = owner {
+            let metadata = &object["metadata"];
+            let place = format!(
+                "{} {}/{}",
+                text(&object["kind"]),
+                text(&metadata["namespace"]),
+                text(&metadata["name"])
+            );
+            return Ok(Some((place, owner)));
+        }
+    }
+    Ok(None)
+}
+
+/// The label `app.kubernetes.io/instance` is Helm's, too: it means Argo CD where that has such an Application.
+fn application(kubectl: &Kubectl, name: &str) -> Option<Owner> {
+    let words = ["get", "applications.argoproj.io", "--all-namespaces", "--output", "json"];
+    let all = kubectl.json(&words, b"").ok().flatten()?;
+    let found = all["items"].as_array()?.iter().find(|one| text(&one["metadata"]["name"]) == name)?;
+    let namespace = text(&found["metadata"]["namespace"]);
+    Some(Owner {
+        tool: "Argo CD",
+        mark: format!("label {INSTANCE}={name}"),
+        synced_by: format!("argocd:{namespace}/{name}"),
+    })
 }
 
 /// Argo CD's default label until 2.14; charts of Helm have it, too.

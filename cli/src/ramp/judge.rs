@@ -64,6 +64,28 @@ impl Sample {
         Some(if end < NO_END { begin + (end - begin) * (rank - below) / (count - below) } else { begin })
     }
 
+    /// Together with what was counted in another cluster. None: their histograms have other bounds.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Option<Self> {
+        // Where there was no request there is no histogram.
+        if self.requests == 0.0 {
+            return Some(other);
+        }
+        if other.requests > 0.0 {
+            // Not known yet in one of them: not known of both.
+            if self.latencies.is_empty() || other.latencies.is_empty() {
+                self.latencies.clear();
+            } else {
+                let bounds = |one: &Self| one.latencies.iter().map(|(end, _)| *end).collect::<Vec<_>>();
+                if bounds(&self) != bounds(&other) {
+                    return None;
+                }
+                self.latencies.iter_mut().zip(&other.latencies).for_each(|(ours, theirs)| ours.1 += theirs.1);
+            }
+        }
+        Some(Self { requests: self.requests + other.requests, errors: self.errors + other.errors, ..self })
+    }
+
     /// Requests that took longer than a bound of the histogram.
     fn slower(&self, than: f64) -> Count {
         let all = self.latencies.last().map_or(0.0, |(_, all)| *all);

@@ -24,7 +24,7 @@ use super::resume::{Standing, standing};
 use super::synced::SyncedBy;
 use crate::document::finding::Severity;
 use crate::lower;
-use crate::prometheus::Prometheus;
+use crate::prometheus::Several;
 use crate::simulate::{Setting, percent};
 
 /// A run.
@@ -36,7 +36,7 @@ pub struct Run {
     /// The canary; none: the only one.
     pub canary: Option<String>,
     /// What is asked for figures.
-    pub prometheus: Prometheus,
+    pub prometheus: Several,
     /// How steps are applied.
     pub apply: Apply,
     /// Seconds that each step is watched.
@@ -51,8 +51,8 @@ pub struct Run {
     pub clock: Box<dyn Fn() -> u64>,
     /// By Git: the remote that it is pushed to.
     pub git: Option<Remote>,
-    /// By Git: what brings it into the cluster.
-    pub synced_by: Option<SyncedBy>,
+    /// By Git: what brings it into each cluster.
+    pub synced_by: Vec<SyncedBy>,
     /// The cluster that is applied to, where it is known.
     pub cluster: Option<Shared>,
 }
@@ -174,7 +174,7 @@ impl Run {
             Some((Event::Step, since)) => self.judge(&desk, &canary, gate.as_deref(), since).await,
             Some((Event::Applied, _)) => {
                 if !self.apply.options.without_filter
-                    && let Some(why) = lagging(&self.prometheus, &desk.mesh).await
+                    && let Some(why) = lagging(&self.clusters(&desk)?).await
                 {
                     return Ok(Progress::Wait(format!("{} % is applied: {why}", percent(canary.buckets))));
                 }
@@ -194,7 +194,7 @@ impl Run {
                 if let Some(hold) = self.unsure() {
                     return Ok(hold);
                 }
-                self.bring(&desk.mesh).await?;
+                self.bring(&desk).await?;
                 let said = format!("`{}` has {} %", canary.subset, percent(canary.buckets));
                 self.note(&desk, self.record(&desk, &canary, Event::Applied), said)
             }
@@ -231,7 +231,7 @@ impl Run {
             let weight = rollout.weights.iter().find(|weight| weight.subset == last.canary);
             let buckets = weight.map_or(0, |weight| weight.buckets);
             if buckets == 0 && last.buckets() > 0 {
-                self.bring(&desk.mesh).await?;
+                self.bring(desk).await?;
             }
             let canary = Weight { subset: last.canary, buckets, from: Default::default() };
             self.journal.add(self.record(desk, &canary, Event::Stopped))?;
@@ -312,7 +312,7 @@ impl Run {
         if let Some(why) = self.unsynced() {
             return Ok(Progress::Wait(format!("hold: the abort is pushed: {why}")));
         }
-        self.bring(&desk.mesh).await.context(
+        self.bring(desk).await.context(
             "the canary is aborted in the file, but not yet in the mesh: run this again, or apply the file",
         )?;
         match self.note(desk, self.record(desk, &canary, Event::Aborted), String::new())? {
@@ -337,7 +337,7 @@ impl Run {
         if let Some(why) = self.unsynced() {
             return Ok(Progress::Wait(format!("hold: the promotion is pushed: {why}")));
         }
-        self.bring(&desk.mesh).await?;
+        self.bring(desk).await?;
         let canary = Weight { subset: last.canary.clone(), buckets: 10_000, from: Default::default() };
         match self.note(desk, self.record(desk, &canary, Event::Promoted), String::new())? {
             Progress::On(said) if said.is_empty() => {

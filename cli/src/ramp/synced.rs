@@ -54,7 +54,9 @@ impl FromStr for Tool {
 pub struct SyncedBy {
     /// The tool.
     pub tool: Tool,
-    /// The cluster.
+    /// Which cluster it brings things into, where there are several.
+    pub cluster: Option<String>,
+    /// Where its object is.
     pub kubectl: Kubectl,
 }
 

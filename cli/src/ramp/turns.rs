@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::change::Desk;
 use super::cluster::{Cluster, Shared, lock};
 use super::git::Held;
 use super::run::{Progress, Run};
-use crate::mesh::Mesh;
+use crate::clusters::InCluster;
+use crate::prometheus::Prometheus;
 use crate::resources;
 
 impl Run {
@@ -41,7 +43,12 @@ impl Run {
             }
         };
         let desk = self.read()?;
-        let yaml = resources::stream(&resources::resources(&desk.mesh, &self.apply.options));
+        let of = |one: InCluster| resources::stream(&resources::resources(&one.mesh, &self.apply.options));
+        let yaml: Vec<String> = desk.clusters()?.into_iter().map(of).collect();
+        let held = match held {
+            None => ask(cluster, |cluster| cluster.others_answer()).await?.err(),
+            held => held,
+        };
         let owner = ask(cluster, move |cluster| cluster.owner(&yaml)).await?;
         if let Ok(Some((place, owner))) = &owner {
             bail!("{}", lock(cluster).refusal(place, owner));
@@ -78,10 +85,21 @@ impl Run {
         if cluster.unsure.is_none() && cluster.watch.is_over() { Err(late()) } else { Ok(()) }
     }
 
-    /// Brings what a file says into the mesh.
-    pub(super) async fn bring(&self, mesh: &Mesh) -> Result<()> {
+    /// Brings what a file says into the mesh, in each cluster.
+    pub(super) async fn bring(&self, desk: &Desk) -> Result<()> {
         self.still_ours()?;
-        self.apply.run(mesh).await
+        self.apply.run(&desk.clusters()?).await
+    }
+
+    /// What each cluster is given, and who knows its figures.
+    pub(super) fn clusters(&self, desk: &Desk) -> Result<Vec<(InCluster, &Prometheus)>> {
+        let clusters = desk.clusters()?;
+        let names = clusters.iter().map(|one| one.name.as_deref());
+        ensure!(
+            names.eq(self.prometheus.iter().map(|(name, _)| name)),
+            "the clusters of the file are others than when this run began: start it again"
+        );
+        Ok(clusters.into_iter().zip(self.prometheus.iter().map(|(_, one)| one)).collect())
     }
 
     /// Whatever is not known of other runs and tools: a canary that is worse is judged, and taken back.

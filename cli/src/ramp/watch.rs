@@ -8,6 +8,7 @@ use super::figures::sample;
 use super::journal::{Event, Record};
 use super::judge::{Judgement, LATENCY, Limits, REQUESTS, Sample, Verdict, judge, judge_guard, together};
 use super::run::{Progress, Run, said};
+use crate::clusters::{InCluster, said_of};
 use crate::queries::{Part, Queries};
 
 /// Default seconds that a step is watched.
@@ -111,8 +112,12 @@ impl Run {
             }
         };
         for guard in rollout.iter().flat_map(|rollout| &rollout.guards) {
-            let value = self.prometheus.number(&guard.query).await.map_err(|problem| problem.to_string());
-            findings.push(judge_guard(guard, value));
+            for (cluster, prometheus) in self.prometheus.iter() {
+                let value = prometheus.number(&guard.query).await.map_err(|problem| problem.to_string());
+                let mut judgement = judge_guard(guard, value);
+                judgement.why = said_of(cluster, &judgement.why);
+                findings.push(judgement);
+            }
         }
         (findings, figures, baseline)
     }
@@ -129,7 +134,19 @@ impl Run {
         let is_judged = |tenant: &&String| !desk.mesh.unjudged().any(|other| other == *tenant);
         let judged: Vec<String> = rollout.tenants.iter().filter(is_judged).cloned().collect();
         let part = gate.map_or(Part::Lane(&canary.subset, &judged), Part::Tenant);
-        let ask = |part| sample(&self.prometheus, Queries::of(&desk.mesh), service, part, elapsed);
+        let clusters = self.clusters(desk).map_err(|error| format!("{error:#}"))?;
+        let ask = async |part: Part<'_>| {
+            let mut all = Sample::default();
+            for (InCluster { name, mesh }, prometheus) in &clusters {
+                let of = match mesh.service(&self.service) {
+                    Some(service) => sample(prometheus, Queries::of(mesh), service, part, elapsed).await,
+                    None => Err(format!("there is no service `{}`", self.service)),
+                };
+                let of = of.map_err(|why| said_of(name.as_deref(), &why))?;
+                all = all.and(of).ok_or("histograms of latency have other buckets in each cluster")?;
+            }
+            Ok::<_, String>(all)
+        };
         Ok((ask(part).await?, ask(Part::Lane(&service.baseline, &judged)).await?))
     }
 }

@@ -75,6 +75,11 @@ impl Findings {
         self.add(Finding::new(Severity::Note, span, message))
     }
 
+    /// Adds one that was found elsewhere.
+    pub fn push(&mut self, finding: Finding) {
+        self.list.push(finding);
+    }
+
     fn add(&mut self, finding: Finding) -> &mut Finding {
         self.list.push(finding);
         let last = self.list.len() - 1;

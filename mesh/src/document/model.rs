@@ -2,6 +2,7 @@
 //! is made from the descriptions here.
 
 mod alerts;
+mod cluster;
 mod debug;
 mod edge;
 mod external;
@@ -21,6 +22,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use alerts::{Alerts, Notify, PagerDuty, SecretKey, Slack, WorseErrors, WorseLatency};
+pub use cluster::Cluster;
 pub use debug::{Callers, DebugHeader};
 pub use edge::{Edge, GATEWAY_LABEL, Gateway, Jwt, OneOfSeveral, Rule, Tokens, TraceContext};
 pub use external::{Routing, Weights};
@@ -125,6 +127,10 @@ pub struct Mesh {
     /// Kubernetes Service for each subset.
     #[serde(default)]
     pub routes: RouteForm,
+    /// The clusters that the file is applied to, by name, where there are several: `check`, `ramp run` and `status` look at each of
+    /// them (docs/clusters.md).
+    #[serde(default)]
+    pub clusters: BTreeMap<String, Option<Cluster>>,
 }
 
 fn default_cluster_domain() -> String {

@@ -20,6 +20,7 @@ pub(super) fn resolve(document: &Document, default: &str, name: &str, service: &
             weights: weights(rollout),
             tenants: tenants.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
             salt: rollout.salt.clone().unwrap_or_else(|| host.clone()),
+            per_cluster: rollout.per_cluster,
         }
     };
     let rest = Route {

@@ -10,7 +10,7 @@ use crate::ramp::runner::Watch;
 async fn nothing_is_written_or_applied_once_the_turn_is_over() {
     let mut bank = Bank::new("").await;
     let watch = Watch::new("me".into(), "1".into(), Duration::from_secs(60));
-    let cluster = Cluster::new(Kubectl::of("false"), "bank", "api", watch);
+    let cluster = Cluster::new((None, Kubectl::of("false")), Vec::new(), ("bank", "api"), watch);
     bank.run.cluster = Some(Arc::new(Mutex::new(cluster)));
     let error = bank.run.look().await.unwrap_err();
     assert_eq!(error.downcast::<Held>().unwrap().0, "it was not renewed in time");

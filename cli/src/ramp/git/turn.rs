@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::holder::lock;
 use super::push::short;
 use super::{Held, Remote, Try, held};
+use crate::clusters::said_of;
 use crate::history::trailer;
 use crate::plain;
 use crate::ramp::change::Desk;
@@ -118,9 +119,12 @@ impl Run {
 
     /// Why what was pushed is not in force yet; none: it is, or nobody was asked.
     pub(in crate::ramp) fn unsynced(&self) -> Option<String> {
-        let (git, tool) = self.git.as_ref().zip(self.synced_by.as_ref())?;
+        let git = self.git.as_ref().filter(|_| !self.synced_by.is_empty())?;
         match git.last_change() {
-            Ok(commit) => tool.why_not(&commit, short(&commit), |revision| git.is_in(&commit, revision)),
+            Ok(commit) => self.synced_by.iter().find_map(|tool| {
+                let why = tool.why_not(&commit, short(&commit), |revision| git.is_in(&commit, revision))?;
+                Some(said_of(tool.cluster.as_deref(), &why))
+            }),
             Err(Held(why)) => Some(why),
         }
     }

@@ -27,6 +27,10 @@ pub struct Rollout {
     pub tenants: Option<Vec<String>>,
     /// Decides which users move first. Services that must move the same users share one salt. Default: the full host name.
     pub salt: Option<String>,
+    /// `true`: clusters may place users differently, so that users may change version with the cluster that they come in by.
+    /// `ramp run` then leaves the rollout to people.
+    #[serde(default)]
+    pub per_cluster: bool,
     /// The percentages that the rollout passes through. `{pause: approve}` between two: the next one, or the promotion, waits
     /// until one of `approvers` allows it with `graylane ramp approve`.
     #[serde(default)]
