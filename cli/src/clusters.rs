@@ -8,6 +8,7 @@ use graylane_mesh::clusters::{Difference, differences};
 use crate::check::Opened;
 use crate::document::finding::{Finding, Findings, Severity};
 use crate::document::source::{SourceFiles, Span};
+use crate::document::tree::Node;
 use crate::document::{self, Checked};
 use crate::mesh::Mesh;
 
@@ -53,6 +54,15 @@ pub fn folder(paths: &[PathBuf]) -> PathBuf {
 fn layered(paths: &[PathBuf], file: &Checked, cluster: &str) -> Option<Vec<PathBuf>> {
     let layer = file.document.mesh.clusters.get(cluster)?.as_ref()?.layer.as_ref()?;
     Some(paths.iter().cloned().chain([folder(paths).join(layer)]).collect())
+}
+
+/// The layers of clusters that files name, whatever else is in them: where they are.
+#[must_use]
+pub fn layers(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let Ok((_, Some(tree))) = document::merged(paths) else { return Vec::new() };
+    let clusters = tree.at(&["mesh", "clusters"]).map(Node::entries).unwrap_or_default();
+    let named = clusters.iter().filter_map(|cluster| cluster.node.get("layer")?.text());
+    named.map(|layer| folder(paths).join(layer)).collect()
 }
 
 /// The mesh of each cluster, for a command that needs them in order.

@@ -271,10 +271,6 @@ async fn a_command_that_reaches_one_cluster_is_refused() {
         let (code, said) = world.run(more).await;
         assert!(code == Some(2) && said.contains(why), "{said}");
     }
-    let git = ["--git", "--synced-by", "argocd:argocd/shop"];
-    let (code, said) =
-        world.graylane(&[&["ramp", "run", "api", "--once"], &world.urls()[..], &git].concat()).await;
-    assert_eq!(code, Some(2), "{said}");
     let file = FILE.replace("steps:", "perCluster: true\n      steps:");
     std::fs::write(world.path("graylane.yaml"), file).unwrap();
     let (code, said) = world.run(&[]).await;
@@ -312,4 +308,40 @@ async fn status_shows_each_cluster() {
     let json: Json = serde_json::Deserializer::from_str(&said).into_iter().next().unwrap().unwrap();
     assert_eq!(json["clusters"]["east"]["current"], 1);
     assert!(json["clusters"]["west"]["error"].as_str().unwrap().contains("Prometheus at"), "{json}");
+}
+
+/// The clone of a run by Git has the rollout's files alone, and the layers that they name.
+#[tokio::test(flavor = "multi_thread")]
+async fn by_git_each_cluster_has_its_layer_and_its_tool() {
+    let world = World::new().await;
+    let git = |words: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]);
+        let output = command.args(words).current_dir(world.folder.path()).output().unwrap();
+        assert!(output.status.success(), "git {words:?}: {output:?}");
+    };
+    let bare = tempfile::tempdir().unwrap();
+    git(&["init", "-q", "--bare", &bare.path().display().to_string()]);
+    git(&["init", "-q"]);
+    git(&["remote", "add", "origin", &bare.path().display().to_string()]);
+    git(&["add", "graylane.yaml", "west.yaml"]);
+    git(&["commit", "-q", "-m", "all"]);
+    git(&["push", "-q", "origin", "main"]);
+    let tool = ["--synced-by", "flux:flux-system/shop", "--kubectl", "kubectl --context {cluster}"];
+    let words = [&["ramp", "run", "api", "--once", "--git"], &world.urls()[..], &tool].concat();
+    let mut said = String::new();
+    for _ in 0..20 {
+        said = world.graylane(&words).await.1;
+        if said.contains("Flux has not synced") {
+            break;
+        }
+    }
+    // Its pods run it: the revision with the layer. Its Flux knows nothing.
+    assert!(
+        said.contains("in `east`: Flux has not synced") || said.contains("in `east`: unknown whether Flux"),
+        "{said}"
+    );
+    let one = [&["ramp", "run", "api", "--once", "--git"], &world.urls()[..], &tool[..2]].concat();
+    let (code, said) = world.graylane(&one).await;
+    assert!(code == Some(2) && said.contains("--synced-by or --kubectl has no `{cluster}`"), "{said}");
 }

@@ -10,9 +10,8 @@ use super::span::span;
 /// A Prometheus.
 #[derive(Clone, Debug, Args)]
 pub struct Asked {
-    /// URL of a Prometheus, or of anything with its API: Thanos, Mimir, VictoriaMetrics. It may contain user and password. If the file
-    /// names clusters, `ramp run` and `status` want one for each, as in `east=http://…`.
-    #[arg(long, value_name = "[CLUSTER=]URL", required = true)]
+    /// URL of a Prometheus, or of anything with its API: Thanos, Mimir, VictoriaMetrics. It may contain user and password.
+    #[arg(long, value_name = "URL", required = true)]
     pub prometheus: Vec<String>,
     /// User name; the password comes from --prometheus-password-file, or from GRAYLANE_PROMETHEUS_PASSWORD.
     #[arg(long, value_name = "NAME")]
@@ -35,6 +34,14 @@ pub struct Asked {
     /// The largest answer to accept from Prometheus, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub prometheus_max_answer: u64,
+}
+
+/// For a command that asks each cluster.
+pub fn of_each(arg: clap::Arg) -> clap::Arg {
+    arg.value_name("[CLUSTER=]URL").long_help(
+        "URL of a Prometheus, or of anything with its API: Thanos, Mimir, VictoriaMetrics. It may contain user and password. If the file \
+         names clusters: one for each, as in --prometheus east=http://… --prometheus west=http://…",
+    )
 }
 
 /// How long a registry may take.

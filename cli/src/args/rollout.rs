@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::remote::of_each;
 use super::{Asked, ByGit, DataPlane, Files, Format, OfHash, OfToken, Pushed, Render, Shown};
 use crate::simulate::Setting;
 
@@ -250,6 +251,7 @@ pub struct RampPromote {
 
 /// Arguments of `ramp run`.
 #[derive(Debug, Args)]
+#[command(mut_arg("prometheus", of_each))]
 pub struct RampRun {
     /// The service.
     pub service: String,
@@ -305,7 +307,7 @@ pub struct RampRun {
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
-#[command(mut_arg("prometheus", |arg| arg.required(false).required_unless_present("against")))]
+#[command(mut_arg("prometheus", |arg| of_each(arg).required(false).required_unless_present("against")))]
 pub struct Status {
     /// The files.
     #[command(flatten)]

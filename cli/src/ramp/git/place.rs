@@ -1,6 +1,6 @@
 //! The repository of a rollout, and the clone that is made of it.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::Remote;
 use super::address::Address;
 use super::holder::Mine;
 use super::key::key;
+use crate::clusters;
 use crate::git::{Git, Repository, Secret};
 use crate::http::without_password;
 use crate::ramp::runner::Watch;
@@ -229,7 +230,7 @@ impl Remote {
         let patterns: String = place.inside.iter().map(|path| pattern(path)).collect();
         let info = root.join(".git/info");
         std::fs::create_dir_all(&info)?;
-        std::fs::write(info.join("sparse-checkout"), patterns)?;
+        std::fs::write(info.join("sparse-checkout"), &patterns)?;
         git.settings.push(("core.sparsecheckout".into(), "true".into()));
         if git.text(&["var", "GIT_COMMITTER_IDENT"]).is_err() {
             let host = crate::ramp::runner::host();
@@ -241,6 +242,16 @@ impl Remote {
         let head = git.text(&["rev-parse", "HEAD"])?;
         git.text(&["reset", "--hard", "--quiet", &head])?;
         let paths: Vec<PathBuf> = place.inside.iter().map(|path| root.join(path)).collect();
+        // What they name, too.
+        let layers: Vec<String> = clusters::layers(&paths)
+            .iter()
+            .filter_map(|layer| inside(&root, layer))
+            .map(|path| pattern(&path))
+            .collect();
+        if !layers.is_empty() {
+            std::fs::write(info.join("sparse-checkout"), patterns + &layers.concat())?;
+            git.text(&["reset", "--hard", "--quiet", &head])?;
+        }
         for (path, inside) in paths.iter().zip(&place.inside) {
             ensure!(
                 path.exists(),
@@ -289,6 +300,23 @@ impl Remote {
     pub fn is_behind(&self) -> bool {
         self.place.head.as_ref().is_some_and(|head| !self.is_in(head, &self.head))
     }
+}
+
+/// A path below a folder, relative to it; none: it leads out of the folder.
+fn inside(root: &Path, path: &Path) -> Option<PathBuf> {
+    let mut inside = PathBuf::new();
+    for part in path.strip_prefix(root).ok()?.components() {
+        match part {
+            Component::Normal(part) => inside.push(part),
+            Component::CurDir => {}
+            _ => {
+                if !inside.pop() {
+                    return None;
+                }
+            }
+        }
+    }
+    Some(inside)
 }
 
 /// A line of `info/sparse-checkout`: the path itself, whatever characters are in it.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use graylane_tests::istio::{Look, until};
 use graylane_tests::level::Claims;
 use graylane_tests::token::{ISSUER, keys, sign};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::ask::{Answer, ask};
 use crate::bank::Bank;
@@ -15,8 +15,8 @@ use crate::core::Core;
 use crate::native::{GATEWAY, runs};
 
 const LIMIT: Duration = Duration::from_secs(60);
-const SHOP: &str = "shop.example.com";
-const ACME: &str = "shop.acme.example";
+pub const SHOP: &str = "shop.example.com";
+pub const ACME: &str = "shop.acme.example";
 /// Users with a token of theirs.
 const USERS: usize = 20;
 /// How often an anonymous user returns.
@@ -28,7 +28,11 @@ pub async fn run(bank: &Bank<'_>, more: &[&str]) -> Result<()> {
     let document = std::fs::read_to_string(path)?;
     let bank_objects = bank.render(&bank.document, &bank.image, &[]).await?;
     let shop_objects = bank.render(&document, &bank.image, more).await?;
-    let around = around(&bank.cluster.noted("app-image")?);
+    let gateway = [
+        istio_gateway(),
+        tokens(&json!({"selector": {"matchLabels": {"istio": "ingressgateway"}}}), "istio-system"),
+    ];
+    let around = around(&bank.cluster.noted("app-image")?) + &stream(&gateway);
     bank.cluster.delete(&bank_objects).await?;
     bank.cluster.apply(&around).await?;
     bank.cluster.apply(&shop_objects).await?;
@@ -36,15 +40,20 @@ pub async fn run(bank: &Bank<'_>, more: &[&str]) -> Result<()> {
         bank.cluster.rolled_out("shop").await?;
         bank.runs(&document).await?;
         runs(bank, GATEWAY, "shop", more.contains(&"--native")).await?;
-        reached(bank).await?;
-        decided(bank, &document).await?;
-        stranger(bank).await
+        everybody(&bank.cluster.gateway, &document).await
     };
     let result = result.await;
     bank.cluster.delete(&shop_objects).await?;
     bank.cluster.delete(&around).await?;
     gateway_as_it_was(bank).await?;
     result
+}
+
+/// Whoever comes to this gateway gets what the file says.
+pub async fn everybody(gateway: &str, document: &str) -> Result<()> {
+    reached(gateway).await?;
+    decided(gateway, document).await?;
+    stranger(gateway).await
 }
 
 /// The Gateway of the bank's hosts again, after another file was in its place.
@@ -61,8 +70,8 @@ pub async fn gateway_as_it_was(bank: &Bank<'_>) -> Result<()> {
     bank.cluster.rolled_out("istio-system").await
 }
 
-/// The shop's pods, the Gateway for its hosts, and the keys that its tokens are verified by.
-fn around(image: &str) -> String {
+/// The shop's pods.
+pub fn around(image: &str) -> String {
     let metadata = |name: &str, namespace: &str| json!({"name": name, "namespace": namespace});
     let mut objects = vec![
         json!({"apiVersion": "v1", "kind": "Namespace",
@@ -70,13 +79,6 @@ fn around(image: &str) -> String {
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-ingress"}}),
         json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("web", "shop"), "spec": {
                "selector": {"app": "web"}, "ports": [{"name": "http", "port": 8080, "targetPort": 9080}]}}),
-        json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata("public", "istio-ingress"),
-               "spec": {"selector": {"istio": "ingressgateway"}, "servers": [
-                   {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [SHOP, ACME]}]}}),
-        json!({"apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication",
-               "metadata": metadata("tokens", "istio-system"),
-               "spec": {"selector": {"matchLabels": {"istio": "ingressgateway"}},
-                        "jwtRules": [{"issuer": ISSUER, "jwks": keys().to_string()}]}}),
     ];
     objects.extend(["v1", "v2"].map(|version| {
         let labels = json!({"app": "web", "version": version});
@@ -86,12 +88,35 @@ fn around(image: &str) -> String {
                "spec": {"selector": {"matchLabels": labels},
                         "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}})
     }));
+    stream(&objects)
+}
+
+/// Istio's Gateway for the shop's hosts.
+fn istio_gateway() -> Json {
+    json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway",
+           "metadata": {"name": "public", "namespace": "istio-ingress"},
+           "spec": {"selector": {"istio": "ingressgateway"}, "servers": [
+               {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [SHOP, ACME]}]}})
+}
+
+/// The keys that the shop's tokens are verified by, at some pods.
+pub fn tokens(pods: &Json, namespace: &str) -> Json {
+    let mut spec = json!({"jwtRules": [{"issuer": ISSUER, "jwks": keys().to_string()}]});
+    spec.as_object_mut()
+        .into_iter()
+        .for_each(|spec| spec.extend(pods.as_object().cloned().unwrap_or_default()));
+    json!({"apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication",
+           "metadata": {"name": "tokens", "namespace": namespace}, "spec": spec})
+}
+
+/// Objects, one document each.
+pub fn stream(objects: &[Json]) -> String {
     objects.iter().map(|object| format!("---\n{object}\n")).collect()
 }
 
 /// Waits until the gateway knows the pods of both versions. That it runs the file says nothing about them: its plugins and
 /// its endpoints come by different streams, and a pod that has only just become ready is in neither.
-async fn reached(bank: &Bank<'_>) -> Result<()> {
+async fn reached(gateway: &str) -> Result<()> {
     let mut tester = Claims::new();
     tester.insert("iss".to_owned(), json!(ISSUER));
     tester.insert("realm_access".to_owned(), json!({"roles": ["tester"]}));
@@ -99,7 +124,7 @@ async fn reached(bank: &Bank<'_>) -> Result<()> {
     let gray = vec![("host", SHOP), ("tenant", "gray-v1"), ("authorization", token.as_str())];
     for (headers, version) in [(vec![("host", SHOP)], "web-v1"), (gray, "web-v2")] {
         until("the gateway reaches both versions", LIMIT, async || {
-            let answer = fresh(bank, &headers).await?;
+            let answer = fresh(gateway, &headers).await?;
             let there = answer.visit().is_ok_and(|visit| visit.deployment() == version);
             Ok(Look::whether(there, || format!("{version}: {answer:?}")))
         })
@@ -112,7 +137,7 @@ async fn reached(bank: &Bank<'_>) -> Result<()> {
 type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, Option<Claims>);
 
 /// Every way to a tenant, and forged ones.
-async fn decided(bank: &Bank<'_>, document: &str) -> Result<()> {
+async fn decided(gateway: &str, document: &str) -> Result<()> {
     let mut core = Core::new(document)?;
     let claims = |claims: serde_json::Value| {
         let mut claims = claims.as_object().cloned().unwrap_or_default();
@@ -140,7 +165,7 @@ async fn decided(bank: &Bank<'_>, document: &str) -> Result<()> {
             .chain(headers.clone())
             .chain(token.as_deref().map(|token| ("authorization", token)))
             .collect();
-        let answer = fresh(bank, &all).await?;
+        let answer = fresh(gateway, &all).await?;
         let what = || format!("{host} {headers:?} {claims:?}: {answer:?}");
         let visit = answer.visit().with_context(what)?;
         ensure!(visit.deployment() == core.deployment("web", &outcome)?, "{}", what());
@@ -148,15 +173,15 @@ async fn decided(bank: &Bank<'_>, document: &str) -> Result<()> {
         let tenant = tenant.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
         ensure!(visit.headers.get("tenant") == tenant.as_ref(), "expected {tenant:?}: {}", what());
     }
-    let forged = fresh(bank, &[("host", SHOP), ("authorization", "Bearer nonsense")]).await?;
+    let forged = fresh(gateway, &[("host", SHOP), ("authorization", "Bearer nonsense")]).await?;
     ensure!(forged.status == 401, "a token that is none: {forged:?}");
     Ok(())
 }
 
 /// A stranger gets a cookie, and with it always the same version.
-async fn stranger(bank: &Bank<'_>) -> Result<()> {
+async fn stranger(gateway: &str) -> Result<()> {
     let first = until("a stranger gets a cookie", LIMIT, async || {
-        let answer = fresh(bank, &[("host", SHOP)]).await?;
+        let answer = fresh(gateway, &[("host", SHOP)]).await?;
         Ok(Look::at(answer.cookie.clone().map(|cookie| (answer.body.clone(), cookie)), || {
             format!("{answer:?}")
         }))
@@ -165,7 +190,7 @@ async fn stranger(bank: &Bank<'_>) -> Result<()> {
     let cookie = first.1.split(';').next().unwrap_or_default().to_owned();
     ensure!(cookie.starts_with("lane-id="), "{cookie}");
     for _ in 0..VISITS {
-        let answer: Answer = fresh(bank, &[("host", SHOP), ("cookie", &cookie)]).await?;
+        let answer: Answer = fresh(gateway, &[("host", SHOP), ("cookie", &cookie)]).await?;
         let mine: crate::ask::Visit = serde_json::from_str(&first.0)?;
         ensure!(answer.visit()?.deployment() == mine.deployment(), "the cookie does not hold: {answer:?}");
         ensure!(answer.cookie.is_none(), "a cookie that is good is not made anew: {answer:?}");
@@ -174,7 +199,7 @@ async fn stranger(bank: &Bank<'_>) -> Result<()> {
 }
 
 /// A request over a connection of its own: one that is kept since before has the plugins of before until it has drained.
-async fn fresh(bank: &Bank<'_>, headers: &[(&str, &str)]) -> Result<Answer> {
+async fn fresh(gateway: &str, headers: &[(&str, &str)]) -> Result<Answer> {
     let client = graylane::http::direct().pool_max_idle_per_host(0).timeout(LIMIT).build()?;
-    ask(&client, &bank.cluster.gateway, "/", headers).await
+    ask(&client, gateway, "/", headers).await
 }

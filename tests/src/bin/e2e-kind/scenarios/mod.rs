@@ -10,6 +10,7 @@ mod flagger;
 mod flux;
 mod flux_by_git;
 mod gateway;
+mod gateway_api;
 mod header_only;
 mod istio;
 mod istiod;
@@ -65,6 +66,7 @@ pub fn all() -> Vec<Scenario> {
         one("runbooks configurations", false, Box::new(|bank| runbooks::configurations(bank).boxed_local())),
         one("runbooks requests", false, Box::new(|bank| runbooks::requests(bank).boxed_local())),
         one("waypoint", true, Box::new(|bank| waypoint::run(bank).boxed_local())).with(&["istioctl"]),
+        one("gateway-api", true, Box::new(|bank| gateway_api::run(bank).boxed_local())).with(&["istioctl"]),
         one("pod killed", false, Box::new(|bank| restart::killed(bank).boxed_local())),
         one("removal", true, Box::new(|bank| removal::run(bank).boxed_local())),
     ]
