@@ -1,16 +1,19 @@
 //! Several clusters with one file: each has the files, and a layer of its own over them if the file names one.
 
+mod layer;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use graylane_mesh::clusters::{Difference, differences};
 
 use crate::check::Opened;
 use crate::document::finding::{Finding, Findings, Severity};
-use crate::document::source::{SourceFiles, Span};
-use crate::document::tree::Node;
+use crate::document::source::SourceFiles;
 use crate::document::{self, Checked};
 use crate::mesh::Mesh;
+pub use layer::layers;
+use layer::{Layer, layer};
 
 /// What stands for the name of a cluster in commands that are run for each.
 pub const PLACE: &str = "{cluster}";
@@ -24,7 +27,11 @@ pub struct InCluster {
     pub mesh: Mesh,
 }
 
+/// A cluster's files, as they are checked.
+type Own = (Option<String>, Checked);
+
 /// The names of the clusters, in byte order; a single none if the file names none.
+#[must_use]
 pub fn names(file: &Checked) -> Vec<Option<String>> {
     let names: Vec<Option<String>> = file.document.mesh.clusters.keys().cloned().map(Some).collect();
     if names.is_empty() { vec![None] } else { names }
@@ -42,6 +49,26 @@ pub fn for_one(command: &str, cluster: Option<&str>) -> String {
     cluster.map_or_else(|| command.to_owned(), |name| command.replace(PLACE, name))
 }
 
+/// Fails unless a command of an option can reach each cluster.
+///
+/// # Errors
+/// When it has no place for the name of the cluster, or has one and there are no names.
+pub fn reaches_all(option: &str, command: &str, names: &[Option<String>]) -> Result<()> {
+    let names: Vec<&str> = names.iter().filter_map(Option::as_deref).collect();
+    let has_place = command.contains(PLACE);
+    ensure!(
+        names.is_empty() || has_place,
+        "{option} has no `{PLACE}`, so it reaches one of the clusters {}: write it where the name of the cluster belongs, as in \
+         `kubectl --context {PLACE} apply -f -`",
+        names.join(", ")
+    );
+    ensure!(
+        !names.is_empty() || !has_place,
+        "{option} has `{PLACE}`, and the file names no clusters: name them at `mesh.clusters`"
+    );
+    Ok(())
+}
+
 /// The folder of the first of the files: what is named relatively is below it.
 #[must_use]
 pub fn folder(paths: &[PathBuf]) -> PathBuf {
@@ -50,63 +77,44 @@ pub fn folder(paths: &[PathBuf]) -> PathBuf {
     if first.is_dir() { first } else { parent().unwrap_or(Path::new(".")) }.to_path_buf()
 }
 
-/// The files of a cluster with a layer of its own.
-fn layered(paths: &[PathBuf], file: &Checked, cluster: &str) -> Option<Vec<PathBuf>> {
-    let layer = file.document.mesh.clusters.get(cluster)?.as_ref()?.layer.as_ref()?;
-    Some(paths.iter().cloned().chain([folder(paths).join(layer)]).collect())
-}
-
-/// The layers of clusters that files name, whatever else is in them: where they are.
-#[must_use]
-pub fn layers(paths: &[PathBuf]) -> Vec<PathBuf> {
-    let Ok((_, Some(tree))) = document::merged(paths) else { return Vec::new() };
-    let clusters = tree.at(&["mesh", "clusters"]).map(Node::entries).unwrap_or_default();
-    let named = clusters.iter().filter_map(|cluster| cluster.node.get("layer")?.text());
-    named.map(|layer| folder(paths).join(layer)).collect()
-}
-
-/// The mesh of each cluster, for a command that needs them in order.
+/// The mesh of each cluster, for a command that needs all of them in order.
 ///
 /// # Errors
 /// When a layer cannot be read or has errors, or clusters place users differently without `perCluster: true`.
 pub fn meshes(paths: &[PathBuf], file: &Checked) -> Result<Vec<InCluster>> {
-    let mut all: Vec<(Option<String>, Checked)> = Vec::new();
-    for name in names(file) {
-        let own = match name.as_deref().and_then(|name| layered(paths, file, name)) {
-            None => file.clone(),
-            Some(paths) => {
-                let Opened { findings, file, .. } = document::open(&paths)?;
-                let Some(file) = file else {
-                    let first = findings.iter().find(|finding| finding.severity == Severity::Error);
-                    bail!(
-                        "{}; see `graylane check`",
-                        said_of(
-                            name.as_deref(),
-                            first.map_or("the files have no document", |first| &first.message)
-                        )
-                    )
-                };
-                file
-            }
-        };
-        all.push((name, own));
+    let in_cluster = |(name, file): Own| InCluster { name, mesh: Mesh::of(&file) };
+    if layers(paths).is_empty() {
+        return Ok(names(file).into_iter().map(|name| in_cluster((name, file.clone()))).collect());
     }
-    if let Some((_, first)) = compared(&all).into_iter().next() {
-        bail!("{}: see `graylane check`", first.text);
-    }
-    Ok(all.into_iter().map(|(name, file)| InCluster { name, mesh: Mesh::of(&file) }).collect())
+    let mut sources = document::load(paths)?.sources;
+    let mut findings = Findings::default();
+    let own = sources.len();
+    let all = examine(paths, file, own, &mut sources, &mut findings);
+    in_order(&findings, &sources)?;
+    Ok(all.into_iter().map(in_cluster).collect())
 }
 
-/// What each cluster has differently than the first, with its index.
-fn compared(all: &[(Option<String>, Checked)]) -> Vec<(usize, Difference)> {
-    let name = |name: &'_ Option<String>| name.clone().unwrap_or_default();
-    let mut found = Vec::new();
-    let Some((first, others)) = all.split_first() else { return found };
-    for (index, other) in others.iter().enumerate() {
-        let of = differences((&name(&first.0), &first.1), (&name(&other.0), &other.1));
-        found.extend(of.into_iter().map(|difference| (index + 1, difference)));
-    }
-    found
+/// The mesh of each cluster, as far as there is one: for taking a canary back, which no other cluster's mistake may keep.
+#[must_use]
+pub fn as_far_as_possible(paths: &[PathBuf], file: &Checked) -> Vec<(Option<String>, Result<Mesh>)> {
+    let of = |name: Option<&str>| {
+        let Some(layer) = name.and_then(|name| layer(paths, file, name)) else { return Ok(Mesh::of(file)) };
+        let Opened { sources, findings, file } = document::open(&layer?.paths)?;
+        in_order(&findings, &sources)?;
+        file.map(|file| Mesh::of(&file)).context("the files have no document")
+    };
+    names(file).into_iter().map(|name| (name.clone(), of(name.as_deref()))).collect()
+}
+
+/// Fails with the first error, if there is one.
+fn in_order(findings: &Findings, sources: &SourceFiles) -> Result<()> {
+    let Some(error) = findings.iter().find(|finding| finding.severity == Severity::Error) else {
+        return Ok(());
+    };
+    let place = error.span.map_or_else(String::new, |span| {
+        format!("{}:{}:{}: ", sources.name(span.file), span.line, span.column)
+    });
+    bail!("{place}{}; see `graylane check`", error.message)
 }
 
 /// Checks the files as each cluster has them, and that all place users alike. `own` files were read before anything else.
@@ -117,16 +125,28 @@ pub fn check(
     sources: &mut SourceFiles,
     findings: &mut Findings,
 ) {
-    let mut all = Vec::new();
-    let mut spans: Vec<Box<dyn Fn(Span) -> Span>> = Vec::new();
+    examine(paths, file, own, sources, findings);
+}
+
+fn examine(
+    paths: &[PathBuf],
+    file: &Checked,
+    own: usize,
+    sources: &mut SourceFiles,
+    findings: &mut Findings,
+) -> Vec<Own> {
+    let mut all: Vec<Own> = Vec::new();
+    let mut read: Vec<Option<Layer>> = Vec::new();
+    let before = findings.clone();
     for name in names(file) {
-        let Some(paths) = name.as_deref().and_then(|name| layered(paths, file, name)) else {
+        let Some(layer) = name.as_deref().and_then(|name| layer(paths, file, name)) else {
             all.push((name, file.clone()));
-            spans.push(Box::new(|span| span));
+            read.push(None);
             continue;
         };
         let at = name.as_deref().and_then(|name| file.span(&["mesh", "clusters", name, "layer"]));
-        let opened = match document::open(&paths) {
+        let opened = layer.and_then(|layer| Ok((document::open(&layer.paths)?, layer)));
+        let (opened, mut layer) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 findings
@@ -135,32 +155,53 @@ pub fn check(
                 continue;
             }
         };
-        let begin = sources.len();
-        for index in own..opened.sources.len() {
-            sources.add(opened.sources.name(index), opened.sources.text(index));
+        layer.begin(own, sources, &opened.sources);
+        let Opened { findings: found, file: merged, .. } = opened;
+        for finding in found.iter().filter(|finding| !before.iter().any(|other| other == *finding)) {
+            findings.push(of_cluster(finding, &layer, name.as_deref()));
         }
-        let moved = move |span: Span| Span {
-            file: if span.file < own { span.file } else { span.file - own + begin },
-            ..span
-        };
-        for finding in opened.findings.iter() {
-            let related = finding.related.iter().map(|(span, label)| (moved(*span), label.clone())).collect();
-            findings.push(Finding { span: finding.span.map(moved), related, ..finding.clone() });
-        }
-        if let Some(file) = opened.file {
-            all.push((name, file));
-            spans.push(Box::new(moved));
+        if let Some(merged) = merged {
+            all.push((name, merged));
+            read.push(Some(layer));
         }
     }
-    for (index, Difference { service, path, text }) in compared(&all) {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let span = all[index].1.span(&path).map(&spans[index]);
-        let help = match service {
-            Some(_) => {
-                "users change version with the cluster that they come in by: make it equal, or write `perCluster: true` at `rollout` if that is meant"
+    let differing = compare(&all, &read, findings);
+    for (((_, merged), layer), differing) in all.iter().zip(&read).zip(&differing) {
+        if let Some(layer) = layer {
+            layer.own_keys(merged, differing, findings);
+        }
+    }
+    all
+}
+
+/// A finding that only the layer of a cluster brings about, with its places among all files.
+fn of_cluster(finding: &Finding, layer: &Layer, cluster: Option<&str>) -> Finding {
+    let is_there = finding.span.is_some_and(|span| layer.is_of(span));
+    let message = if is_there { finding.message.clone() } else { said_of(cluster, &finding.message) };
+    let related = finding.related.iter().map(|(span, label)| (layer.moved(*span), label.clone())).collect();
+    Finding { message, span: finding.span.map(|span| layer.moved(span)), related, ..finding.clone() }
+}
+
+/// Compares each cluster with those before it, and says each thing once; where each differs.
+fn compare(all: &[Own], layers: &[Option<Layer>], findings: &mut Findings) -> Vec<Vec<Vec<String>>> {
+    let name = |own: &'_ Own| own.0.clone().unwrap_or_default();
+    let mut differing = Vec::new();
+    for (index, (second, layer)) in all.iter().zip(layers).enumerate() {
+        let mut said: Vec<Vec<String>> = Vec::new();
+        for first in &all[..index] {
+            let found = differences((&name(first), &first.1), (&name(second), &second.1));
+            for Difference { path, text, help } in found {
+                if said.contains(&path) {
+                    continue;
+                }
+                let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+                let span = second.1.span(&keys);
+                let span = span.map(|span| layer.as_ref().map_or(span, |layer| layer.moved(span)));
+                findings.error(span, text).help(help);
+                said.push(path);
             }
-            None => "every user gets another place in one of the clusters: make it equal",
-        };
-        findings.error(span, text).help(help);
+        }
+        differing.push(said);
     }
+    differing
 }

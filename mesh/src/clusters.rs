@@ -15,13 +15,18 @@ use crate::simulate::percent;
 /// Something by which users are placed, and that two clusters have differently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The service; none: it is about all of them.
-    pub service: Option<String>,
     /// Where it is in the second cluster's file.
     pub path: Vec<String>,
     /// In words.
     pub text: String,
+    /// What to write instead.
+    pub help: &'static str,
 }
+
+/// Of everything that a service is placed by.
+const OF_SERVICE: &str = "users change version with the cluster that they come in by: make it equal, or write `perCluster: true` at `rollout` if that is meant";
+/// Of what nothing allows.
+const EQUAL: &str = "make it equal in both clusters";
 
 /// What all services are placed by: who has which unit and which tenant.
 const OF_ALL: [&str; 3] = ["header", "tenants", "sticky"];
@@ -31,24 +36,35 @@ const OF_ALL: [&str; 3] = ["header", "tenants", "sticky"];
 pub fn differences(first: (&str, &Checked), second: (&str, &Checked)) -> Vec<Difference> {
     let [one, other] = [first, second].map(|(_, file)| Mesh::of(file));
     let [trees, others] = [first, second].map(|(_, file)| file.tree.json());
-    let of_all = OF_ALL.into_iter().filter(|key| trees[key] != others[key]).map(|key| Difference {
-        service: None,
-        path: vec![key.to_owned()],
-        text: format!("`{key}` differs between `{}` and `{}`", first.0, second.0),
+    let names = (first.0, second.0);
+    let all = |path: &[&str], text: String| Difference {
+        path: path.iter().map(ToString::to_string).collect(),
+        text,
+        help: EQUAL,
+    };
+    let of_all = OF_ALL.into_iter().filter(|key| trees[key] != others[key]);
+    let of_all =
+        of_all.map(|key| all(&[key], format!("`{key}` differs between `{}` and `{}`", names.0, names.1)));
+    let salt = (one.salt != other.salt && trees["sticky"] == others["sticky"]).then(|| {
+        let text = format!(
+            "the default salt of `sticky` is `{}` in `{}`, and `{}` in `{}`",
+            one.salt, names.0, other.salt, names.1
+        );
+        all(&["mesh", "name"], text)
     });
-    let salts = (one.salt != other.salt && trees["sticky"] == others["sticky"]).then(|| Difference {
-        service: None,
-        path: vec!["mesh".to_owned(), "name".to_owned()],
-        text: format!(
-            "the salt of all users is `{}` in `{}`, and `{}` in `{}`",
-            one.salt, first.0, other.salt, second.0
-        ),
-    });
-    let services = other.services.iter().filter_map(|theirs| Some((one.service(&theirs.name)?, theirs)));
-    let services =
-        services.filter(|(ours, theirs)| !(is_per_cluster(ours.rest()) || is_per_cluster(theirs.rest())));
-    let routes = services.flat_map(|(ours, theirs)| of_service([(first.0, ours), (second.0, theirs)]));
-    of_all.chain(salts).chain(routes).collect()
+    let gone = one.services.iter().filter(|service| other.service(&service.name).is_none());
+    let gone = gone.map(|service| (service, names.0, names.1));
+    let new = other.services.iter().filter(|service| one.service(&service.name).is_none());
+    let one_sided =
+        gone.chain(new.map(|service| (service, names.1, names.0))).map(|(service, has, lacks)| {
+            all(
+                &["services", &service.name],
+                format!("`{}` is a service in `{has}`, and not in `{lacks}`", service.name),
+            )
+        });
+    let both = other.services.iter().filter_map(|theirs| Some((one.service(&theirs.name)?, theirs)));
+    let both = both.flat_map(|(ours, theirs)| of_service([(first.0, ours), (second.0, theirs)]));
+    of_all.chain(salt).chain(one_sided).chain(both).collect()
 }
 
 fn is_per_cluster(route: &Route) -> bool {
@@ -56,40 +72,67 @@ fn is_per_cluster(route: &Route) -> bool {
 }
 
 fn of_service([(first, ours), (second, theirs)]: [(&str, &Service); 2]) -> Vec<Difference> {
-    let known: BTreeMap<Option<&str>, &Route> =
-        ours.all_routes().map(|route| (route.name.as_deref(), route)).collect();
     let mut found = Vec::new();
-    for route in theirs.all_routes() {
-        let Some(was) =
-            known.get(&route.name.as_deref()).filter(|was| !(is_per_cluster(was) || is_per_cluster(route)))
-        else {
-            continue;
-        };
-        let mut say = |keys: &[&str], [is, was]: [String; 2]| {
-            if is == was {
-                return;
-            }
-            // A route's own keys are found by its index, which layers may change: its service is near enough.
-            let keys = if route.name.is_none() { keys } else { &[] };
-            let path = ["services", &theirs.name].iter().chain(keys).map(|key| (*key).to_owned()).collect();
-            let of = route.name.as_ref().map_or_else(String::new, |name| format!(" (route `{name}`)"));
-            let text = format!("`{}`{of} has {was} in `{first}`, and {is} in `{second}`", theirs.name);
-            found.push(Difference { service: Some(theirs.name.clone()), path, text });
-        };
-        say(&["baseline"], [&route.baseline, &was.baseline].map(|name| format!("the baseline `{name}`")));
-        let pin = route.pins.iter().find(|(tenant, subset)| was.pins.get(*tenant) != Some(subset));
-        let at: Vec<&str> = iter::once("pins").chain(pin.map(|(tenant, _)| tenant.as_str())).collect();
-        say(&at, [&route.pins, &was.pins].map(pins));
-        let rollouts = [&route.rollout, &was.rollout].map(Option::as_ref);
-        let [here, there] = rollouts.map(|rollout| rollout.map_or(&[][..], |rollout| &rollout.weights));
-        let weight = here.iter().find(|weight| !there.contains(weight)).map(|weight| weight.subset.as_str());
-        let at: Vec<&str> = ["rollout", "weights"].into_iter().chain(weight).collect();
-        say(&at, rollouts.map(weights));
-        if let [Some(is), Some(was)] = rollouts {
-            say(&["rollout", "salt"], [is, was].map(|rollout| format!("the salt `{}`", rollout.salt)));
-            let tenants = [is, was].map(|rollout| format!("a rollout of {}", rollout.tenants.join(", ")));
-            say(&["rollout", "tenants"], tenants);
+    let of = |keys: &[&str], text: String, help| {
+        let path = ["services", &theirs.name].iter().chain(keys).map(ToString::to_string).collect();
+        Difference { path, text, help }
+    };
+    if ours.subsets != theirs.subsets {
+        let text = format!("the subsets of `{}` differ between `{first}` and `{second}`", theirs.name);
+        found.push(of(&["subsets"], text, EQUAL));
+    }
+    if is_per_cluster(ours.rest()) || is_per_cluster(theirs.rest()) {
+        return found;
+    }
+    let named = |service: &Service| -> BTreeMap<Option<String>, Route> {
+        service.all_routes().map(|route| (route.name.clone(), route.clone())).collect()
+    };
+    let (before, after) = (named(ours), named(theirs));
+    let one_sided = before
+        .keys()
+        .chain(after.keys())
+        .filter(|name| before.contains_key(*name) != after.contains_key(*name));
+    for name in one_sided.flatten() {
+        let (has, lacks) =
+            if before.contains_key(&Some(name.clone())) { (first, second) } else { (second, first) };
+        let text = format!("`{}` has the route `{name}` in `{has}`, and not in `{lacks}`", theirs.name);
+        found.push(of(&["routes"], text, EQUAL));
+    }
+    for (name, route) in &after {
+        if let Some(was) = before.get(name).filter(|was| !(is_per_cluster(was) || is_per_cluster(route))) {
+            found.extend(of_route((&theirs.name, [first, second]), was, route));
         }
+    }
+    found
+}
+
+fn of_route((service, [first, second]): (&str, [&str; 2]), was: &Route, route: &Route) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let mut say = |keys: &[&str], [is, was]: [String; 2]| {
+        if is == was {
+            return;
+        }
+        // A route's own keys are found by its index, which layers may change: its service is near enough.
+        let keys = if route.name.is_none() { keys } else { &[] };
+        let path = ["services", service].iter().chain(keys).map(ToString::to_string).collect();
+        let of = route.name.as_ref().map_or_else(String::new, |name| format!(" (route `{name}`)"));
+        let text = format!("`{service}`{of} has {was} in `{first}`, and {is} in `{second}`");
+        let help = if route.rollout.is_some() { OF_SERVICE } else { EQUAL };
+        found.push(Difference { path, text, help });
+    };
+    say(&["baseline"], [&route.baseline, &was.baseline].map(|name| format!("the baseline `{name}`")));
+    let pin = route.pins.iter().find(|(tenant, subset)| was.pins.get(*tenant) != Some(subset));
+    let at: Vec<&str> = iter::once("pins").chain(pin.map(|(tenant, _)| tenant.as_str())).collect();
+    say(&at, [&route.pins, &was.pins].map(pins));
+    let rollouts = [&route.rollout, &was.rollout].map(Option::as_ref);
+    let [here, there] = rollouts.map(|rollout| rollout.map_or(&[][..], |rollout| &rollout.weights));
+    let weight = here.iter().find(|weight| !there.contains(weight)).map(|weight| weight.subset.as_str());
+    let at: Vec<&str> = ["rollout", "weights"].into_iter().chain(weight).collect();
+    say(&at, rollouts.map(weights));
+    if let [Some(is), Some(was)] = rollouts {
+        say(&["rollout", "salt"], [is, was].map(|rollout| format!("the salt `{}`", rollout.salt)));
+        let tenants = [is, was].map(|rollout| format!("a rollout of {}", rollout.tenants.join(", ")));
+        say(&["rollout", "tenants"], tenants);
     }
     found
 }
@@ -198,7 +241,7 @@ services:
                 "name: shop",
                 "name: west",
                 "mesh.name",
-                "the salt of all users is `shop` in `east`, and `west` in `west`",
+                "the default salt of `sticky` is `shop` in `east`, and `west` in `west`",
             ),
         ] {
             // A baseline cannot have a weight.
@@ -210,6 +253,29 @@ services:
             } else {
                 (from, to)
             };
+            let found = said(from, to);
+            assert!(found.contains(&(path.to_owned(), text.to_owned())), "{from} → {to}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_only_in_one_cluster_is_named() {
+        for (from, to, path, text) in [
+            (
+                "{version: v2}",
+                "{version: v3}",
+                "services.api.subsets",
+                "the subsets of `api` differ between `east` and `west`",
+            ),
+            (
+                "    baseline: stable\n",
+                "    baseline: stable\n    routes: [{name: new, match: [{uri: {exact: /new}}], baseline: canary}]\n",
+                "services.api.routes",
+                "`api` has the route `new` in `west`, and not in `east`",
+            ),
+            ("  api:", "  other:", "services.api", "`api` is a service in `east`, and not in `west`"),
+            ("  api:", "  other:", "services.other", "`other` is a service in `west`, and not in `east`"),
+        ] {
             let found = said(from, to);
             assert!(found.contains(&(path.to_owned(), text.to_owned())), "{from} → {to}: {found:?}");
         }

@@ -9,14 +9,14 @@ use indicatif::ProgressBar;
 
 use super::desk;
 use crate::args::{ByGit, Files, Format, RampRun};
-use crate::clusters::{PLACE, for_one};
+use crate::clusters::{self, InCluster, PLACE, for_one, reaches_all};
 use crate::plain;
 use crate::printer::{Outcome, Printer};
 use crate::prometheus::Several;
 use crate::ramp::apply::Apply;
 use crate::ramp::cluster::{Cluster, Shared, lock};
 use crate::ramp::git::{Asked, Place, Remote};
-use crate::ramp::journal::Journal;
+use crate::ramp::journal::{Event, Journal};
 use crate::ramp::kubectl::Kubectl;
 use crate::ramp::run::{Progress, Run};
 use crate::ramp::runner::{self, Watch};
@@ -36,15 +36,10 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
         files.file.clone_from(&git.paths);
     }
     let Some(desk) = desk::open(&files, printer)? else { return Ok(Outcome::Failure) };
-    let (_, rollout) = desk.rollout(&args.service)?;
-    ensure!(
-        !rollout.per_cluster,
-        "`{0}` has `perCluster: true`, and a run takes every cluster through the same steps: leave `perCluster` out, or set weights by hand",
-        args.service
-    );
-    let names: Vec<Option<String>> = desk.clusters()?.into_iter().map(|one| one.name).collect();
+    desk.rollout(&args.service)?;
     let log = git.as_ref().map(|git| git.log_file.clone());
     let log = log.unwrap_or_else(|| desk::log(&files, args.log.as_deref(), &args.service));
+    let names = names(&args.service, &desk, &log)?;
     let folder = log.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _only = only_run(folder, &args.service)?;
     let bar = printer.progress(None);
@@ -95,6 +90,27 @@ pub fn run(args: &RampRun, printer: Printer) -> Result<Outcome> {
     outcome
 }
 
+/// The clusters, if a run can take them through steps. One that has a canary to take back is kept from it by no cluster's mistake.
+fn names(service: &str, desk: &Desk, log: &Path) -> Result<Vec<Option<String>>> {
+    let clusters = match desk.clusters() {
+        Ok(clusters) => clusters,
+        Err(error) => {
+            let records = Journal::peek(log, service).unwrap_or_default();
+            ensure!(records.last().is_some_and(|last| last.event == Event::Abort), error);
+            return Ok(clusters::names(&desk.project));
+        }
+    };
+    let is_per_cluster = |one: &InCluster| {
+        let rollout = one.mesh.service(service).and_then(|service| service.rest().rollout.as_ref());
+        rollout.is_some_and(|rollout| rollout.per_cluster)
+    };
+    ensure!(
+        !clusters.iter().any(is_per_cluster),
+        "`{service}` has `perCluster: true`, and a run takes every cluster through the same steps: leave `perCluster` out, or set weights by hand"
+    );
+    Ok(clusters.into_iter().map(|one| one.name).collect())
+}
+
 /// The clusters that --apply applies to, if that is known.
 fn cluster(
     args: &RampRun,
@@ -113,6 +129,11 @@ fn cluster(
     };
     let all: Option<Vec<_>> = names.iter().map(of).collect();
     let Some((first, others)) = all.as_deref().and_then(<[_]>::split_first) else {
+        ensure!(
+            names.iter().all(Option::is_none),
+            "--apply is no plain kubectl command, so it is not known whether every cluster answers: name them with --kubectl, as in \
+             --kubectl 'kubectl --context {PLACE}'"
+        );
         printer.say(
             "note: --apply is no plain kubectl command, so neither another run in the cluster nor Argo CD or Flux is looked for: name the \
              cluster with --kubectl",
@@ -142,17 +163,6 @@ fn synced_by(by_git: &ByGit, names: &[Option<String>]) -> Result<Vec<SyncedBy>> 
         Ok(SyncedBy { tool, cluster: name.clone(), kubectl: Kubectl::of(&one(kubectl)) })
     };
     names.iter().map(of).collect()
-}
-
-fn reaches_all(option: &str, command: &str, names: &[Option<String>]) -> Result<()> {
-    let names: Vec<&str> = names.iter().filter_map(Option::as_deref).collect();
-    ensure!(
-        names.is_empty() || command.contains(PLACE),
-        "{option} has no `{PLACE}`, so it reaches one of the clusters {}: write it where the name of the cluster belongs, as in \
-         `kubectl --context {PLACE} apply -f -`",
-        names.join(", ")
-    );
-    Ok(())
 }
 
 /// The remote of a rollout by Git.

@@ -41,6 +41,18 @@ impl Several {
                 _ => {}
             }
         }
+        for (index, (name, url)) in urls.iter().enumerate() {
+            if let Some((twin, _)) =
+                urls[..index].iter().find(|(twin, other)| twin != name && same(other, url))
+            {
+                bail!(
+                    "`{}` and `{}` have the same --prometheus, so each request would count twice: give each an address that shows its \
+                     cluster alone, for example of a proxy that adds a label",
+                    twin.unwrap_or_default(),
+                    name.unwrap_or_default()
+                );
+            }
+        }
         let mut all = Vec::new();
         for cluster in clusters {
             let of: Vec<&str> =
@@ -82,6 +94,11 @@ fn named(written: &str) -> (Option<&str>, &str) {
         Some((name, url)) if !name.contains([':', '/']) => (Some(name), url),
         _ => (None, written),
     }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(|url| url.trim_end_matches('/'));
+    one.eq_ignore_ascii_case(other)
 }
 
 /// The one URL for a command that asks one.
@@ -133,6 +150,11 @@ mod tests {
                 &["east=http://a:1", "east=http://b:1", "west=http://b:1"],
                 &["east", "west"],
                 "several times for `east`",
+            ),
+            (
+                &["east=http://a:1/", "west=http://A:1"],
+                &["east", "west"],
+                "`east` and `west` have the same --prometheus",
             ),
             (&["east=ftp://a", "west=http://b:1"], &["east", "west"], "expected an HTTP URL"),
         ] {

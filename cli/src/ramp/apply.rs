@@ -138,23 +138,27 @@ pub async fn lagging(clusters: &[(InCluster, &Prometheus)]) -> Option<String> {
 
 impl Apply {
     /// Applies the resources of a mesh in the order of safe application, with a wait between the stages. Clusters are applied to side
-    /// by side, so that one that does not answer keeps no other from taking a canary back.
+    /// by side, so that one that does not answer, or has no mesh, keeps no other from taking a canary back.
     ///
     /// # Errors
-    /// When the command fails anywhere; the others have got everything then.
-    pub async fn run(&self, clusters: &[InCluster]) -> Result<()> {
+    /// When a cluster has no mesh, or the command fails there; the others have got everything then.
+    pub async fn run(&self, clusters: Vec<(Option<String>, Result<Mesh>)>) -> Result<()> {
         let Some(command) = &self.command else { return Ok(()) };
-        let all = join_all(clusters.iter().map(|cluster| self.run_in(cluster, command))).await;
-        let named = clusters.iter().map(|cluster| cluster.name.as_deref());
-        let failed = named.zip(all).filter_map(|(name, result)| Some((name, result.err()?)));
-        let said: Vec<String> = failed.map(|(name, error)| said_of(name, &format!("{error:#}"))).collect();
+        let all = clusters.into_iter().map(async |(name, mesh)| {
+            let result = match mesh {
+                Ok(mesh) => self.run_in(name.as_deref(), &mesh, command).await,
+                Err(error) => Err(error),
+            };
+            Some(said_of(name.as_deref(), &plain::line(&format!("{:#}", result.err()?))))
+        });
+        let said: Vec<String> = join_all(all).await.into_iter().flatten().collect();
         ensure!(said.is_empty(), "{}", said.join("; "));
         Ok(())
     }
 
-    async fn run_in(&self, InCluster { name, mesh }: &InCluster, command: &str) -> Result<()> {
-        let command = for_one(command, name.as_deref());
-        let label = name.as_ref().map_or_else(|| "apply".to_owned(), |name| format!("apply in {name}"));
+    async fn run_in(&self, name: Option<&str>, mesh: &Mesh, command: &str) -> Result<()> {
+        let command = for_one(command, name);
+        let label = name.map_or_else(|| "apply".to_owned(), |name| format!("apply in {name}"));
         let all = resources::resources(mesh, &self.options);
         let stages = [Stage::Subsets, Stage::Plugins, Stage::Routes, Stage::Gateway];
         let of = |stage| all.iter().filter(|one| one.stage() == stage).cloned().collect::<Vec<Resource>>();

@@ -82,6 +82,12 @@ impl Desk {
         clusters::meshes(&self.paths, &self.project)
     }
 
+    /// Are there several clusters?
+    #[must_use]
+    pub fn has_clusters(&self) -> bool {
+        !self.project.document.mesh.clusters.is_empty()
+    }
+
     /// A service and its rollout.
     ///
     /// # Errors

@@ -77,24 +77,30 @@ impl Cluster {
         Self { all, hasty, namespace, service, watch, lease: None, is_ours: false, unsure: None }
     }
 
-    /// Does every further cluster answer? A step that only some of them get would place users differently in each.
+    /// Does every further cluster answer? A step that only some of them get would place users differently in each. They are asked
+    /// side by side: one that does not answer takes its time.
     ///
     /// # Errors
     /// When one does not; says which.
     pub fn others_answer(&self) -> Result<(), Held> {
-        for (name, kubectl) in self.all.iter().skip(1) {
-            let said = kubectl.within(self.watch.limit()).call(&["get", "--raw", "/readyz"], b"");
-            let why = match said {
-                Ok(said) if said.status.success() => continue,
+        let limit = self.watch.limit();
+        let answers = |(name, kubectl): &(Option<String>, Kubectl)| {
+            let why = match kubectl.within(limit).call(&["get", "--raw", "/readyz"], b"") {
+                Ok(said) if said.status.success() => return None,
                 Ok(said) => said.line(),
                 Err(error) => format!("{error:#}"),
             };
-            return Err(Held(said_of(
-                name.as_deref(),
-                &format!("the cluster does not answer (`{} get --raw /readyz`): {why}", kubectl.words()),
-            )));
-        }
-        Ok(())
+            let words = kubectl.words();
+            let text = format!("the cluster does not answer (`{words} get --raw /readyz`): {why}");
+            Some(said_of(name.as_deref(), &text))
+        };
+        let answers = &answers;
+        let away: Vec<String> = std::thread::scope(|scope| {
+            let asked: Vec<_> =
+                self.all.iter().skip(1).map(|one| scope.spawn(move || answers(one))).collect();
+            asked.into_iter().filter_map(|one| one.join().ok().flatten()).collect()
+        });
+        if away.is_empty() { Ok(()) } else { Err(Held(away.join("; "))) }
     }
 
     fn name(&self) -> String {

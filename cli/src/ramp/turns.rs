@@ -8,8 +8,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::change::Desk;
 use super::cluster::{Cluster, Shared, lock};
 use super::git::Held;
+use super::journal::Event;
 use super::run::{Progress, Run};
-use crate::clusters::InCluster;
+use crate::clusters::{self, InCluster};
 use crate::prometheus::Prometheus;
 use crate::resources;
 
@@ -43,12 +44,19 @@ impl Run {
             }
         };
         let desk = self.read()?;
-        let of = |one: InCluster| resources::stream(&resources::resources(&one.mesh, &self.apply.options));
-        let yaml: Vec<String> = desk.clusters()?.into_iter().map(of).collect();
-        let held = match held {
-            None => ask(cluster, |cluster| cluster.others_answer()).await?.err(),
-            held => held,
+        let clusters = match self.clusters(&desk) {
+            // What is to be taken back is taken back wherever that is possible.
+            _ if self.goes_back(&desk) => return held.map_or(Ok(None), |held| Err(held.into())),
+            Ok(clusters) => clusters,
+            Err(error) => return Err(Held(format!("{error:#}")).into()),
         };
+        let of = |(one, _): (InCluster, _)| {
+            resources::stream(&resources::resources(&one.mesh, &self.apply.options))
+        };
+        let yaml: Vec<String> = clusters.into_iter().map(of).collect();
+        if let Err(held) = ask(cluster, |cluster| cluster.others_answer()).await? {
+            return Err(held.into());
+        }
         let owner = ask(cluster, move |cluster| cluster.owner(&yaml)).await?;
         if let Ok(Some((place, owner))) = &owner {
             bail!("{}", lock(cluster).refusal(place, owner));
@@ -88,7 +96,12 @@ impl Run {
     /// Brings what a file says into the mesh, in each cluster.
     pub(super) async fn bring(&self, desk: &Desk) -> Result<()> {
         self.still_ours()?;
-        self.apply.run(&desk.clusters()?).await
+        self.apply.run(clusters::as_far_as_possible(&desk.paths, &desk.project)).await
+    }
+
+    /// Of several clusters: is all that is left to do to take the canary back?
+    fn goes_back(&self, desk: &Desk) -> bool {
+        desk.has_clusters() && self.journal.last().is_some_and(|last| last.event == Event::Abort)
     }
 
     /// What each cluster is given, and who knows its figures.

@@ -20,22 +20,6 @@ pub fn check(checker: &mut Checker<'_>) {
             .warning(&["mesh", "clusters"], "one cluster alone needs no name")
             .help("name all clusters that the file is applied to, or leave `clusters` out");
     }
-    if document.mesh.clusters.len() > 1 {
-        for (name, service) in &document.services {
-            if service.fallback.is_some() {
-                // Seen in a real istiod, `make e2e-istio ONLY=clusters`: a gateway of another network has no labels.
-                checker
-                    .warning(
-                        &["services", name, "fallback"],
-                        "between networks `fallback` takes pods of another cluster for the baseline's",
-                    )
-                    .help(
-                        "where the subset is only in the other cluster, a pinned tenant gets either version by chance: leave `fallback` out, or \
-                         connect the clusters in one network",
-                    );
-            }
-        }
-    }
     if document.mesh.clusters.is_empty() {
         for name in document.services.keys() {
             let at = ["services", name, "rollout", "perCluster"];

@@ -91,7 +91,10 @@ fn made<'a>(mesh: &'a Mesh, fallbacks: &dyn Fn(&'a Service) -> BTreeSet<&'a str>
         }
         if let Some(pods) = all.get_mut(service.host.as_str()) {
             for subset in fallbacks(service) {
-                pods.subsets.insert(or_baseline(subset), fallback(service, subset));
+                pods.subsets.insert(
+                    or_baseline(subset),
+                    fallback(service, subset, mesh.document.mesh.clusters.len() > 1),
+                );
             }
         }
     }
@@ -159,13 +162,14 @@ pub fn common_labels(
 
 /// A subset whose pods come first and the baseline's second. Stock Istio has no such thing; what it has is locality
 /// failover by label, which works within a subset that has both (docs/decisions/10-fallback.md).
-fn fallback(service: &Service, subset: &str) -> Subset {
+fn fallback(service: &Service, subset: &str, several_clusters: bool) -> Subset {
     let labels = common_labels(&service.subsets, subset, &service.baseline).unwrap_or_default();
     let own = service.subsets.get(subset).into_iter().flatten();
-    let priority: Vec<String> = own
-        .filter(|(key, _)| !labels.contains_key(*key))
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    // The pods of another network are one endpoint, its gateway, without labels of pods: it would rank with the baseline, and a
+    // tenant's requests would go to either by chance.
+    let network = several_clusters.then(|| "topology.istio.io/network".to_owned());
+    let own = own.filter(|(key, _)| !labels.contains_key(*key)).map(|(key, value)| format!("{key}={value}"));
+    let priority: Vec<String> = network.into_iter().chain(own).collect();
     let mut policy = service.traffic_policy.clone();
     let balancer = policy.entry("loadBalancer").or_insert_with(|| json!({}));
     if let Some(balancer) = balancer.as_object_mut() {

@@ -96,6 +96,13 @@ impl Place {
         };
         let mut words = vec!["status".to_owned(), "--porcelain".into(), "--".into()];
         words.extend(inside.iter().map(|path| or_dot(path)));
+        // Git reads paths from where the repository is.
+        let layers = clusters::layers(paths).into_iter().filter_map(|layer| layer.canonicalize().ok());
+        words.extend(
+            layers
+                .filter(|layer| layer.starts_with(&repository.top))
+                .map(|layer| layer.display().to_string()),
+        );
         let dirty = git.text(&words)?;
         // Logs of rollouts that are not by Git are no part of what is pushed.
         let is_log = |line: &&str| {
@@ -226,41 +233,7 @@ impl Remote {
             said.line()
         );
         git.folder.clone_from(&root);
-        // Those that are not of the rollout are not even read.
-        let patterns: String = place.inside.iter().map(|path| pattern(path)).collect();
-        let info = root.join(".git/info");
-        std::fs::create_dir_all(&info)?;
-        std::fs::write(info.join("sparse-checkout"), &patterns)?;
-        git.settings.push(("core.sparsecheckout".into(), "true".into()));
-        if git.text(&["var", "GIT_COMMITTER_IDENT"]).is_err() {
-            let host = crate::ramp::runner::host();
-            git.settings.extend([
-                ("user.name".into(), "graylane".into()),
-                ("user.email".into(), format!("graylane@{host}")),
-            ]);
-        }
-        let head = git.text(&["rev-parse", "HEAD"])?;
-        git.text(&["reset", "--hard", "--quiet", &head])?;
-        let paths: Vec<PathBuf> = place.inside.iter().map(|path| root.join(path)).collect();
-        // What they name, too.
-        let layers: Vec<String> = clusters::layers(&paths)
-            .iter()
-            .filter_map(|layer| inside(&root, layer))
-            .map(|path| pattern(&path))
-            .collect();
-        if !layers.is_empty() {
-            std::fs::write(info.join("sparse-checkout"), patterns + &layers.concat())?;
-            git.text(&["reset", "--hard", "--quiet", &head])?;
-        }
-        for (path, inside) in paths.iter().zip(&place.inside) {
-            ensure!(
-                path.exists(),
-                "`{}` has no `{}` on branch `{}`",
-                place.remote,
-                inside.display(),
-                place.branch
-            );
-        }
+        let (paths, head) = check_out(&mut git, &root, &place)?;
         let nonce = folder
             .path()
             .file_name()
@@ -300,6 +273,53 @@ impl Remote {
     pub fn is_behind(&self) -> bool {
         self.place.head.as_ref().is_some_and(|head| !self.is_in(head, &self.head))
     }
+}
+
+/// Checks out the files of the rollout, and the layers that they name, in a clone; where they are, and which commit it is.
+fn check_out(git: &mut Git, root: &Path, place: &Place) -> Result<(Vec<PathBuf>, String)> {
+    // Those that are not of the rollout are not even read.
+    let patterns: String = place.inside.iter().map(|path| pattern(path)).collect();
+    let info = root.join(".git/info");
+    std::fs::create_dir_all(&info)?;
+    std::fs::write(info.join("sparse-checkout"), &patterns)?;
+    git.settings.push(("core.sparsecheckout".into(), "true".into()));
+    if git.text(&["var", "GIT_COMMITTER_IDENT"]).is_err() {
+        let host = crate::ramp::runner::host();
+        git.settings.extend([
+            ("user.name".into(), "graylane".into()),
+            ("user.email".into(), format!("graylane@{host}")),
+        ]);
+    }
+    let head = git.text(&["rev-parse", "HEAD"])?;
+    git.text(&["reset", "--hard", "--quiet", &head])?;
+    let paths: Vec<PathBuf> = place.inside.iter().map(|path| root.join(path)).collect();
+    let layers = layers(root, &paths)?;
+    if !layers.is_empty() {
+        std::fs::write(info.join("sparse-checkout"), patterns + &layers)?;
+        git.text(&["reset", "--hard", "--quiet", &head])?;
+    }
+    for (path, inside) in paths.iter().zip(&place.inside) {
+        ensure!(
+            path.exists(),
+            "`{}` has no `{}` on branch `{}`",
+            place.remote,
+            inside.display(),
+            place.branch
+        );
+    }
+    Ok((paths, head))
+}
+
+/// The lines of `info/sparse-checkout` for the layers of clusters that the files in a clone name.
+fn layers(root: &Path, paths: &[PathBuf]) -> Result<String> {
+    let pattern = |layer: PathBuf| match inside(root, &layer) {
+        Some(path) => Ok(pattern(&path)),
+        None => bail!(
+            "the layer `{}` is not in the repository, so a run by Git cannot read it: write its path relative to the file",
+            layer.display()
+        ),
+    };
+    clusters::layers(paths).into_iter().map(pattern).collect()
 }
 
 /// A path below a folder, relative to it; none: it leads out of the folder.
