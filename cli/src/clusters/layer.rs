@@ -112,7 +112,7 @@ impl Layer {
                             span(&path),
                             format!("the layer has `{key}` of `{name}`, which `graylane ramp` changes in the files of all clusters"),
                         )
-                        .help("leave it out here, or write `perCluster: true` at `rollout` if users may change version with the cluster");
+                        .help("leave it out here, or write `perCluster: true` at `rollout` if users may change version with the cluster that they come in by");
                 }
             }
         }

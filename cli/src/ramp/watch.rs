@@ -143,7 +143,7 @@ impl Run {
                     None => Err(format!("there is no service `{}`", self.service)),
                 };
                 let of = of.map_err(|why| said_of(name.as_deref(), &why))?;
-                all = all.and(of).ok_or("histograms of latency have other buckets in each cluster")?;
+                all = all.and(of).ok_or("the latency histograms of the clusters have different buckets, so they cannot be added up: use one version of Istio and the same buckets in all")?;
             }
             Ok::<_, String>(all)
         };

@@ -11,13 +11,13 @@ pub fn check(checker: &mut Checker<'_>) {
         let layer = cluster.as_ref().and_then(|Cluster { layer }| layer.as_ref());
         if layer.is_some_and(|layer| layer.trim().is_empty()) {
             checker
-                .error(&[&path[..], &["layer"]].concat(), "a layer without a file")
+                .error(&[&path[..], &["layer"]].concat(), "the layer is empty")
                 .help("write the path of a file, as in `layer: clusters/west.yaml`, or leave `layer` out");
         }
     }
     if document.mesh.clusters.len() == 1 {
         checker
-            .warning(&["mesh", "clusters"], "one cluster alone needs no name")
+            .warning(&["mesh", "clusters"], "expected several clusters, got one")
             .help("name all clusters that the file is applied to, or leave `clusters` out");
     }
     if document.mesh.clusters.is_empty() {
