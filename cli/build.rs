@@ -16,11 +16,12 @@ fn main() {
     }
 }
 
-/// Where it is. Cargo takes a path that is not there for changed, and compiles the program again each time: as long as a file is
-/// missing, its folder is what is watched.
+/// Where it is: as built here, or in the package, which has no dist/ beside it. A copy that an interrupted `make publish` left must
+/// not win over what was built since. Cargo takes a path that is not there for changed, and compiles the program again each time: as
+/// long as a file is missing, its folder is what is watched.
 fn found(package: &Path, name: &str) -> Option<PathBuf> {
     let (packed, dist) = (package.join(name), package.join("../dist"));
-    let file = if packed.is_file() { packed } else { dist.join(name) };
+    let file = if dist.is_dir() { dist.join(name) } else { packed };
     let watched = if file.is_file() || !dist.is_dir() { &file } else { &dist };
     println!("cargo::rerun-if-changed={}", watched.display());
     file.is_file().then_some(file)

@@ -41,9 +41,9 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
     cluster.delete(&bank_objects).await?;
     let around = around(&cluster.noted("app-image")?);
     let mut left = vec![around.clone()];
-    let result = async {
+    let result: Result<()> = async {
         cluster.kubectl(&["apply", "--server-side", "-f", &definitions]).await?;
-        cluster.kubectl(&["wait", "--for=condition=Established", "-f", &definitions, "--timeout=60s"]).await?;
+        cluster.kubectl(&["wait", "--for=condition=Established", "--all", "crd", "--timeout=60s"]).await?;
         cluster.apply(&around).await?;
         let gateway = stream(&gateway());
         left.push(gateway.clone());
@@ -61,6 +61,10 @@ pub async fn run(bank: &Bank<'_>) -> Result<()> {
         Ok(())
     }
     .await;
+    let result = match result {
+        Ok(()) => Ok(()),
+        Err(error) => Err(error).context(gateway_log(bank).await),
+    };
     for objects in left.iter().rev() {
         cluster.delete(objects).await?;
     }
@@ -123,4 +127,10 @@ async fn forward() -> Result<(String, Child)> {
     // It says each connection; nobody reads on, so what it writes must not fill the pipe.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((format!("http://{address}"), kubectl))
+}
+
+/// The end of the gateway's log.
+async fn gateway_log(bank: &Bank<'_>) -> String {
+    let log = ["-n", NAMESPACE, "logs", "-l", PODS.selector, "--tail=12"];
+    bank.cluster.kubectl(&log).await.unwrap_or_else(|error| error.to_string())
 }
