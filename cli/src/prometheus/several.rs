@@ -147,7 +147,7 @@ mod tests {
             (&["http://me:secret@a:1"], &["east", "west"], "of which cluster is `http://"),
             (&["south=http://a:1"], &["east", "west"], "unknown cluster `south`"),
             (
-                &["east=http://a:1", "east=http://b:1", "west=http://b:1"],
+                &["east=http://a:1", "east=http://b:1", "west=http://c:1"],
                 &["east", "west"],
                 "several times for `east`",
             ),
