@@ -11,7 +11,7 @@ use reqwest::Client;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, ROOT};
 use super::kube::Kube;
 use super::objects::KEPT_LABEL;
 use super::process::Process;
@@ -19,8 +19,6 @@ use super::proxy::Inner;
 use super::tools::Tools;
 use super::wait::{Look, until};
 
-/// Istio's root namespace.
-pub const ROOT: &str = "istio-system";
 /// How long one part may take to come up.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
 

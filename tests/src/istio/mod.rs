@@ -38,6 +38,7 @@ mod proxy;
 mod push;
 mod registry;
 mod reset;
+mod several;
 mod sidecar;
 mod tools;
 mod wait;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Deserializer, Value as Json, json};
 
-use super::control_plane::{ControlPlane, ROOT};
+use super::cluster::ROOT;
+use super::control_plane::ControlPlane;
 use super::kube::folder;
 use super::objects::KEPT_LABEL;
 use super::proxy::{LIMIT, Proxy};

@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::Value as Json;
 
-use super::super::control_plane::{ControlPlane, ROOT};
+use super::super::cluster::ROOT;
+use super::super::control_plane::ControlPlane;
 use super::super::declare::{Kind, Pod, Service};
 use super::super::network::pod_address;
 use super::super::objects;
