@@ -27,8 +27,8 @@ pub struct InCluster {
     pub mesh: Mesh,
 }
 
-/// A cluster's files, as they are checked.
-type Own = (Option<String>, Checked);
+/// A cluster, and its files as they are checked.
+pub type Own = (Option<String>, Checked);
 
 /// The names of the clusters, in byte order; a single none if the file names none.
 #[must_use]
@@ -83,13 +83,14 @@ pub fn folder(paths: &[PathBuf]) -> PathBuf {
 /// When a layer cannot be read or has errors, or clusters place users differently without `perCluster: true`.
 pub fn meshes(paths: &[PathBuf], file: &Checked) -> Result<Vec<InCluster>> {
     let in_cluster = |(name, file): Own| InCluster { name, mesh: Mesh::of(&file) };
-    if layers(paths).is_empty() {
+    let mut clusters = file.document.mesh.clusters.values().flatten();
+    if clusters.all(|cluster| cluster.layer.is_none()) {
         return Ok(names(file).into_iter().map(|name| in_cluster((name, file.clone()))).collect());
     }
     let mut sources = document::load(paths)?.sources;
     let mut findings = Findings::default();
     let own = sources.len();
-    let all = examine(paths, file, own, &mut sources, &mut findings);
+    let all = check(paths, file, own, &mut sources, &mut findings);
     in_order(&findings, &sources)?;
     Ok(all.into_iter().map(in_cluster).collect())
 }
@@ -117,18 +118,9 @@ fn in_order(findings: &Findings, sources: &SourceFiles) -> Result<()> {
     bail!("{place}{}; see `graylane check`", error.message)
 }
 
-/// Checks the files as each cluster has them, and that all place users alike. `own` files were read before anything else.
+/// Checks the files as each cluster has them, and that all place users alike; the files of each that has any. `own` files were read
+/// before anything else.
 pub fn check(
-    paths: &[PathBuf],
-    file: &Checked,
-    own: usize,
-    sources: &mut SourceFiles,
-    findings: &mut Findings,
-) {
-    examine(paths, file, own, sources, findings);
-}
-
-fn examine(
     paths: &[PathBuf],
     file: &Checked,
     own: usize,

@@ -84,17 +84,15 @@ fn of_service([(first, ours), (second, theirs)]: [(&str, &Service); 2]) -> Vec<D
     if is_per_cluster(ours.rest()) || is_per_cluster(theirs.rest()) {
         return found;
     }
-    let named = |service: &Service| -> BTreeMap<Option<String>, Route> {
-        service.all_routes().map(|route| (route.name.clone(), route.clone())).collect()
-    };
-    let (before, after) = (named(ours), named(theirs));
+    let [before, after] = [ours, theirs].map(|service| {
+        service.all_routes().map(|route| (route.name.as_deref(), route)).collect::<BTreeMap<_, _>>()
+    });
     let one_sided = before
         .keys()
         .chain(after.keys())
         .filter(|name| before.contains_key(*name) != after.contains_key(*name));
     for name in one_sided.flatten() {
-        let (has, lacks) =
-            if before.contains_key(&Some(name.clone())) { (first, second) } else { (second, first) };
+        let (has, lacks) = if before.contains_key(&Some(*name)) { (first, second) } else { (second, first) };
         let text = format!("`{}` has the route `{name}` in `{has}`, and not in `{lacks}`", theirs.name);
         found.push(of(&["routes"], text, EQUAL));
     }

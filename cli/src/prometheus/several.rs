@@ -17,10 +17,7 @@ impl Several {
     /// # Errors
     /// When a cluster has none, or there is one more; and as [`Prometheus::open`].
     pub fn open(asked: &Asked, clusters: &[Option<String>]) -> Result<Self> {
-        let mut urls = Vec::new();
-        for written in &asked.prometheus {
-            urls.push(named(written));
-        }
+        let urls: Vec<(Option<&str>, &str)> = asked.prometheus.iter().map(|written| named(written)).collect();
         let wanted: Vec<&str> = clusters.iter().filter_map(Option::as_deref).collect();
         let expected = || {
             let each: Vec<String> = wanted.iter().map(|name| format!("--prometheus {name}=URL")).collect();
@@ -74,12 +71,6 @@ impl Several {
     #[must_use]
     pub fn only(one: Prometheus) -> Self {
         Self(vec![(None, one)])
-    }
-
-    /// Of these clusters.
-    #[must_use]
-    pub fn of(all: Vec<(Option<String>, Prometheus)>) -> Self {
-        Self(all)
     }
 
     /// Each with the name of its cluster.
