@@ -16,7 +16,7 @@ use super::ahead::{Ahead, leaves};
 use super::apply::{Apply, lagging};
 use super::change::{Desk, Opened};
 use super::cluster::Shared;
-use super::git::{Held, Remote};
+use super::git::Remote;
 use super::journal::{Event, Journal, Record};
 use super::judge::{Judgement, Verdict, together};
 use super::lock::Lock;
@@ -312,16 +312,8 @@ impl Run {
         if let Some(why) = self.unsynced() {
             return Ok(Progress::Wait(format!("hold: the abort is pushed: {why}")));
         }
-        match self.bring(desk).await {
-            // The others have it.
-            Err(error) if desk.has_clusters() && !error.is::<Held>() => {
-                return Ok(Progress::Wait(format!(
-                    "hold: the canary is aborted in the file, but not yet in every cluster: {error:#}"
-                )));
-            }
-            brought => brought.context(
-                "the canary is aborted in the file, but not yet in the mesh: run this again, or apply the file",
-            )?,
+        if let Some(wait) = self.take_back(desk).await? {
+            return Ok(wait);
         }
         match self.note(desk, self.record(desk, &canary, Event::Aborted), String::new())? {
             Progress::On(said) if said.is_empty() => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::change::Desk;
@@ -97,6 +97,21 @@ impl Run {
     pub(super) async fn bring(&self, desk: &Desk) -> Result<()> {
         self.still_ours()?;
         self.apply.run(clusters::as_far_as_possible(&desk.paths, &desk.project)).await
+    }
+
+    /// Brings an abort into the mesh. Of several clusters those that failed are tried again at the next look: the others have it.
+    pub(super) async fn take_back(&self, desk: &Desk) -> Result<Option<Progress>> {
+        match self.bring(desk).await {
+            Err(error) if desk.has_clusters() && !error.is::<Held>() => Ok(Some(Progress::Wait(format!(
+                "hold: the canary is aborted in the file, but not yet in every cluster: {error:#}"
+            )))),
+            brought => {
+                brought.context(
+                    "the canary is aborted in the file, but not yet in the mesh: run this again, or apply the file",
+                )?;
+                Ok(None)
+            }
+        }
     }
 
     /// Of several clusters: is all that is left to do to take the canary back?
