@@ -119,6 +119,8 @@ pub struct Service {
 pub struct Version {
     /// Its full host name, if it is another one than the service's.
     pub host: Option<String>,
+    /// Is that the name of a Service that is rendered, because the file names none?
+    pub is_rendered: bool,
     /// The port that it is called at.
     pub port: Option<u16>,
     /// Istio's Headers.

@@ -271,3 +271,12 @@ fn what_belongs_to_a_host_of_another_namespace_is_there() {
     let want = ["Service b/old-v1", "Service b/old-v2", "HTTPRoute b/m-api"];
     assert_eq!(names.join(", ").replace('"', ""), want.join(", "));
 }
+
+#[test]
+fn a_service_that_a_version_names_is_not_written() {
+    // Also under the name that one would get: its owner may have given it another `targetPort`.
+    let mesh = gateway_api(&format!("  api: {{port: 80, {SUBSETS}, versions: {{v1: {{host: api-v1}}}}}}\n"));
+    let services = rendered(&mesh).into_iter().filter(|json| json["kind"] == "Service");
+    let names: Vec<Json> = services.map(|json| json["metadata"]["name"].clone()).collect();
+    assert_eq!(names, ["api-v2"]);
+}

@@ -28,8 +28,8 @@ impl Service {
     /// The same, unless the version has a Service of its own: that of a subset for which one is rendered.
     #[must_use]
     pub fn rendered_service_of(&self, subset: &str) -> Option<String> {
-        let host = self.version(subset).and_then(|version| version.host.clone());
-        host.filter(|host| self.service_of(subset).as_ref() == Some(host))
+        let version = self.version(subset).filter(|version| version.is_rendered)?;
+        version.host.clone()
     }
 
     /// What its Kubernetes Service selects, as far as the file says it.

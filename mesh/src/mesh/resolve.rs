@@ -63,6 +63,7 @@ pub(super) fn resolve(document: &Document, default: &str, name: &str, service: &
     let version = |(subset, version): (&String, &model::Version)| {
         let version = Version {
             host: version.host.as_deref().map(|host| completed(mesh, host, service)),
+            is_rendered: false,
             port: version.port,
             headers: version.headers.clone(),
             traffic_policy: version.traffic_policy.clone(),
@@ -100,7 +101,9 @@ pub(super) fn resolve(document: &Document, default: &str, name: &str, service: &
         .filter_map(|subset| Some((subset.clone(), resolved.service_of(subset)?)))
         .collect();
     for (subset, host) in made {
-        resolved.versions.entry(subset).or_default().host.get_or_insert(host);
+        let version = resolved.versions.entry(subset).or_default();
+        version.is_rendered = version.host.is_none();
+        version.host.get_or_insert(host);
     }
     resolved
 }
