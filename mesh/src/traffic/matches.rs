@@ -85,6 +85,15 @@ impl Match {
             && self.namespace.as_ref().is_none_or(|namespace| inside && *namespace == request.namespace)
     }
 
+    /// Does istiod write a route for it into the sidecar that this request leaves, at the port that it is sent to? (`sourceMatchHTTP` in
+    /// istio/pilot/pkg/networking/core/route/route.go)
+    #[must_use]
+    pub fn is_for_caller(&self, request: &Request) -> bool {
+        self.port.is_none_or(|port| port == u64::from(request.port))
+            && self.labels.iter().all(|(key, value)| request.labels.get(key) == Some(value))
+            && self.namespace.as_ref().is_none_or(|namespace| *namespace == request.namespace)
+    }
+
     /// Does it hold for every request?
     #[must_use]
     pub fn is_everything(&self) -> bool {

@@ -170,3 +170,25 @@ spec:
     let hosts: Vec<&str> = rules[0].0.destinations.iter().map(|to| to.host.as_str()).collect();
     assert_eq!(hosts, ["api-v1.shop.svc.cluster.local"]);
 }
+
+#[test]
+fn where_no_rule_is_for_the_caller_the_service_has_its_plain_route() {
+    let world = world(
+        "
+kind: VirtualService
+metadata: {name: shop, namespace: demo}
+spec:
+  hosts: [shop]
+  http:
+  - match: [{port: 8080, uri: {prefix: /a}}, {sourceLabels: {app: web}, port: 8080}]
+    route: [{destination: {host: shop-new}}]
+",
+    );
+    let host = "shop.demo.svc.cluster.local";
+    let mut request = Request::new(MESH, host);
+    assert_eq!(goes(&world, &request), format!("{host}:80 (every pod)"));
+    request.port = 8080;
+    assert_eq!(goes(&world, &request), "404", "its first match is for this caller, but not for its path");
+    request.path = "/a".to_owned();
+    assert_eq!(goes(&world, &request), "shop-new.demo.svc.cluster.local:8080 (every pod)");
+}

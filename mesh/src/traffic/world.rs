@@ -134,6 +134,12 @@ impl World {
     #[must_use]
     pub fn answer(&self, request: &Request, rules: Option<&Rules<'_>>) -> Answer {
         let nowhere = Answer { rule: None, targets: Vec::new(), fields: Map::new() };
+        // A sidecar that gets no rule of a VirtualService has the plain route of the service (`buildSidecarVirtualHostsForVirtualService` in
+        // istio/pilot/pkg/networking/core/route/route.go).
+        let for_others =
+            |(_, one): &(&Rule, Option<&Match>)| one.is_some_and(|one| !one.is_for_caller(request));
+        let rules =
+            rules.filter(|rules| request.place != MESH || rules.is_empty() || !rules.iter().all(for_others));
         let Some(rules) = rules else {
             let plain = self.target(&request.host, None, None, "null".to_owned(), request);
             return if request.place == MESH {
