@@ -1,9 +1,12 @@
-//! From VirtualServices and DestinationRules that exist to a graylane file that routes the same, and proves it.
+//! From VirtualServices and DestinationRules, or HTTPRoutes, that exist to a graylane file that routes the same, and proves it.
 //!
 //! | part | its subject |
 //! |-|-|
 //! | `read` | resources out of YAML, also of `kubectl get -o yaml` |
 //! | `fields` | fields of Istio's resources that a file does not carry |
+//! | `http_routes` | fields of HTTPRoutes that a file does not carry, and HTTPRoutes that stay |
+//! | `backends` | what HTTPRoutes lead to: Services, some of which are versions of another |
+//! | `rules` | rules as they hold at a gateway, or inside the mesh |
 //! | `drafts` | what the mesh and the gateways do with requests to a host |
 //! | `blocks` | rules in a row that are one route: tenants' exceptions, and everybody else |
 //! | `targets` | destinations, as subsets |
@@ -18,17 +21,20 @@
 //! | `ports` | which port of a Service speaks HTTP |
 //! | `file` | the graylane file, as it is written |
 
+mod backends;
 mod blocks;
 mod claims;
 mod drafts;
 mod edge;
 mod fields;
 mod file;
+mod http_routes;
 mod names;
 mod plan;
 mod ports;
 mod prove;
 mod read;
+mod rules;
 mod said;
 mod services;
 mod targets;
@@ -44,12 +50,14 @@ use serde_json::Value as Json;
 
 pub use file::File;
 pub use plan::{Plan, Step};
+use read::HTTP_ROUTE;
 pub use read::{Found, Resource, read};
 pub use workloads::init;
 
 use crate::document::finding::Findings;
 use crate::document::source::{SourceFiles, Span};
 use crate::traffic::World;
+use backends::Backends;
 use drafts::Drafts;
 use file::{MeshOut, PolicyOut, ServiceOut, TenantOut};
 use said::Said;
@@ -86,18 +94,34 @@ pub struct Imported {
 /// When the file that was made cannot be read back, which is a defect.
 pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result<Imported> {
     let header = choices.header.clone().unwrap_or_else(|| tenant_header(found)).to_ascii_lowercase();
-    let whole: Vec<&Json> = found.istio.iter().map(|resource| &resource.whole).collect();
-    let world = World::of(&whole, &header);
+    let backends = found.is_of_gateway_api().then(|| Backends::of(found));
+    let aside = http_routes::aside(found);
+    let whole = found.known.iter().enumerate().map(|(place, resource)| match &backends {
+        _ if aside.contains(&place) => Json::Null,
+        Some(backends) if resource.kind == HTTP_ROUTE => backends::with_ports(resource, backends),
+        _ => resource.whole.clone(),
+    });
+    let whole: Vec<Json> = whole.collect();
+    let world = World::of(&whole.iter().collect::<Vec<_>>(), &header);
     let mut said = Said::default();
     for (kind, count) in &found.others {
         said.hint(None, format!("{count} of kind {kind}: no routes in it, ignored"), "");
     }
-    let drafts = drafts::of(&world, &found.istio, &header, &found.namespace(), &mut said);
-    fields::check(&found.istio, &mut said);
+    http_routes::check(found, &aside, &mut said);
+    let common = drafts::Common {
+        world: &world,
+        resources: &found.known,
+        backends: backends.as_ref(),
+        header: &header,
+        home: &found.namespace(),
+    };
+    let drafts = drafts::of(&common, aside, &mut said);
+    fields::check(found, &mut said);
     let mut importer = Importer {
         found,
         choices,
         world: &world,
+        backends: backends.as_ref(),
         header: &header,
         drafts: &drafts,
         simple: drafts.all.keys().cloned().collect(),
@@ -118,7 +142,7 @@ pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result
         proof = prove::compare(&made, &world, found, &drafts)?;
     }
     importer.say(&made, &mut said);
-    proof.say(&found.istio, &world, &made, &mut said);
+    proof.say(&found.known, &world, &made, &mut said);
     let plan = plan::of(found, &drafts, &made, proof.rendered.as_deref().unwrap_or_default());
     let place = |span: Span| format!("{}:{}", sources.name(span.file), span.line);
     let text = match proof.rendered {
@@ -146,6 +170,18 @@ fn tenant_header(found: &Found) -> String {
 fn exact_headers(found: &Found) -> Vec<(String, String)> {
     let list = |json: &Json, key: &str| json[key].as_array().cloned().unwrap_or_default();
     let mut all = Vec::new();
+    for route in found.of_kind(HTTP_ROUTE) {
+        let matches = list(&route.spec, "rules").into_iter().flat_map(|rule| list(&rule, "matches"));
+        for header in matches.flat_map(|one| list(&one, "headers")) {
+            if let (Some(name), Some(value), "Exact") = (
+                header["name"].as_str(),
+                header["value"].as_str(),
+                header["type"].as_str().unwrap_or("Exact"),
+            ) {
+                all.push((name.to_ascii_lowercase(), value.to_owned()));
+            }
+        }
+    }
     for resource in found.of_kind("VirtualService") {
         for one in list(&resource.spec, "http").iter().flat_map(|rule| list(rule, "match")) {
             for (name, value) in one["headers"].as_object().into_iter().flatten() {
@@ -174,6 +210,7 @@ struct Importer<'a> {
     found: &'a Found,
     choices: &'a Choices,
     world: &'a World,
+    backends: Option<&'a Backends>,
     header: &'a str,
     drafts: &'a Drafts,
     /// Hosts whose paths are tried as all that there is to say for the outside.
@@ -185,13 +222,19 @@ impl Importer<'_> {
         let namespace = self.found.namespace();
         let gateway = edge::of(self.found, self.drafts);
         let name = gateway.as_ref().map(|gateway| gateway.name.clone());
-        let common = services::Common { world: self.world, header: self.header, gateway: name.as_deref() };
+        let common = services::Common {
+            world: self.world,
+            header: self.header,
+            gateway: name.as_deref(),
+            backends: self.backends,
+        };
         let mut made = Made {
             file: File {
                 version: 1,
                 mesh: MeshOut {
                     name: self.choices.mesh.clone().unwrap_or_else(|| namespace.clone()),
                     namespace: namespace.clone(),
+                    routes: self.backends.is_some().then_some("gateway-api"),
                 },
                 header: (self.header != DEFAULT_HEADER).then(|| self.header.to_owned()),
                 tenants: BTreeMap::new(),
@@ -238,7 +281,8 @@ impl Importer<'_> {
             let leads = |resource: &&Resource| {
                 resource.spec.to_string().contains(host.split('.').next().unwrap_or(host))
             };
-            self.found.of_kind("VirtualService").find(leads).map(Resource::name_place)
+            let mut routes = self.found.of_kind("VirtualService").chain(self.found.of_kind(HTTP_ROUTE));
+            routes.find(leads).map(Resource::name_place)
         };
         for (host, subsets) in &made.unknown {
             let list: Vec<&str> = subsets.iter().map(String::as_str).collect();

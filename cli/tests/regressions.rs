@@ -41,7 +41,7 @@ fn imported(path: &Path) -> Made {
     let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
     let read = import::read(&[path.to_owned()], &mut sources, &mut findings).unwrap();
     let found = Found::of(read);
-    let before = found.istio.iter().map(|resource| resource.whole.clone()).collect();
+    let before = found.known.iter().map(|resource| resource.whole.clone()).collect();
     let imported = import::import(&found, &Choices::default(), &sources).unwrap();
     let of = |wanted: fn(Severity) -> bool| {
         let own = findings.iter().chain(imported.findings.iter());

@@ -310,7 +310,8 @@ pub struct Init {
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// YAML files or folders with VirtualServices and DestinationRules, or `-`; with their Gateways, if any.
+    /// YAML files or folders with VirtualServices and DestinationRules, or `-`; with their Gateways, if any. Of the Gateway API:
+    /// HTTPRoutes, DestinationRules, Gateways, and the Services of both, which say what their versions are.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print the migration plan instead of the file: what is applied, deleted and kept, and in which order.

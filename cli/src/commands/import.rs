@@ -1,4 +1,4 @@
-//! `graylane import`: a graylane file from VirtualServices and DestinationRules that exist.
+//! `graylane import`: a graylane file from VirtualServices and DestinationRules, or HTTPRoutes, that exist.
 
 use anyhow::Result;
 
@@ -17,8 +17,8 @@ pub fn run(args: &Import, printer: Printer) -> Result<Outcome> {
         for (kind, count) in &found.others {
             findings.note(None, format!("{count} of kind {kind}"));
         }
-        findings.error(None, "no VirtualService and no DestinationRule found").help(
-            "pass some, as in `kubectl get virtualservices,destinationrules -o yaml | graylane import -`",
+        findings.error(None, "no VirtualService, DestinationRule or HTTPRoute found").help(
+            "pass some, as in `kubectl get virtualservices,destinationrules -o yaml | graylane import -`; for HTTPRoutes `kubectl get httproutes,services,destinationrules -o yaml`",
         );
     }
     if findings.has_errors() {

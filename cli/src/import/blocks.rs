@@ -6,7 +6,7 @@ use graylane_decide::names::SUBSET_HEADER;
 use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json};
 
-use super::drafts::Found;
+use super::rules::{Found, is_everything};
 use crate::mesh::OR_BASELINE;
 use crate::traffic::Destination;
 
@@ -164,13 +164,4 @@ fn split(rule: &Found, header: &str) -> (Tenants, Vec<Map<String, Json>>) {
         rests.clear();
     }
     (Tenants::These(tenants), rests)
-}
-
-/// Nothing, or every path.
-fn is_everything(one: &Map<String, Json>) -> bool {
-    one.iter().all(|(key, value)| match key.as_str() {
-        "name" | "ignoreUriCase" => true,
-        "uri" => value["prefix"].as_str() == Some("/"),
-        _ => false,
-    })
 }

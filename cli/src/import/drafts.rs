@@ -2,30 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 
+use super::backends::Backends;
 use super::claims;
 use super::file::ClaimRule;
-use super::read::Resource;
+use super::read::{HTTP_ROUTE, Resource};
+use super::rules::{self, Found};
 use super::said::{self, Said};
-use crate::traffic::{At, Destination, MESH, Match, Rule, VirtualService, World, without_ours};
-
-/// A rule as it holds at one place.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// Where it was written.
-    pub at: At,
-    /// Its name, if it has one.
-    pub name: Option<String>,
-    /// What it matches there; empty: everything.
-    pub matches: Vec<Map<String, Json>>,
-    /// Where it leads, and the share of each in hundredths of a percent.
-    pub shares: Vec<(Destination, u64)>,
-    /// What else it says.
-    pub fields: Map<String, Json>,
-    /// Does Envoy answer by itself?
-    pub answers: bool,
-}
+use crate::traffic::{MESH, VirtualService, World};
 
 /// Rules of one service for the outside.
 #[derive(Clone, Debug)]
@@ -54,6 +39,31 @@ pub struct Draft {
     pub mesh: Option<Vec<Found>>,
     /// Its rules at gateways.
     pub fronts: Vec<Front>,
+    /// The port of the Service that its rules inside the mesh are for, where routes name it.
+    pub port: Option<u16>,
+}
+
+impl Draft {
+    /// An HTTPRoute is read as one for each host and gateway: those with the same rules are one again.
+    fn join_fronts(&mut self) {
+        let same = |a: &Front, b: &Front| {
+            let same = |(a, b): (&Found, &Found)| a.at == b.at && a.matches == b.matches;
+            a.order == b.order && a.rules.len() == b.rules.len() && a.rules.iter().zip(&b.rules).all(same)
+        };
+        let mut joined: Vec<Front> = Vec::new();
+        for front in std::mem::take(&mut self.fronts) {
+            match joined.iter_mut().find(|known| known.gateways == front.gateways && same(known, &front)) {
+                Some(known) => known.hosts.extend(front.hosts),
+                None => joined.push(front),
+            }
+        }
+        for front in joined {
+            match self.fronts.iter_mut().find(|known| known.hosts == front.hosts && same(known, &front)) {
+                Some(known) => known.gateways.extend(front.gateways),
+                None => self.fronts.push(front),
+            }
+        }
+    }
 }
 
 /// All hosts, and the VirtualServices that are wholly in them.
@@ -63,8 +73,10 @@ pub struct Drafts {
     pub all: BTreeMap<String, Draft>,
     /// Callers with a claim that a rule matches get a tenant at the edge.
     pub claims: Vec<ClaimRule>,
-    /// VirtualServices that a rendered file would stand beside: they cannot go.
+    /// VirtualServices and HTTPRoutes that a rendered file would stand beside: they cannot go.
     pub kept: BTreeSet<usize>,
+    /// Those of them that other routes have nothing to do with.
+    pub aside: BTreeSet<usize>,
 }
 
 /// How many rules of a VirtualService come before those of the next one at the same host.
@@ -72,11 +84,30 @@ const RANK: usize = 1000;
 /// What is for every request comes behind all of them.
 const LAST: usize = 1_000_000;
 
-/// Makes them. `home`: the namespace of the mesh.
-pub fn of(world: &World, resources: &[Resource], header: &str, home: &str, said: &mut Said) -> Drafts {
-    let mut drafts = Drafts::default();
+/// What all drafts are made of.
+pub struct Common<'a> {
+    /// What routes.
+    pub world: &'a World,
+    /// All of it.
+    pub resources: &'a [Resource],
+    /// What HTTPRoutes lead to; none: the file has VirtualServices.
+    pub backends: Option<&'a Backends>,
+    /// The tenant header, lower case.
+    pub header: &'a str,
+    /// The namespace of the mesh.
+    pub home: &'a str,
+}
+
+/// Makes them. `aside`: HTTPRoutes that stay, and that are not in the world.
+pub fn of(common: &Common<'_>, aside: BTreeSet<usize>, said: &mut Said) -> Drafts {
+    let Common { world, resources, header, home, .. } = *common;
+    let mut drafts = Drafts { kept: aside.clone(), aside, ..Drafts::default() };
     let mut taken: BTreeMap<String, &VirtualService> = BTreeMap::new();
     for own in &world.virtual_services {
+        if common.backends.is_some() && own.kind != HTTP_ROUTE {
+            drafts.kept.insert(own.resource);
+            continue;
+        }
         for (at, why) in &own.lost {
             let title = said::title(resources, *at);
             said.hint(Some(said::place(resources, *at)), format!("{title}: {why}"), "");
@@ -84,7 +115,12 @@ pub fn of(world: &World, resources: &[Resource], header: &str, home: &str, said:
         if own.gateways.iter().any(|gateway| gateway == MESH) {
             inside(own, resources, header, home, &mut taken, &mut drafts, said);
         }
-        outside(own, resources, header, home, rank(world, own), &mut drafts, said);
+        outside(common, own, rank(world, own), &mut drafts, said);
+    }
+    if common.backends.is_some() {
+        drafts.all.values_mut().for_each(Draft::join_fronts);
+        // A Service without routes has no versions, whatever its DestinationRules say.
+        return drafts;
     }
     // A host with subsets or a policy is a service, though no rule leads there yet.
     for host in world.hosts_with_pods() {
@@ -112,28 +148,6 @@ fn rank(world: &World, own: &VirtualService) -> Option<usize> {
     rank
 }
 
-/// The rules of a VirtualService at a place; `home` is the namespace that they will be rendered in. One whose matches are all of other gateways is not there.
-fn at_place(own: &VirtualService, place: &str, header: &str, home: &str) -> Vec<Found> {
-    let here =
-        |one: &&Match| one.gateways.as_ref().is_none_or(|names| names.iter().any(|name| name == place));
-    let mut rules = Vec::new();
-    for rule in &own.rules {
-        let matches: Vec<&Match> = rule.matches.iter().filter(here).collect();
-        if matches.is_empty() && !rule.matches.is_empty() {
-            continue;
-        }
-        let for_all = matches.iter().any(|one| one.is_everything());
-        let matches =
-            if for_all { Vec::new() } else { matches.into_iter().map(|one| one.json.clone()).collect() };
-        rules.push(found(rule, matches, header, place != MESH, home));
-        if for_all || rule.matches.is_empty() {
-            // Nothing comes past it.
-            break;
-        }
-    }
-    rules
-}
-
 /// Rules that match claims match tenants instead, which the edge gives; where that cannot be said they are left out.
 fn with_tenants(rules: Vec<Found>, header: &str, claims: &mut Vec<ClaimRule>) -> Vec<Found> {
     let mut kept = Vec::new();
@@ -156,19 +170,6 @@ fn with_tenants(rules: Vec<Found>, header: &str, claims: &mut Vec<ClaimRule>) ->
         }
     }
     kept
-}
-
-fn found(rule: &Rule, matches: Vec<Map<String, Json>>, header: &str, outside: bool, home: &str) -> Found {
-    // Short hosts stay short where they mean the same.
-    let fields = if rule.namespace == home { &rule.written } else { &rule.fields };
-    Found {
-        at: rule.at,
-        name: rule.name.clone(),
-        matches,
-        shares: rule.shares().into_iter().map(|(to, share)| (to.clone(), share)).collect(),
-        fields: without_ours(fields, header, outside),
-        answers: rule.answers(),
-    }
 }
 
 /// The namespace that the VirtualService of a host will be in.
@@ -195,7 +196,7 @@ fn inside<'a>(
         if host.starts_with('*') {
             drafts.kept.insert(own.resource);
             let text =
-                format!("VirtualService {}: `{host}` inside the mesh is not a single service", own.title);
+                format!("{} {}: `{host}` inside the mesh is not a single service", own.kind, own.title);
             said.loss(place, None, text, "name the hosts that are meant, or keep this VirtualService");
             continue;
         }
@@ -208,7 +209,7 @@ fn inside<'a>(
             continue;
         }
         taken.insert(host.clone(), own);
-        let mut rules = at_place(own, MESH, header, rendered_in(&host, home));
+        let mut rules = rules::at_place(own, MESH, header, rendered_in(&host, home));
         // Only gateways verify tokens: a rule on claims never matches inside the mesh.
         rules.retain(|rule| rule.matches.iter().all(|one| claims::claims(&json!([one])).is_empty()));
         if rules.is_empty() && !own.rules.is_empty() {
@@ -218,23 +219,24 @@ fn inside<'a>(
             drafts.kept.insert(own.resource);
             continue;
         }
-        drafts.all.entry(host).or_default().mesh = Some(rules);
+        let draft = drafts.all.entry(host).or_default();
+        draft.port = if own.kind == HTTP_ROUTE { rules::take_port(&mut rules) } else { None };
+        draft.mesh = Some(rules);
     }
 }
 
 fn outside(
+    common: &Common<'_>,
     own: &VirtualService,
-    resources: &[Resource],
-    header: &str,
-    home: &str,
     rank: Option<usize>,
     drafts: &mut Drafts,
     said: &mut Said,
 ) {
+    let Common { resources, header, home, .. } = *common;
     let gateways: Vec<&String> = own.gateways.iter().filter(|gateway| *gateway != MESH).collect();
     let mut by_rules: Vec<(Vec<String>, Vec<Found>)> = Vec::new();
     for gateway in gateways {
-        let rules = with_tenants(at_place(own, gateway, header, home), header, &mut drafts.claims);
+        let rules = with_tenants(rules::at_place(own, gateway, header, home), header, &mut drafts.claims);
         let same = |known: &[Found]| {
             known.len() == rules.len()
                 && known.iter().zip(&rules).all(|(a, b)| a.at == b.at && a.matches == b.matches)
@@ -250,15 +252,22 @@ fn outside(
     let service = if at_home { service.next() } else { None };
     let hosts: Vec<String> = own.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
     for (gateways, rules) in by_rules {
-        let of = |rule: &Found| service.clone().or_else(|| Some(rule.shares.first()?.0.host.clone()));
+        let led = |rule: &Found| {
+            let host = &rule.shares.first()?.0.host;
+            Some(common.backends.map_or(host.as_str(), |backends| backends.service_of(host)).to_owned())
+        };
+        let of = |rule: &Found| service.clone().or_else(|| led(rule));
         let services: Vec<Option<String>> = rules.iter().map(of).collect();
         if services.iter().all(Option::is_none) {
             if !rules.is_empty() {
                 drafts.kept.insert(own.resource);
+                drafts
+                    .kept
+                    .extend(rules.iter().filter(|_| own.kind == HTTP_ROUTE).map(|rule| rule.at.resource));
                 let place = resources.get(own.resource).map(Resource::name_place);
                 let text = format!(
-                    "VirtualService {} leads to no service at gateways; it can stay as it is",
-                    own.title
+                    "{} {} leads to no service at gateways; it can stay as it is",
+                    own.kind, own.title
                 );
                 said.hint(place, text, "");
             }

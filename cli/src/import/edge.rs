@@ -12,6 +12,8 @@ use crate::document::source::Span;
 pub struct Found {
     /// `namespace/name`.
     pub name: String,
+    /// Is it one of the Gateway API, whose pods have no selector?
+    of_gateway_api: bool,
     selector: Option<BTreeMap<String, String>>,
     jwt: Option<(JwtOut, Span)>,
     /// All others.
@@ -44,18 +46,17 @@ pub fn of(found: &read::Found, drafts: &Drafts) -> Option<Found> {
         }),
         _ => None,
     };
-    Some(Found { name, selector, jwt, others })
+    Some(Found { name, of_gateway_api: found.is_of_gateway_api(), selector, jwt, others })
 }
 
 impl Found {
     /// As the file says it.
     pub fn out(&self, rules: &[ClaimRule]) -> EdgeOut {
         let usual = || BTreeMap::from([("istio".to_owned(), "ingressgateway".to_owned())]);
+        let selector =
+            if self.of_gateway_api { None } else { Some(self.selector.clone().unwrap_or_else(usual)) };
         EdgeOut {
-            gateway: GatewayOut {
-                selector: self.selector.clone().unwrap_or_else(usual),
-                name: self.name.clone(),
-            },
+            gateway: GatewayOut { selector, name: self.name.clone() },
             rules: rules.to_vec(),
             jwt: self.jwt.as_ref().map(|(jwt, _)| jwt.clone()),
         }
@@ -63,7 +64,16 @@ impl Found {
 
     /// Notes about it.
     pub fn say(&self, header: &str, tenants: bool, said: &mut Said) {
-        if self.selector.is_none() {
+        if self.of_gateway_api {
+            said.hint(
+                None,
+                format!(
+                    "the pods of Gateway {} are assumed to be made by Istio, in its namespace",
+                    self.name
+                ),
+                "if you run them yourself, add `edge.gateway.selector`, the labels of the pods",
+            );
+        } else if self.selector.is_none() {
             said.hint(
                 None,
                 format!(
@@ -93,7 +103,11 @@ impl Found {
                     "Gateway {other} has routes of its own in the file; the filter runs at {} only",
                     self.name
                 ),
-                "if other pods serve it, list both under `edge.gateways`, each with its pods' `selector`",
+                if self.of_gateway_api {
+                    "if it admits users too, list both under `edge.gateways`"
+                } else {
+                    "if other pods serve it, list both under `edge.gateways`, each with its pods' `selector`"
+                },
             );
         }
     }

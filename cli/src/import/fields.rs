@@ -3,15 +3,19 @@
 use serde_json::Value as Json;
 
 use super::claims;
-use super::read::Resource;
+use super::read::{Found, Resource};
 use super::said::{self, Said};
 use crate::traffic::{At, full_host};
 
 /// Says all of them.
-pub fn check(resources: &[Resource], said: &mut Said) {
+pub fn check(found: &Found, said: &mut Said) {
+    let resources = &found.known;
     for (place, resource) in resources.iter().enumerate() {
         match resource.kind.as_str() {
-            "VirtualService" => virtual_service(resources, place, resource, said),
+            // Beside HTTPRoutes they stay.
+            "VirtualService" if !found.is_of_gateway_api() => {
+                virtual_service(resources, place, resource, said);
+            }
             "DestinationRule" => destination_rule(resources, resource, said),
             _ => {}
         }

@@ -39,6 +39,8 @@ impl File {
 pub struct MeshOut {
     pub name: String,
     pub namespace: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -77,7 +79,8 @@ pub struct ClaimOut {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct GatewayOut {
-    pub selector: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<BTreeMap<String, String>>,
     pub name: String,
 }
 

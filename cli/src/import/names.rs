@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::Made;
 use super::drafts::Drafts;
 use super::prove::stays;
-use super::read::{Found, Resource};
+use super::read::{Found, HTTP_ROUTE, Resource};
 use crate::document::source::Span;
 use crate::traffic::{MESH, World, full_host};
 
@@ -18,7 +18,10 @@ pub type Why = (Option<Span>, String);
 /// Gives the file's resources the names of those that they replace; says which cannot keep theirs.
 pub fn keep(made: &mut Made, found: &Found, world: &World, drafts: &Drafts, rendered: &[Json]) -> Vec<Why> {
     let mut pairs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (place, resource) in found.istio.iter().enumerate() {
+    for (place, resource) in found.known.iter().enumerate() {
+        if resource.kind == HTTP_ROUTE {
+            continue;
+        }
         if !stays(place, resource, made, drafts) {
             let own =
                 rendered.iter().enumerate().filter(|(_, json)| stands_for(json, place, resource, world));
@@ -28,8 +31,11 @@ pub fn keep(made: &mut Made, found: &Found, world: &World, drafts: &Drafts, rend
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     pairs.values().flatten().for_each(|index| *counts.entry(*index).or_default() += 1);
     let mut why = Vec::new();
+    if found.is_of_gateway_api() {
+        why.push((None, "HTTPRoutes do not keep their names: Istio merges those of one host, so the old ones and the new ones are beside each other without a gap".to_owned()));
+    }
     for (place, own) in &pairs {
-        let resource = &found.istio[*place];
+        let resource = &found.known[*place];
         let problem = match own[..] {
             [] => Some("nothing that the file renders corresponds to it".to_owned()),
             [index] if counts.get(&index) == Some(&1) => {

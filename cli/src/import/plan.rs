@@ -27,6 +27,8 @@ pub enum Step {
 /// All of it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Plan {
+    /// Are the routes those of the Gateway API?
+    pub of_gateway_api: bool,
     /// What happens, and to what: kind, namespace and name.
     pub steps: Vec<(Step, String)>,
 }
@@ -43,11 +45,11 @@ pub fn of(found: &Found, drafts: &Drafts, made: &Made, rendered: &[Json]) -> Pla
         )
     };
     let applied: BTreeSet<String> = rendered.iter().map(title).collect();
-    let mut plan = Plan::default();
-    let there: BTreeSet<String> = found.istio.iter().map(super::read::Resource::title).collect();
+    let mut plan = Plan { of_gateway_api: found.is_of_gateway_api(), ..Plan::default() };
+    let there: BTreeSet<String> = found.known.iter().map(super::read::Resource::title).collect();
     let step = |own: &String| if there.contains(own) { Step::Replace } else { Step::Apply };
     plan.steps.extend(rendered.iter().map(title).map(|own| (step(&own), own)));
-    for (place, resource) in found.istio.iter().enumerate() {
+    for (place, resource) in found.known.iter().enumerate() {
         let own = resource.title();
         let step = if stays(place, resource, made, drafts) { Step::Keep } else { Step::Delete };
         if !applied.contains(&own) {
@@ -65,10 +67,12 @@ impl Plan {
         let of =
             |wanted: Step| self.steps.iter().filter(move |(step, _)| *step == wanted).map(|(_, title)| title);
         let list = |wanted: Step| of(wanted).map(|title| format!("#   {title}\n")).collect::<String>();
-        let mut text = String::from(
-            "# 1. Apply what the file makes. Of two VirtualServices of a host inside the mesh Istio uses the older one, at a\n",
-        );
-        text.push_str("#    gateway it uses both, the older first; DestinationRules are merged. So nothing changes yet.\n");
+        let mut text = String::from("# 1. Apply what the file makes. ");
+        text.push_str(if self.of_gateway_api {
+            "Istio merges the HTTPRoutes of a host; of two rules that match a request\n#    equally well it uses that of the older route. So nothing changes yet.\n"
+        } else {
+            "Of two VirtualServices of a host inside the mesh Istio uses the older one, at a\n#    gateway it uses both, the older first; DestinationRules are merged. So nothing changes yet.\n"
+        });
         text.push_str(&list(Step::Apply));
         let replaced = list(Step::Replace);
         if !replaced.is_empty() {
@@ -78,9 +82,10 @@ impl Plan {
         text.push_str("graylane render -f graylane.yaml --without-filter | kubectl apply -f -\n");
         let mut gone = of(Step::Delete).peekable();
         if gone.peek().is_some() {
-            text.push_str("\n# 2. Delete what it replaces, VirtualServices first: each subset stays as long as a route leads to it.\n");
+            let routes = if self.of_gateway_api { "HTTPRoute" } else { "VirtualService" };
+            text.push_str(&format!("\n# 2. Delete what it replaces, {routes}s first: each subset stays as long as a route leads to it.\n"));
             let mut gone: Vec<&String> = gone.collect();
-            gone.sort_by_key(|title| !title.starts_with("VirtualService"));
+            gone.sort_by_key(|title| !title.starts_with(routes));
             for title in gone {
                 let (kind, name) = title.split_once(' ').unwrap_or((title, ""));
                 let (namespace, name) = name.split_once('/').unwrap_or(("default", name));

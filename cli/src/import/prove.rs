@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::Made;
 use super::drafts::Drafts;
-use super::read::{Found, Resource};
+use super::read::{Found, HTTP_ROUTE, Resource};
 use super::said::{self, Said};
 use crate::document;
 use crate::document::finding::{Finding, Severity};
@@ -39,13 +39,15 @@ pub fn compare(made: &Made, before: &World, found: &Found, drafts: &Drafts) -> R
     let Some(file) = opened.file else { return Ok(proof) };
     let options = Options {
         without_filter: true,
-        only: Some(BTreeSet::from([Kind::VirtualService, Kind::DestinationRule])),
+        only: Some(BTreeSet::from([Kind::VirtualService, Kind::HttpRoute, Kind::DestinationRule])),
         ..Options::default()
     };
     let rendered: Vec<Json> =
         resources(&Mesh::of(&file), &options).iter().map(crate::resources::Resource::json).collect();
     let kept =
-        found.istio.iter().enumerate().filter(|(place, resource)| stays(*place, resource, made, drafts));
+        found.known.iter().enumerate().filter(|(place, resource)| {
+            stays(*place, resource, made, drafts) && !drafts.aside.contains(place)
+        });
     let applied: Vec<Json> = rendered.iter().map(|json| traffic::applied(json, &[])).collect();
     let after: Vec<&Json> = applied.iter().chain(kept.map(|(_, resource)| &resource.whole)).collect();
     let after =
@@ -59,7 +61,7 @@ pub fn compare(made: &Made, before: &World, found: &Found, drafts: &Drafts) -> R
 /// Does a resource stay when the file takes over?
 pub fn stays(place: usize, resource: &Resource, made: &Made, drafts: &Drafts) -> bool {
     match resource.kind.as_str() {
-        "VirtualService" => drafts.kept.contains(&place),
+        "VirtualService" | HTTP_ROUTE => drafts.kept.contains(&place),
         "DestinationRule" => {
             let host = full_host(resource.spec["host"].as_str().unwrap_or_default(), &resource.namespace);
             !made.names.contains_key(&host)
@@ -144,5 +146,5 @@ fn help(difference: &Difference) -> &'static str {
     if difference.request.place == MESH && before.rule.is_none() && before.targets.is_empty() {
         return "no rule matches it, so it gets 404; if that is meant, end `routes` with `{match: [{uri: {prefix: /}}], http: {directResponse: {status: 404}}}`";
     }
-    "write it by hand, or keep this VirtualService and take the service out of the file"
+    "write it by hand, or keep its routes and take the service out of the file"
 }

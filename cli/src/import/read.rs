@@ -10,29 +10,47 @@ use crate::document::source::{SourceFiles, Span};
 use crate::document::tree::{self, Node, Value};
 use crate::files;
 pub use crate::manifest::Resource;
-use crate::traffic::group_is_istio;
+use crate::traffic::{group_is_istio, is_of_gateway_api};
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// Istio's VirtualServices, DestinationRules, Gateways and RequestAuthentications, in the order that they were read.
-    pub istio: Vec<Resource>,
+    /// Those of Istio and of the Gateway API that an import makes something of, in the order that they were read.
+    pub known: Vec<Resource>,
+    /// Services, if there are HTTPRoutes: those lead to Services, which say what their versions are.
+    pub services: Vec<Resource>,
     /// How many there are of other kinds.
     pub others: BTreeMap<String, usize>,
 }
 
-/// Kinds that an import makes something of.
+/// Istio's kinds that an import makes something of.
 const KINDS: [&str; 4] = ["VirtualService", "DestinationRule", "Gateway", "RequestAuthentication"];
+/// Those of the Gateway API.
+const KINDS_OF_GATEWAY_API: [&str; 3] = [HTTP_ROUTE, GRPC_ROUTE, "Gateway"];
+/// A route for HTTP.
+pub const HTTP_ROUTE: &str = "HTTPRoute";
+/// A route for gRPC.
+pub const GRPC_ROUTE: &str = "GRPCRoute";
 
 impl Found {
     /// From resources of any kind.
     #[must_use]
     pub fn of(resources: Vec<Resource>) -> Self {
         let mut found = Self::default();
+        let has_routes = resources.iter().any(|one| one.kind == HTTP_ROUTE && is_of_gateway_api(&one.whole));
         for resource in resources {
-            let known = KINDS.contains(&resource.kind.as_str());
-            match (known, group_is_istio(&resource.whole)) {
-                (true, true) => found.istio.push(resource),
+            let kind = resource.kind.as_str();
+            if has_routes && kind == "Service" && resource.whole["apiVersion"] == "v1" {
+                found.services.push(resource);
+                continue;
+            }
+            let of_gateway_api = KINDS_OF_GATEWAY_API.contains(&kind) && is_of_gateway_api(&resource.whole);
+            if of_gateway_api && (has_routes || kind == GRPC_ROUTE) {
+                found.known.push(resource);
+                continue;
+            }
+            match (KINDS.contains(&kind), group_is_istio(&resource.whole)) {
+                (true, true) => found.known.push(resource),
                 (true, false) => {
                     let group = resource.whole["apiVersion"].as_str().unwrap_or_default();
                     *found
@@ -48,20 +66,32 @@ impl Found {
 
     /// Those of a kind.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
-        self.istio.iter().filter(move |resource| resource.kind == kind)
+        self.known.iter().filter(move |resource| resource.kind == kind)
     }
 
     /// Is there nothing that routes?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.of_kind("VirtualService").chain(self.of_kind("DestinationRule")).next().is_none()
+        self.routing().next().is_none()
+    }
+
+    /// What routes.
+    fn routing(&self) -> impl Iterator<Item = &Resource> {
+        let kinds = ["VirtualService", "DestinationRule", HTTP_ROUTE, GRPC_ROUTE];
+        self.known.iter().filter(move |resource| kinds.contains(&resource.kind.as_str()))
+    }
+
+    /// Which form of routes the file has: with an HTTPRoute, that of the Gateway API.
+    #[must_use]
+    pub fn is_of_gateway_api(&self) -> bool {
+        self.of_kind(HTTP_ROUTE).next().is_some()
     }
 
     /// The namespace that most of what routes is in.
     #[must_use]
     pub fn namespace(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for resource in self.of_kind("VirtualService").chain(self.of_kind("DestinationRule")) {
+        for resource in self.routing() {
             *counts.entry(&resource.namespace).or_default() += 1;
         }
         let most = counts.into_iter().max_by(|(a, n), (b, m)| n.cmp(m).then(b.cmp(a)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::Resource;
+use super::read::{HTTP_ROUTE, Resource};
 use crate::document::finding::Findings;
 use crate::document::source::Span;
 use crate::traffic::At;
@@ -113,7 +113,11 @@ impl Said {
 pub fn place(resources: &[Resource], at: At) -> Span {
     let index = at.rule.to_string();
     let none = Span { file: 0, start: 0, end: 0, line: 1, column: 1 };
-    resources.get(at.resource).map_or(none, |resource| resource.place(&["spec", "http", &index]))
+    let place = |resource: &Resource| {
+        let rules = if resource.kind == HTTP_ROUTE { "rules" } else { "http" };
+        resource.place(&["spec", rules, &index])
+    };
+    resources.get(at.resource).map_or(none, place)
 }
 
 /// What to call a rule.

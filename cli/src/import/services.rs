@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json};
 
+use super::backends::Backends;
 use super::blocks::{self, Block, Shares};
-use super::drafts::{Draft, Found, Front};
+use super::drafts::{Draft, Front};
 use super::file::{Expose, OutsideOut, RolloutOut, RouteOut, ServiceOut, ShareOut};
+use super::rules::{Found, is_everything};
 use super::targets::Targets;
 use crate::traffic::World;
 
@@ -19,6 +21,8 @@ pub struct Common<'a> {
     pub header: &'a str,
     /// The Gateway that the file names.
     pub gateway: Option<&'a str>,
+    /// What HTTPRoutes lead to; none: the file has VirtualServices.
+    pub backends: Option<&'a Backends>,
 }
 
 /// What one block becomes, with subsets by name.
@@ -69,7 +73,7 @@ pub fn by_port(draft: &Draft) -> Vec<(Option<u16>, Draft)> {
                 for one in &mut rule.matches {
                     one.remove("port");
                 }
-                if rule.matches.iter().any(Map::is_empty) {
+                if rule.matches.iter().any(is_everything) {
                     rule.matches.clear();
                 }
                 rule
@@ -79,7 +83,8 @@ pub fn by_port(draft: &Draft) -> Vec<(Option<u16>, Draft)> {
                 let rules: Vec<Found> = front.rules.iter().filter(|rule| leads(rule)).cloned().collect();
                 (!rules.is_empty()).then(|| Front { rules, ..front.clone() })
             });
-            (Some(port), Draft { mesh: Some(own.collect()), fronts: fronts.collect() })
+            let port = Some(port);
+            (port, Draft { mesh: Some(own.collect()), fronts: fronts.collect(), port })
         })
         .collect()
 }
@@ -87,18 +92,21 @@ pub fn by_port(draft: &Draft) -> Vec<(Option<u16>, Draft)> {
 /// Makes a service. `simple`: as if its paths were all there is to say for the outside.
 pub fn make(common: &Common<'_>, host: &str, port: Option<u16>, draft: &Draft, simple: bool) -> Made {
     let shared = port.is_some();
-    let port = port.or_else(|| common_port(draft));
+    let port = port.or(draft.port).or_else(|| common_port(draft));
     // Inside the mesh nothing says the port of the file, so rules that lead to one have to.
     let mesh_says =
         draft.mesh.iter().flatten().flat_map(|rule| &rule.shares).any(|(to, _)| to.port.is_some());
-    let implied = if shared || !mesh_says { port } else { None };
-    let mut targets = Targets::new(common.world, host, implied);
+    let implied = if shared || !mesh_says || common.backends.is_some() { port } else { None };
+    let mut targets = Targets::new(common.world, common.backends, host, implied);
     let mut out = ServiceOut { port, ..ServiceOut::default() };
     let mut loose = false;
     let blocks = blocks::of(draft.mesh.as_deref().unwrap_or_default(), common.header);
     inside(common, &mut out, blocks, &mut targets, &mut loose);
     outside(common, &mut out, draft, &mut targets, simple, &mut loose);
-    targets.add_others();
+    match common.backends {
+        Some(backends) => backends.targets(host).for_each(|(to, port)| targets.add(to, *port)),
+        None => targets.add_others(),
+    }
     out.traffic_policy = common.world.policy(host).cloned().unwrap_or_default();
     for (name, target) in &targets.all {
         out.subsets.insert(name.clone(), target.labels.clone());

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use graylane_decide::naming::is_name;
 use serde_json::{Map, Value as Json};
 
+use super::backends::Backends;
 use super::file::VersionOut;
 use crate::mesh::OR_BASELINE;
 use crate::traffic::{Destination, World};
@@ -30,6 +31,7 @@ pub struct Target {
 /// The destinations of a service, each with the name of a subset.
 pub struct Targets<'a> {
     world: &'a World,
+    backends: Option<&'a Backends>,
     host: String,
     /// Ports that need not be said.
     port: Option<u16>,
@@ -42,9 +44,10 @@ pub struct Targets<'a> {
 
 impl<'a> Targets<'a> {
     /// None yet. `port`: the one that the file says for all of them.
-    pub fn new(world: &'a World, host: &str, port: Option<u16>) -> Self {
+    pub fn new(world: &'a World, backends: Option<&'a Backends>, host: &str, port: Option<u16>) -> Self {
         Self {
             world,
+            backends,
             host: host.to_owned(),
             port,
             keys: Vec::new(),
@@ -55,15 +58,15 @@ impl<'a> Targets<'a> {
 
     /// Every pod of the service.
     pub fn plain(&mut self) -> String {
-        let to = Destination {
-            host: self.host.clone(),
-            subset: None,
-            port: self.port,
-            weight: None,
-            headers: Json::Null,
-            unknown: Vec::new(),
-        };
-        self.name(&to)
+        self.name(&every_pod(&self.host, self.port))
+    }
+
+    /// A Service that routes lead to, though perhaps without a share.
+    pub fn add(&mut self, host: &str, port: Option<u16>) {
+        // Its edits of headers are not known here: a version of the same host is enough.
+        if !self.keys.iter().any(|(key, _)| key.host == host) {
+            self.name(&every_pod(host, port));
+        }
     }
 
     /// The name of a destination.
@@ -103,6 +106,8 @@ impl<'a> Targets<'a> {
         let whole = if foreign { self.world.policy(&key.host).cloned() } else { None }.unwrap_or_default();
         let Some(subset) = &key.subset else {
             target.version.traffic_policy = whole;
+            let labels = self.backends.and_then(|backends| backends.labels(&self.host, &key.host));
+            target.labels = labels.filter(|_| foreign).unwrap_or_default();
             return target;
         };
         let known = self.world.subsets(&key.host).and_then(|subsets| subsets.get(subset));
@@ -122,11 +127,13 @@ impl<'a> Targets<'a> {
 
     fn fresh(&self, key: &Key, target: &Target) -> String {
         let subsets = self.world.subsets(&self.host);
-        let has_others = !self.all.is_empty() || subsets.is_some_and(|subsets| !subsets.is_empty());
+        let has_others = !self.all.is_empty()
+            || subsets.is_some_and(|subsets| !subsets.is_empty())
+            || self.backends.is_some_and(|backends| backends.has_versions(&self.host));
         let short = key.host.split('.').next().unwrap_or_default();
         let base = match &key.subset {
             Some(subset) => subset.trim_end_matches(OR_BASELINE).to_owned(),
-            None if target.version.host.is_some() => short.to_owned(),
+            None if target.version.host.is_some() => self.version_of(short).to_owned(),
             None if has_others => "all".to_owned(),
             None => "stable".to_owned(),
         };
@@ -137,6 +144,13 @@ impl<'a> Targets<'a> {
         };
         let numbered = (2..).map(|number| format!("{base}-{number}"));
         [base.clone()].into_iter().chain(numbered).find(free).unwrap_or(base)
+    }
+
+    /// What a Service is called as a version: `api-canary` of `api` is the canary.
+    fn version_of<'b>(&self, short: &'b str) -> &'b str {
+        let service = self.host.split('.').next().unwrap_or_default();
+        let rest = short.strip_prefix(service).and_then(|rest| rest.strip_prefix('-'));
+        rest.filter(|rest| self.backends.is_some() && is_name(rest)).unwrap_or(short)
     }
 
     /// Subsets of the service's DestinationRules that no rule leads to: they exist nevertheless.
@@ -150,5 +164,16 @@ impl<'a> Targets<'a> {
                 self.all.entry(name.clone()).or_insert(Target { labels: labels.clone(), version });
             }
         }
+    }
+}
+
+fn every_pod(host: &str, port: Option<u16>) -> Destination {
+    Destination {
+        host: host.to_owned(),
+        subset: None,
+        port,
+        weight: None,
+        headers: Json::Null,
+        unknown: Vec::new(),
     }
 }

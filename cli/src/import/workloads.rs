@@ -122,7 +122,7 @@ impl Init<'_> {
         }
         let edge = gateway.map(|gateway| EdgeOut {
             gateway: GatewayOut {
-                selector: gateway.selector,
+                selector: Some(gateway.selector),
                 name: format!("{}/{}", gateway.resource.namespace, gateway.resource.name),
             },
             rules: Vec::new(),
@@ -130,7 +130,11 @@ impl Init<'_> {
         });
         let file = File {
             version: 1,
-            mesh: MeshOut { name: choices.mesh.clone().unwrap_or_else(|| namespace.clone()), namespace },
+            mesh: MeshOut {
+                name: choices.mesh.clone().unwrap_or_else(|| namespace.clone()),
+                namespace,
+                routes: None,
+            },
             header: choices.header.clone(),
             tenants: tenants.chain([(choices.default_tenant.clone(), default)]).collect(),
             policy: None,

@@ -80,14 +80,23 @@ fn rules(resource: usize, json: &Json, port: Option<u64>) -> Vec<(std::cmp::Reve
         for one in matches.map_or(&every[..], Vec::as_slice) {
             let one = condition(one);
             let rank = rank(&one);
-            let mut istio = read(one).istio();
-            istio.extend(port.map(|port| ("port".to_owned(), port.into())));
+            let with_port = |mut istio: Map<String, Json>| {
+                istio.extend(port.map(|port| ("port".to_owned(), port.into())));
+                istio
+            };
+            // A file whose routes are of the Gateway API has its prefixes as they are here.
+            let said = match &one.path {
+                Some(Text::Prefix(path)) if segments(path) == "/" => Match { path: None, ..one.clone() },
+                _ => one.clone(),
+            };
+            let written = with_port(said.istio());
             let mut fields = fields.clone();
-            fields.insert("match".to_owned(), json!([istio]));
-            let rule =
+            fields.insert("match".to_owned(), json!([with_port(read(one).istio())]));
+            let mut rule =
                 Rule::of(&fields.into(), At { resource, rule: place }, namespace(json), &|name: &str| {
                     name.to_owned()
                 });
+            rule.matches.iter_mut().for_each(|one| one.json.clone_from(&written));
             all.push((std::cmp::Reverse(rank), rule));
         }
     }
@@ -217,6 +226,8 @@ fn edit(filter: &Json, fields: &mut Map<String, Json>) {
         ] {
             said.extend(redirect.get(key).map(|value| (istios.to_owned(), value.clone())));
         }
+        // The API's default; Istio's is 301.
+        said.entry("redirectCode").or_insert_with(|| 302.into());
         let path = ["replacePrefixMatch", "replaceFullPath"].iter().find_map(|key| redirect["path"].get(key));
         said.extend(path.map(|path| ("uri".to_owned(), path.clone())));
         fields.insert("redirect".to_owned(), said.into());

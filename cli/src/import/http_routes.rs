@@ -1,0 +1,196 @@
+//! HTTPRoutes: what of them a file does not carry, and which stay as they are.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::read::{Found, GRPC_ROUTE, HTTP_ROUTE, Resource};
+use super::said::{self, Said};
+use crate::traffic::At;
+
+/// Fields of a rule that only say something if they are kept whole, so that a file has none of them.
+pub const DROPPED: [&str; 3] = ["requestMirror", "cors", "extensionRef"];
+
+/// Those that stay, and that other routes have nothing to do with: the redirect of everything that comes in at one listener, as most
+/// Gateways have it, and what is for other callers or other objects than a file's routes.
+pub fn aside(found: &Found) -> BTreeSet<usize> {
+    let stays = |route: &Resource| {
+        list(&route.spec["parentRefs"]).all(|parent| !is_for_all_callers(parent, &route.namespace))
+            || redirects_a_listener(route)
+    };
+    let all = found.known.iter().enumerate();
+    all.filter(|(_, route)| route.kind == HTTP_ROUTE && stays(route)).map(|(place, _)| place).collect()
+}
+
+/// Is a parent a Gateway, or a Service in the namespace of its route, as a file's are?
+pub fn is_for_all_callers(parent: &Json, home: &str) -> bool {
+    match parent["kind"].as_str() {
+        None | Some("Gateway") => true,
+        Some("Service") => parent["namespace"].as_str().is_none_or(|namespace| namespace == home),
+        Some(_) => false,
+    }
+}
+
+fn redirects_a_listener(route: &Resource) -> bool {
+    let redirects = |rule: &Json| {
+        list(&rule["backendRefs"]).next().is_none()
+            && list(&rule["filters"]).any(|filter| filter.get("requestRedirect").is_some())
+    };
+    list(&route.spec["parentRefs"]).all(|parent| parent.get("sectionName").is_some())
+        && list(&route.spec["rules"]).all(redirects)
+        && list(&route.spec["rules"]).next().is_some()
+}
+
+/// Says all that is not carried over.
+pub fn check(found: &Found, aside: &BTreeSet<usize>, said: &mut Said) {
+    for (index, resource) in found.known.iter().enumerate() {
+        match resource.kind.as_str() {
+            HTTP_ROUTE => route(&found.known, index, aside.contains(&index), said),
+            GRPC_ROUTE => said.loss(
+                Some(resource.name_place()),
+                None,
+                format!("{}: GRPCRoutes are not read", resource.title()),
+                "write it as an HTTPRoute first: a method is the exact path `/package.Service/Method`",
+            ),
+            "VirtualService" if found.is_of_gateway_api() => said.loss(
+                Some(resource.name_place()),
+                None,
+                format!("{}: there are HTTPRoutes too, and a file has routes of one kind", resource.title()),
+                "import the VirtualServices alone, or write this one as an HTTPRoute first (docs/gateway-api.md)",
+            ),
+            _ => {}
+        }
+    }
+}
+
+fn route(resources: &[Resource], index: usize, aside: bool, said: &mut Said) {
+    let resource = &resources[index];
+    let title = resource.title();
+    for key in unknown(&resource.spec, &["parentRefs", "hostnames", "rules"]) {
+        said.loss(
+            Some(resource.place(&["spec", key])),
+            None,
+            format!("{title}: `{key}`"),
+            "remove it, or keep this route",
+        );
+    }
+    for (number, parent) in list(&resource.spec["parentRefs"]).enumerate() {
+        let number = number.to_string();
+        let place = |key: &str| Some(resource.place(&["spec", "parentRefs", &number, key]));
+        let kind = parent["kind"].as_str().unwrap_or("Gateway");
+        let elsewhere = parent["namespace"].as_str().is_some_and(|name| name != resource.namespace);
+        match kind {
+            "Gateway" => {
+                for key in ["sectionName", "port"].into_iter().filter(|key| parent.get(key).is_some()) {
+                    let text = format!(
+                        "{title}: `{key}` of a Gateway; a file's routes are for all of its listeners"
+                    );
+                    let (text, help) = if aside {
+                        (
+                            format!(
+                                "{text}. The redirect stays as it is, but paths that a route of the file names are more specific than it"
+                            ),
+                            "give the listener that redirects a Gateway of its own",
+                        )
+                    } else {
+                        (
+                            text,
+                            "give the other listeners a Gateway of their own, or let them allow no route of this namespace (`allowedRoutes`)",
+                        )
+                    };
+                    said.loss(place(key), None, text, help);
+                }
+            }
+            "Service" if elsewhere => said.loss(
+                place("namespace"),
+                None,
+                format!(
+                    "{title}: it is for callers in namespace {} only; a file's routes are for all",
+                    resource.namespace
+                ),
+                "keep it, or move it to the namespace of its Service",
+            ),
+            "Service" => {}
+            _ => {
+                said.loss(
+                    place("kind"),
+                    None,
+                    format!("{title}: a parent of kind {kind}"),
+                    "keep this route",
+                );
+            }
+        }
+    }
+    if !aside {
+        for (number, rule) in list(&resource.spec["rules"]).enumerate() {
+            one_rule(resources, At { resource: index, rule: number }, rule, said);
+        }
+    }
+}
+
+fn one_rule(resources: &[Resource], at: At, rule: &Json, said: &mut Said) {
+    let title = said::title(resources, at);
+    let mut loss =
+        |what: String, help: &str| said.rule_loss(resources, at, None, format!("{title}: {what}"), help);
+    const KEEP: &str = "write it by hand, or keep this route and take the service out of the file";
+    for key in unknown(rule, &["name", "matches", "filters", "backendRefs", "timeouts", "retry"]) {
+        loss(format!("`{key}`"), KEEP);
+    }
+    for key in unknown(&rule["retry"], &["attempts"]) {
+        loss(format!("`retry.{key}`"), KEEP);
+    }
+    for filter in list(&rule["filters"]) {
+        let kind = filter["type"].as_str().unwrap_or_default();
+        match kind {
+            "RequestHeaderModifier" | "ResponseHeaderModifier" => {}
+            "URLRewrite" => rewrite(rule, &filter["urlRewrite"], &mut loss),
+            "RequestRedirect" => {
+                if filter["requestRedirect"]["path"].get("replacePrefixMatch").is_some() {
+                    loss("a redirect with `replacePrefixMatch`".to_owned(), KEEP);
+                }
+            }
+            _ => loss(format!("a filter of type {kind}"), KEEP),
+        }
+    }
+    let mut backends = 0;
+    for backend in list(&rule["backendRefs"]) {
+        backends += 1;
+        match backend["kind"].as_str() {
+            None | Some("Service" | "Hostname") => {}
+            Some(kind) => loss(format!("a backend of kind {kind}"), KEEP),
+        }
+        for filter in list(&backend["filters"]) {
+            let kind = filter["type"].as_str().unwrap_or_default();
+            if !["RequestHeaderModifier", "ResponseHeaderModifier"].contains(&kind) {
+                loss(format!("a filter of type {kind} of a backend"), KEEP);
+            }
+        }
+    }
+    let answers = list(&rule["filters"]).any(|filter| filter.get("requestRedirect").is_some());
+    if backends == 0 && !answers {
+        loss("no backend, so Istio answers 500".to_owned(), "write one, or remove the rule");
+    } else if backends > 0 && list(&rule["backendRefs"]).all(|backend| backend["weight"] == 0) {
+        loss("all weights are 0, so Istio answers 500".to_owned(), "give one a weight, or remove the rule");
+    }
+}
+
+/// What is rendered replaces a prefix where a rule matches prefixes, and the whole path where it matches exact ones.
+fn rewrite(rule: &Json, rewrite: &Json, loss: &mut dyn FnMut(String, &str)) {
+    let exact = |one: &Json| one["path"]["type"] == "Exact";
+    let all_exact = list(&rule["matches"]).next().is_some() && list(&rule["matches"]).all(exact);
+    if rewrite["path"].get("replaceFullPath").is_some() && !all_exact {
+        loss(
+            "a rewrite with `replaceFullPath` of paths that are not exact".to_owned(),
+            "match the exact paths, or keep this route and take the service out of the file",
+        );
+    }
+}
+
+fn unknown<'a>(json: &'a Json, known: &'a [&str]) -> impl Iterator<Item = &'a String> {
+    let keys = json.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    keys.map(|(key, _)| key).filter(move |key| !known.contains(&key.as_str()))
+}
+
+fn list(json: &Json) -> impl Iterator<Item = &Json> {
+    json.as_array().into_iter().flatten()
+}

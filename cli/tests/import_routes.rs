@@ -1,0 +1,343 @@
+//! `import` of HTTPRoutes: what is rendered, imported and rendered again routes the same, and what a file cannot say is said.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use graylane::document;
+use graylane::document::finding::{Findings, Severity};
+use graylane::document::source::SourceFiles;
+use graylane::import::{self, Choices, Found, Step};
+use graylane::mesh::Mesh;
+use graylane::resources::{Kind, Options, resources};
+use graylane::traffic::{self, World};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRunner};
+use serde_json::{Value as Json, json};
+
+struct Outcome {
+    text: Option<String>,
+    lost: Vec<String>,
+    steps: Vec<(Step, String)>,
+}
+
+fn imported(current: &str) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("current.yaml");
+    std::fs::write(&path, current).unwrap();
+    let (mut sources, mut findings) = (SourceFiles::default(), Findings::default());
+    let found = import::read(&[path], &mut sources, &mut findings).unwrap();
+    assert!(!findings.has_errors(), "{findings:?}");
+    let imported = import::import(&Found::of(found), &Choices::default(), &sources).unwrap();
+    let lost = imported.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    Outcome {
+        text: imported.text,
+        lost: lost.map(|finding| finding.message.clone()).collect(),
+        steps: imported.plan.steps,
+    }
+}
+
+fn mesh(text: &str) -> Mesh {
+    Mesh::of(&graylane::check::open(document::load_text("graylane.yaml", text).unwrap()).checked().unwrap())
+}
+
+fn rendered(mesh: &Mesh, only: &[Kind]) -> Vec<Json> {
+    let options =
+        Options { without_filter: true, only: Some(only.iter().copied().collect()), ..Options::default() };
+    resources(mesh, &options).iter().map(graylane::resources::Resource::json).collect()
+}
+
+fn list(items: &[Json]) -> String {
+    json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+}
+
+fn differences(before: &[Json], after: &[Json]) -> Vec<String> {
+    let world = |list: &[Json]| World::of(&list.iter().collect::<Vec<_>>(), "tenant");
+    let report = traffic::compare(&world(before), &world(after));
+    assert!(report.tried > 0);
+    report.differences.iter().map(traffic::Difference::text).collect()
+}
+
+#[test]
+fn every_example_that_has_http_routes_survives_a_round_trip() {
+    let mut tried = BTreeSet::new();
+    for name in ["bank", "boutique", "edge", "gateways", "observability", "ramp", "shop"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
+        let (mut layers, _) = document::as_written(&[path]).unwrap();
+        layers.push(vec![("form".to_owned(), "mesh: {routes: gateway-api}\n".to_owned())]);
+        let opened = graylane::check::open(document::of_texts(layers));
+        // Some say what only a VirtualService can.
+        let Ok(file) = opened.checked() else { continue };
+        tried.insert(name);
+        let before = rendered(&Mesh::of(&file), &[Kind::HttpRoute, Kind::DestinationRule, Kind::Service]);
+        let outcome = imported(&list(&before));
+        assert_eq!(outcome.lost, [""; 0], "{name}");
+        let after = mesh(&outcome.text.unwrap());
+        // The Services are there: none is written over them.
+        assert_eq!(rendered(&after, &[Kind::Service]).len(), 0, "{name}");
+        let after = rendered(&after, &[Kind::HttpRoute, Kind::DestinationRule]);
+        assert_eq!(differences(&before, &after), Vec::<String>::new(), "{name}");
+    }
+    assert!(tried.len() >= 4, "{tried:?}");
+}
+
+/// How many generated sets there are.
+const CASES: u32 = 500;
+
+fn one_match() -> impl Strategy<Value = Json> {
+    let path = prop_oneof![
+        2 => Just(Json::Null),
+        3 => select(&["/", "/api", "/api/v1", "/static/"][..]).prop_map(|path| json!({"type": "PathPrefix", "value": path})),
+        2 => select(&["/", "/api", "/pay"][..]).prop_map(|path| json!({"type": "Exact", "value": path})),
+        1 => Just(json!({"type": "RegularExpression", "value": "/item/[0-9]+"})),
+    ];
+    let header = prop_oneof![
+        3 => Just(Json::Null),
+        2 => select(&["gray", "beta"][..]).prop_map(|tenant| json!([{"name": "tenant", "value": tenant}])),
+        1 => Just(json!([{"name": "x-user", "type": "Exact", "value": "jason"}])),
+        1 => Just(json!([{"name": "x-user", "type": "RegularExpression", "value": "j.*"}])),
+    ];
+    let method = prop_oneof![4 => Just(Json::Null), 1 => Just(json!("POST"))];
+    let query = prop_oneof![6 => Just(Json::Null), 1 => Just(json!([{"name": "v", "value": "2"}]))];
+    (path, header, method, query).prop_map(|(path, headers, method, query)| {
+        let fields = [("path", path), ("headers", headers), ("method", method), ("queryParams", query)];
+        Json::Object(
+            fields
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
+    })
+}
+
+fn rule(service: &'static str) -> impl Strategy<Value = Json> {
+    let backend = |name: String, weight: u32| json!({"name": name, "port": 80, "weight": weight});
+    let weights = select(&[[100, 0], [90, 10], [0, 1], [1, 2]][..]);
+    let filters = prop_oneof![
+        5 => Just(Json::Null),
+        1 => Just(json!([{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-a", "value": "${HOME}"}], "remove": ["x-b"]}}])),
+        1 => Just(json!([{"type": "URLRewrite", "urlRewrite": {"hostname": "other.example"}}])),
+        1 => Just(json!([{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "audit", "port": 80}}}])),
+        1 => Just(json!([{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}])),
+    ];
+    let timeout = prop_oneof![2 => Just(Json::Null), 1 => Just(json!({"request": "2s"}))];
+    (prop::collection::vec(one_match(), 0..3), weights, prop::bool::ANY, filters, timeout).prop_map(
+        move |(matches, weights, of_versions, filters, timeouts)| {
+            let mut rule = json!({"backendRefs": [backend(service.to_owned(), 1)]});
+            if of_versions {
+                let named =
+                    |(place, weight): (usize, &u32)| backend(format!("{service}-v{}", place + 1), *weight);
+                rule["backendRefs"] = weights.iter().enumerate().map(named).collect();
+            }
+            if filters[0]["type"] == "RequestRedirect" {
+                rule.as_object_mut().unwrap().remove("backendRefs");
+            }
+            for (key, value) in
+                [("matches", Json::from(matches)), ("filters", filters), ("timeouts", timeouts)]
+            {
+                if !value.is_null() && value != json!([]) {
+                    rule[key] = value;
+                }
+            }
+            rule
+        },
+    )
+}
+
+fn route(service: &'static str) -> impl Strategy<Value = Json> {
+    let parents = prop_oneof![
+        3 => Just((json!([{"group": "", "kind": "Service", "name": service, "port": 80}]), Json::Null)),
+        1 => Just((json!([{"group": "", "kind": "Service", "name": service}]), Json::Null)),
+        2 => select(&["a.example.com", "b.example.com"][..])
+            .prop_map(|host| (json!([{"name": "front", "namespace": "ingress"}]), json!([host]))),
+        1 => Just((json!([{"name": "front", "namespace": "ingress"}]), json!(["a.example.com", "b.example.com"]))),
+    ];
+    (parents, prop::collection::vec(rule(service), 1..5), prop::bool::weighted(0.8), any::<u16>()).prop_map(
+        move |((parents, hostnames), mut rules, last, number)| {
+            if last && let Some(rule) = rules.last_mut().and_then(Json::as_object_mut) {
+                rule.remove("matches");
+            }
+            let mut spec = json!({"parentRefs": parents, "rules": rules});
+            if !hostnames.is_null() {
+                spec["hostnames"] = hostnames;
+            }
+            json!({
+                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+                "metadata": {"name": format!("{service}-{number}"), "namespace": "demo"}, "spec": spec,
+            })
+        },
+    )
+}
+
+fn services(name: &str) -> Vec<Json> {
+    let service = |name: String, selector: Json| {
+        json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "demo"},
+            "spec": {"selector": selector, "ports": [{"name": "http", "port": 80}]},
+        })
+    };
+    let version =
+        |version: &str| service(format!("{name}-{version}"), json!({"app": name, "version": version}));
+    vec![service(name.to_owned(), json!({"app": name})), version("v1"), version("v2")]
+}
+
+#[test]
+fn nothing_is_lost_without_a_word() {
+    let equal = std::cell::Cell::new(0);
+    let mut runner = TestRunner::new(Config {
+        cases: CASES,
+        failure_persistence: None,
+        rng_algorithm: RngAlgorithm::ChaCha,
+        rng_seed: RngSeed::Fixed(7),
+        max_shrink_iters: 200,
+        ..Config::default()
+    });
+    let routes = prop_oneof![
+        prop::collection::vec(route("shop"), 1..3),
+        (route("shop"), route("cart")).prop_map(|(a, b)| vec![a, b]),
+    ];
+    let result = runner.run(&routes, |current| {
+        let all: Vec<Json> =
+            current.iter().cloned().chain(services("shop")).chain(services("cart")).collect();
+        let outcome = imported(&list(&all));
+        let Some(text) = outcome.text else {
+            prop_assert!(!outcome.lost.is_empty());
+            return Ok(());
+        };
+        if text.ends_with("services: {}\n") {
+            // Redirects of everything stay as they are, and are not of a service.
+            return Ok(());
+        }
+        // Whatever is written passes `check`.
+        let mesh = mesh(&text);
+        if !outcome.lost.is_empty() {
+            return Ok(());
+        }
+        equal.set(equal.get() + 1);
+        let kept = |json: &&Json| {
+            let title = format!("HTTPRoute demo/{}", json["metadata"]["name"].as_str().unwrap_or_default());
+            outcome.steps.contains(&(Step::Keep, title))
+        };
+        let kept = current.iter().filter(kept).cloned();
+        let after: Vec<Json> =
+            rendered(&mesh, &[Kind::HttpRoute, Kind::DestinationRule]).into_iter().chain(kept).collect();
+        // A Service has one port here, so a route without one is for that.
+        let before: Vec<Json> = current
+            .iter()
+            .map(|json| {
+                let mut json = json.clone();
+                for parent in json["spec"]["parentRefs"]
+                    .as_array_mut()
+                    .unwrap()
+                    .iter_mut()
+                    .filter(|parent| parent["kind"] == "Service")
+                {
+                    parent["port"] = json!(80);
+                }
+                json
+            })
+            .collect();
+        prop_assert_eq!(differences(&before, &after), Vec::<String>::new());
+        Ok(())
+    });
+    result.unwrap();
+    assert!(equal.get() > CASES / 2, "{} of {CASES}", equal.get());
+}
+
+fn http_route(spec: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: api, namespace: shop}}\nspec: {spec}\n---\n"
+    )
+}
+
+const PARENT: &str = "parentRefs: [{group: '', kind: Service, name: api, port: 80}]";
+const BACKEND: &str = "backendRefs: [{name: api-v1, port: 80}]";
+
+#[test]
+fn what_a_file_cannot_say_is_said() {
+    let cases = [
+        (
+            format!(
+                "{{{PARENT}, rules: [{{{BACKEND}, filters: [{{type: RequestMirror, requestMirror: {{backendRef: {{name: audit, port: 80}}}}}}]}}]}}"
+            ),
+            "HTTPRoute shop/api, rule 1: a filter of type RequestMirror",
+        ),
+        (
+            format!("{{{PARENT}, rules: [{{{BACKEND}, sessionPersistence: {{type: Cookie}}}}]}}"),
+            "HTTPRoute shop/api, rule 1: `sessionPersistence`",
+        ),
+        (
+            format!("{{{PARENT}, rules: [{{{BACKEND}, retry: {{attempts: 2, codes: [503]}}}}]}}"),
+            "rule 1: `retry.codes`",
+        ),
+        (
+            format!(
+                "{{{PARENT}, rules: [{{{BACKEND}, filters: [{{type: URLRewrite, urlRewrite: {{path: {{type: ReplaceFullPath, replaceFullPath: /x}}}}}}]}}]}}"
+            ),
+            "a rewrite with `replaceFullPath` of paths that are not exact",
+        ),
+        (
+            format!(
+                "{{{PARENT}, rules: [{{matches: [{{path: {{type: Exact, value: /x}}}}]}}, {{{BACKEND}}}]}}"
+            ),
+            "rule 1: no backend, so Istio answers 500",
+        ),
+        (
+            format!(
+                "{{{PARENT}, rules: [{{backendRefs: [{{name: api-v1, port: 80, weight: 0}}], matches: [{{path: {{type: Exact, value: /x}}}}]}}, {{{BACKEND}}}]}}"
+            ),
+            "rule 1: all weights are 0, so Istio answers 500",
+        ),
+        (
+            format!("{{parentRefs: [{{name: public, sectionName: https}}], rules: [{{{BACKEND}}}]}}"),
+            "HTTPRoute shop/api: `sectionName` of a Gateway",
+        ),
+        (
+            format!(
+                "{{parentRefs: [{{group: '', kind: Service, name: api, namespace: other, port: 80}}], rules: [{{{BACKEND}}}]}}"
+            ),
+            "it is for callers in namespace shop only",
+        ),
+        (
+            format!(
+                "{{{PARENT}, rules: [{{backendRefs: [{{group: inference.networking.k8s.io, kind: InferencePool, name: pool}}]}}]}}"
+            ),
+            "a backend of kind InferencePool",
+        ),
+    ];
+    for (spec, want) in cases {
+        let outcome = imported(&http_route(&spec));
+        assert!(outcome.lost.iter().any(|text| text.contains(want)), "{want}: {:#?}", outcome.lost);
+    }
+}
+
+#[test]
+fn routes_of_other_kinds_beside_http_routes_are_said_and_stay() {
+    let beside = "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: web, namespace: shop}, spec: {hosts: [web], http: [{route: [{destination: {host: web}}]}]}}\n---\n\
+        {apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: calls, namespace: shop}, spec: {}}\n";
+    let outcome = imported(&(http_route(&format!("{{{PARENT}, rules: [{{{BACKEND}}}]}}")) + beside));
+    assert!(outcome.lost[1].contains("GRPCRoute shop/calls: GRPCRoutes are not read"), "{:#?}", outcome.lost);
+    assert!(
+        outcome.lost[0].contains("VirtualService shop/web: there are HTTPRoutes too"),
+        "{:#?}",
+        outcome.lost
+    );
+    assert_eq!(outcome.lost.len(), 2);
+    for kept in ["VirtualService shop/web", "GRPCRoute shop/calls"] {
+        assert!(outcome.steps.contains(&(Step::Keep, kept.to_owned())), "{kept}: {:?}", outcome.steps);
+    }
+    assert!(outcome.steps.contains(&(Step::Delete, "HTTPRoute shop/api".to_owned())));
+}
+
+#[test]
+fn a_version_without_any_share_is_one_nevertheless() {
+    let spec = format!(
+        "{{{PARENT}, rules: [{{backendRefs: [{{name: api-v1, port: 80}}, {{name: api-v2, port: 80, weight: 0}}]}}]}}"
+    );
+    let outcome = imported(&http_route(&spec));
+    assert_eq!(outcome.lost, [""; 0]);
+    let json: Json = serde_saphyr::from_str(&outcome.text.unwrap()).unwrap();
+    assert_eq!(json["services"]["api"]["versions"]["v2"]["host"], "api-v2.shop.svc.cluster.local");
+    assert_eq!(json["services"]["api"]["baseline"], "v1");
+}
