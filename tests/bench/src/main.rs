@@ -31,14 +31,15 @@ use stage::Workshop;
 use variant::Modules;
 
 const USAGE: &str =
-    "usage: graylane-bench [--smoke] [--ids MILLIONS] [--only TEXT [--variant NAME]] [--starts] [--check] [--other MODULE]
+    "usage: graylane-bench [--smoke] [--ids MILLIONS] [--only TEXT [--variant NAME]] [--starts] [--check] [--other MODULE | --earlier MODULE]
   --smoke         once through everything, in seconds: does the bench still run? Writes nothing
   --ids MILLIONS  how many unique ids are to pass through; 10 unless said
   --only TEXT     the paths with this in their name, and nothing else; writes nothing
   --variant NAME  of these paths this variant alone, for a profiler to look at
   --starts        memory and start of proxies, and nothing else; writes nothing
   --check         fail if a target is missed
-  --other MODULE  compare with another build of the filter as well; writes nothing";
+  --other MODULE  compare with another build of the filter as well; writes nothing
+  --earlier MODULE  the same with the build that targets name, as it was at commit cd95fc1; writes";
 
 struct Arguments {
     smoke: bool,
@@ -48,6 +49,7 @@ struct Arguments {
     ids: f64,
     check: bool,
     other: Option<PathBuf>,
+    is_earlier: bool,
 }
 
 fn arguments() -> Result<Arguments> {
@@ -59,6 +61,7 @@ fn arguments() -> Result<Arguments> {
         ids: 10.0,
         check: false,
         other: None,
+        is_earlier: false,
     };
     let mut rest = std::env::args().skip(1);
     while let Some(argument) = rest.next() {
@@ -69,7 +72,10 @@ fn arguments() -> Result<Arguments> {
             "--variant" => arguments.variant = Some(rest.next().context(USAGE)?),
             "--starts" => arguments.starts = true,
             "--check" => arguments.check = true,
-            "--other" => arguments.other = Some(rest.next().context(USAGE)?.into()),
+            "--other" | "--earlier" => {
+                arguments.is_earlier = argument == "--earlier";
+                arguments.other = Some(rest.next().context(USAGE)?.into());
+            }
             _ => bail!("{USAGE}"),
         }
     }
@@ -112,7 +118,7 @@ fn main() -> Result<()> {
     // Long enough for a profiler to see something.
     let bursts = if arguments.variant.is_some() { 16 * effort.bursts } else { effort.bursts };
     let effort = Effort { bursts, ..effort };
-    let writes = !arguments.smoke && modules.other.is_none();
+    let writes = !arguments.smoke && (modules.other.is_none() || arguments.is_earlier);
     let size = usize::try_from(std::fs::metadata(&modules.graylane)?.len())?;
     let shop = Workshop::new(modules, scenario::BODY)?;
     let machine = machine::describe(&shop.envoy, size);

@@ -96,7 +96,7 @@ fn native_targets(measured: &Measured) -> Vec<Target> {
     ];
     let mut targets = Vec::new();
     for (title, noop, lua) in RATIOS {
-        for (variant, limit) in [(Variant::Noop, noop), (Variant::LuaMetadata, lua)] {
+        for (variant, limit) in [(Variant::Noop, noop), (Variant::LuaMetadata, lua), (Variant::Other, 0.4)] {
             if let Some(is) = measured.ratio(title, Variant::Native, variant) {
                 let what = format!("{title}, native: × {}", variant.name());
                 targets.push(Target { what, limit, is, unit: "" });

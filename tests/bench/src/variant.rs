@@ -27,7 +27,7 @@ pub enum Variant {
     Native,
     /// The filter without filter state: metrics and headers only.
     Stateless,
-    /// Another build of it, to compare with.
+    /// Another build of the filter, to compare with.
     Other,
     /// The best that Lua can do.
     Lua,
@@ -60,7 +60,7 @@ impl Variant {
             Self::Graylane => "graylane",
             Self::Native => "graylane, native",
             Self::Stateless => "graylane, no filter state",
-            Self::Other => "other build",
+            Self::Other => "earlier build",
             Self::Lua => "Lua",
             Self::LuaMetadata => "Lua + metadata",
         }
