@@ -152,8 +152,7 @@ vectors: toolchain ## Golden vectors and cases compiled to WebAssembly: in a sma
 	elif ! rustup target add wasm32-unknown-unknown >/dev/null 2>&1; then echo "vectors in node: skipped, wasm32-unknown-unknown cannot be installed"
 	else
 	  runner=$$(.ci/tool wasm-bindgen-cli $(WASM_BINDGEN) wasm-bindgen-test-runner)
-	  # Crates of others are compiled for this alone, and their speed is nothing here.
-	  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$$runner cargo --config 'profile.dev.package."*".opt-level=0' test --target wasm32-unknown-unknown --package graylane-vectors --lib
+	  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$$runner cargo test --target wasm32-unknown-unknown --package graylane-vectors --lib
 	fi
 
 programs: wasm native ## The programs of the end-to-end tests: target/debug/e2e-* [rustup]

@@ -98,7 +98,7 @@ pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result
     let aside = http_routes::aside(found);
     let whole = found.known.iter().enumerate().map(|(place, resource)| match &backends {
         _ if aside.contains(&place) => Json::Null,
-        Some(backends) if resource.kind == HTTP_ROUTE => backends::with_ports(resource, backends),
+        Some(backends) if resource.kind == HTTP_ROUTE => http_routes::with_ports(resource, backends),
         _ => resource.whole.clone(),
     });
     let whole: Vec<Json> = whole.collect();
@@ -107,7 +107,7 @@ pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result
     for (kind, count) in &found.others {
         said.hint(None, format!("{count} of kind {kind}: no routes in it, ignored"), "");
     }
-    http_routes::check(found, &aside, &mut said);
+    http_routes::check(found, &aside, backends.as_ref(), &mut said);
     let common = drafts::Common {
         world: &world,
         resources: &found.known,
@@ -142,6 +142,14 @@ pub fn import(found: &Found, choices: &Choices, sources: &SourceFiles) -> Result
         proof = prove::compare(&made, &world, found, &drafts)?;
     }
     importer.say(&made, &mut said);
+    for resource in plan::overwritten(found, &drafts, &made, proof.rendered.as_deref().unwrap_or_default()) {
+        said.loss(
+            Some(resource.name_place()),
+            None,
+            format!("{} stays, but what the file renders has the same name and would overwrite it", resource.title()),
+            "give it another name first, or pass another `--mesh`, from which the names of what is rendered are made",
+        );
+    }
     proof.say(&found.known, &world, &made, &mut said);
     let plan = plan::of(found, &drafts, &made, proof.rendered.as_deref().unwrap_or_default());
     let place = |span: Span| format!("{}:{}", sources.name(span.file), span.line);

@@ -305,6 +305,19 @@ fn what_a_file_cannot_say_is_said() {
             ),
             "a backend of kind InferencePool",
         ),
+        (
+            format!("{{parentRefs: [{{kind: Service, name: api, port: 80}}], rules: [{{{BACKEND}}}]}}"),
+            "a Service whose `group` is not empty",
+        ),
+        (
+            format!("{{parentRefs: [{{group: '', kind: Service, name: api}}], rules: [{{{BACKEND}}}]}}"),
+            "the port of Service api is not known",
+        ),
+        (format!("{{{PARENT}, rules: [{{{BACKEND}, retry: {{}}}}]}}"), "`retry` without `attempts`"),
+        (
+            format!("{{{PARENT}, rules: [{{{BACKEND}, timeouts: {{backendRequest: 1s}}}}]}}"),
+            "`timeouts.backendRequest` without `retry`",
+        ),
     ];
     for (spec, want) in cases {
         let outcome = imported(&http_route(&spec));
@@ -340,4 +353,60 @@ fn a_version_without_any_share_is_one_nevertheless() {
     let json: Json = serde_saphyr::from_str(&outcome.text.unwrap()).unwrap();
     assert_eq!(json["services"]["api"]["versions"]["v2"]["host"], "api-v2.shop.svc.cluster.local");
     assert_eq!(json["services"]["api"]["baseline"], "v1");
+}
+
+fn named(name: &str, made: u32, spec: &str) -> String {
+    http_route(spec).replace(
+        "name: api, namespace",
+        &format!("name: {name}, creationTimestamp: '{made}-01-01T00:00:00Z', namespace"),
+    )
+}
+
+#[test]
+fn what_stays_is_not_overwritten_and_the_youngest_goes_first() {
+    // The mesh is called `shop`, so the route of `api` is rendered as `shop-api`.
+    let redirect = "{parentRefs: [{name: gw}], hostnames: [a.example], rules: [{filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}]}";
+    let mesh = format!("{{{PARENT}, rules: [{{{BACKEND}}}]}}");
+    let outcome = imported(&(named("shop-api", 2024, redirect) + &named("api", 2024, &mesh)));
+    let want = "HTTPRoute shop/shop-api stays, but what the file renders has the same name";
+    assert!(outcome.lost.iter().any(|text| text.contains(want)), "{:#?}", outcome.lost);
+
+    let hidden = mesh.replace("api-v1", "api-v2");
+    let outcome = imported(&(named("old", 2024, &mesh) + &named("hidden", 2025, &hidden)));
+    let gone: Vec<&str> = outcome
+        .steps
+        .iter()
+        .filter(|(step, _)| *step == Step::Delete)
+        .map(|(_, title)| title.as_str())
+        .collect();
+    assert_eq!(gone, ["HTTPRoute shop/hidden", "HTTPRoute shop/old"]);
+}
+
+#[test]
+fn routes_with_and_without_a_port_are_not_merged() {
+    let without =
+        format!("{{parentRefs: [{{group: '', kind: Service, name: api}}], rules: [{{{BACKEND}}}]}}");
+    let with = format!("{{{PARENT}, rules: [{{{BACKEND}}}]}}");
+    let service = "{apiVersion: v1, kind: Service, metadata: {name: api, namespace: shop}, spec: {selector: {app: api}, ports: [{port: 80}]}}\n";
+    let outcome = imported(&(named("a", 2024, &with) + &named("b", 2025, &without) + service));
+    assert!(
+        outcome.lost.iter().any(|text| text.contains("with a port and without are not merged")),
+        "{:#?}",
+        outcome.lost
+    );
+}
+
+#[test]
+fn subsets_that_others_may_use_stay_and_a_canary_is_not_the_baseline() {
+    let rule = "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: api, namespace: shop}, spec: {host: api, subsets: [{name: v1, labels: {version: v1}}]}}\n";
+    let outcome = imported(&(named("a", 2024, &format!("{{{PARENT}, rules: [{{{BACKEND}}}]}}")) + rule));
+    assert!(
+        outcome.steps.contains(&(Step::Keep, "DestinationRule shop/api".to_owned())),
+        "{:?}",
+        outcome.steps
+    );
+
+    let front = "{parentRefs: [{name: gw}], hostnames: [a.example], rules: [{backendRefs: [{name: web-canary, port: 80, weight: 10}, {name: web-stable, port: 80, weight: 90}]}]}";
+    let json: Json = serde_saphyr::from_str(&imported(&named("a", 2024, front)).text.unwrap()).unwrap();
+    assert!(json["services"].as_object().unwrap().contains_key("web-stable"), "{json}");
 }

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::http_routes;
 use super::read::{Found, HTTP_ROUTE, Resource};
 use crate::traffic::full_host;
 
@@ -110,6 +109,11 @@ impl Backends {
         self.owners.get(host).map_or(host, String::as_str)
     }
 
+    /// Is this Service among the resources?
+    pub fn is_known(&self, host: &str) -> bool {
+        self.known.contains_key(host)
+    }
+
     /// Are there Services that are versions of this one?
     pub fn has_versions(&self, service: &str) -> bool {
         self.owners.values().any(|owner| owner == service)
@@ -152,23 +156,6 @@ impl Backends {
         };
         if ports.len() == 1 { ports.first().copied() } else { None }
     }
-}
-
-/// A copy of an HTTPRoute with the parents that a file can have, which says the port of each Service where there can be one only.
-pub fn with_ports(route: &Resource, backends: &Backends) -> Json {
-    let mut json = route.whole.clone();
-    if let Some(parents) = json["spec"]["parentRefs"].as_array_mut() {
-        parents.retain(|parent| http_routes::is_for_all_callers(parent, &route.namespace));
-    }
-    for parent in json["spec"]["parentRefs"].as_array_mut().into_iter().flatten() {
-        if parent["kind"] == "Service"
-            && parent.get("port").is_none()
-            && let Some(port) = backends.only_port(&host(parent, &route.namespace))
-        {
-            parent["port"] = port.into();
-        }
-    }
-    json
 }
 
 fn targets(route: &Resource) -> Vec<(String, Option<u16>)> {

@@ -253,7 +253,13 @@ fn outside(
     let hosts: Vec<String> = own.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
     for (gateways, rules) in by_rules {
         let led = |rule: &Found| {
-            let host = &rule.shares.first()?.0.host;
+            let usual =
+                |host: &str| ["stable", "primary", "baseline"].iter().any(|usual| host.contains(usual));
+            let first = rule.shares.first()?;
+            // Weights tell which of several Services is the one; the first where they say nothing.
+            let most =
+                rule.shares.iter().rev().max_by_key(|(to, share)| (usual(&to.host), *share)).unwrap_or(first);
+            let host = if common.backends.is_some() { &most.0.host } else { &first.0.host };
             Some(common.backends.map_or(host.as_str(), |backends| backends.service_of(host)).to_owned())
         };
         let of = |rule: &Found| service.clone().or_else(|| led(rule));

@@ -1,12 +1,14 @@
 //! HTTPRoutes: what of them a file does not carry, and which stay as they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::backends::Backends;
 use super::read::{Found, GRPC_ROUTE, HTTP_ROUTE, Resource};
 use super::said::{self, Said};
-use crate::traffic::At;
+use crate::traffic::{At, full_host};
+use graylane_mesh::gateway_api::GROUP;
 
 /// Fields of a rule that only say something if they are kept whole, so that a file has none of them.
 pub const DROPPED: [&str; 3] = ["requestMirror", "cors", "extensionRef"];
@@ -24,10 +26,11 @@ pub fn aside(found: &Found) -> BTreeSet<usize> {
 
 /// Is a parent a Gateway, or a Service in the namespace of its route, as a file's are?
 pub fn is_for_all_callers(parent: &Json, home: &str) -> bool {
-    match parent["kind"].as_str() {
-        None | Some("Gateway") => true,
-        Some("Service") => parent["namespace"].as_str().is_none_or(|namespace| namespace == home),
-        Some(_) => false,
+    // Without a group it is that of the Gateway API, which has no Services: Istio passes over such a parent.
+    match (parent["group"].as_str().unwrap_or(GROUP), parent["kind"].as_str().unwrap_or("Gateway")) {
+        (GROUP, "Gateway") => true,
+        ("", "Service") => parent["namespace"].as_str().is_none_or(|namespace| namespace == home),
+        _ => false,
     }
 }
 
@@ -41,8 +44,51 @@ fn redirects_a_listener(route: &Resource) -> bool {
         && list(&route.spec["rules"]).next().is_some()
 }
 
+/// Services that routes are for whose port is not known, and those that some routes are for at one port and others at all, which Istio
+/// does not merge (`routeKey` in istio/pilot/pkg/config/kube/gateway/route_collections.go).
+fn ports(found: &Found, aside: &BTreeSet<usize>, backends: &Backends, said: &mut Said) {
+    let mut all: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
+    for (_, route) in
+        found.known.iter().enumerate().filter(|(place, one)| one.kind == HTTP_ROUTE && !aside.contains(place))
+    {
+        for (number, parent) in list(&route.spec["parentRefs"]).enumerate() {
+            if parent["kind"] != "Service" || !is_for_all_callers(parent, &route.namespace) {
+                continue;
+            }
+            let name = parent["name"].as_str().unwrap_or_default();
+            let host = full_host(name, &route.namespace);
+            let has_port = parent.get("port").is_some();
+            let place = Some(route.place(&["spec", "parentRefs", &number.to_string(), "name"]));
+            if !has_port && !backends.is_known(&host) {
+                said.loss(
+                    place,
+                    Some(&host),
+                    format!(
+                        "{}: the port of Service {name} is not known; that of its backends is used",
+                        route.title()
+                    ),
+                    "pass the Service too, or write `port` beside its name",
+                );
+            }
+            let kinds = all.entry(host.clone()).or_default();
+            kinds.insert(has_port);
+            if kinds.len() > 1 {
+                said.loss(
+                    place,
+                    Some(&host),
+                    format!("{}: routes for Service {name} with a port and without are not merged: Istio uses the older ones", route.title()),
+                    "write `port` beside the name in all of them first",
+                );
+            }
+        }
+    }
+}
+
 /// Says all that is not carried over.
-pub fn check(found: &Found, aside: &BTreeSet<usize>, said: &mut Said) {
+pub fn check(found: &Found, aside: &BTreeSet<usize>, backends: Option<&Backends>, said: &mut Said) {
+    if let Some(backends) = backends {
+        ports(found, aside, backends, said);
+    }
     for (index, resource) in found.known.iter().enumerate() {
         match resource.kind.as_str() {
             HTTP_ROUTE => route(&found.known, index, aside.contains(&index), said),
@@ -63,6 +109,24 @@ pub fn check(found: &Found, aside: &BTreeSet<usize>, said: &mut Said) {
     }
 }
 
+/// A copy of an HTTPRoute with the parents that a file can have, which says the port of each Service where there can be one only.
+pub fn with_ports(route: &Resource, backends: &Backends) -> Json {
+    let mut json = route.whole.clone();
+    if let Some(parents) = json["spec"]["parentRefs"].as_array_mut() {
+        parents.retain(|parent| is_for_all_callers(parent, &route.namespace));
+    }
+    for parent in json["spec"]["parentRefs"].as_array_mut().into_iter().flatten() {
+        if parent["kind"] == "Service"
+            && parent.get("port").is_none()
+            && let Some(port) =
+                backends.only_port(&full_host(parent["name"].as_str().unwrap_or_default(), &route.namespace))
+        {
+            parent["port"] = port.into();
+        }
+    }
+    json
+}
+
 fn route(resources: &[Resource], index: usize, aside: bool, said: &mut Said) {
     let resource = &resources[index];
     let title = resource.title();
@@ -74,11 +138,17 @@ fn route(resources: &[Resource], index: usize, aside: bool, said: &mut Said) {
             "remove it, or keep this route",
         );
     }
+    let for_others = if aside {
+        "it stays as it is"
+    } else {
+        "write a route of its own for this parent, and apply it before this one is deleted"
+    };
     for (number, parent) in list(&resource.spec["parentRefs"]).enumerate() {
         let number = number.to_string();
         let place = |key: &str| Some(resource.place(&["spec", "parentRefs", &number, key]));
         let kind = parent["kind"].as_str().unwrap_or("Gateway");
         let elsewhere = parent["namespace"].as_str().is_some_and(|name| name != resource.namespace);
+        let of_core = parent["group"] == "";
         match kind {
             "Gateway" => {
                 for key in ["sectionName", "port"].into_iter().filter(|key| parent.get(key).is_some()) {
@@ -101,6 +171,12 @@ fn route(resources: &[Resource], index: usize, aside: bool, said: &mut Said) {
                     said.loss(place(key), None, text, help);
                 }
             }
+            "Service" if !of_core => said.loss(
+                place("kind"),
+                None,
+                format!("{title}: a Service whose `group` is not empty, which Istio passes over"),
+                for_others,
+            ),
             "Service" if elsewhere => said.loss(
                 place("namespace"),
                 None,
@@ -108,17 +184,10 @@ fn route(resources: &[Resource], index: usize, aside: bool, said: &mut Said) {
                     "{title}: it is for callers in namespace {} only; a file's routes are for all",
                     resource.namespace
                 ),
-                "keep it, or move it to the namespace of its Service",
+                for_others,
             ),
             "Service" => {}
-            _ => {
-                said.loss(
-                    place("kind"),
-                    None,
-                    format!("{title}: a parent of kind {kind}"),
-                    "keep this route",
-                );
-            }
+            _ => said.loss(place("kind"), None, format!("{title}: a parent of kind {kind}"), for_others),
         }
     }
     if !aside {
@@ -135,6 +204,16 @@ fn one_rule(resources: &[Resource], at: At, rule: &Json, said: &mut Said) {
     const KEEP: &str = "write it by hand, or keep this route and take the service out of the file";
     for key in unknown(rule, &["name", "matches", "filters", "backendRefs", "timeouts", "retry"]) {
         loss(format!("`{key}`"), KEEP);
+    }
+    let retries = rule["retry"].is_object();
+    if retries && rule["retry"]["attempts"].is_null() {
+        loss("`retry` without `attempts`".to_owned(), "write `attempts: 2`, which is Istio's default");
+    }
+    if !retries && !rule["timeouts"]["backendRequest"].is_null() {
+        loss(
+            "`timeouts.backendRequest` without `retry`, which Istio takes for the timeout of the whole request".to_owned(),
+            "write `timeouts.request` instead",
+        );
     }
     for key in unknown(&rule["retry"], &["attempts"]) {
         loss(format!("`retry.{key}`"), KEEP);

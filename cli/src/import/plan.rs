@@ -1,5 +1,6 @@
 //! How a file takes over: which resources are made, which go, which stay, and in what order, so that there is no gap.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde_json::Value as Json;
 use super::Made;
 use super::drafts::Drafts;
 use super::prove::stays;
-use super::read::Found;
+use super::read::{Found, Resource};
 
 /// What happens to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,7 +50,12 @@ pub fn of(found: &Found, drafts: &Drafts, made: &Made, rendered: &[Json]) -> Pla
     let there: BTreeSet<String> = found.known.iter().map(super::read::Resource::title).collect();
     let step = |own: &String| if there.contains(own) { Step::Replace } else { Step::Apply };
     plan.steps.extend(rendered.iter().map(title).map(|own| (step(&own), own)));
-    for (place, resource) in found.known.iter().enumerate() {
+    // The youngest is deleted first: of rules that match equally well the oldest counts, so none takes over in between.
+    let mut ages: Vec<(usize, &Resource)> = found.known.iter().enumerate().collect();
+    ages.sort_by_key(|(_, one)| {
+        Reverse(one.whole["metadata"]["creationTimestamp"].as_str().unwrap_or_default())
+    });
+    for (place, resource) in ages {
         let own = resource.title();
         let step = if stays(place, resource, made, drafts) { Step::Keep } else { Step::Delete };
         if !applied.contains(&own) {
@@ -58,6 +64,24 @@ pub fn of(found: &Found, drafts: &Drafts, made: &Made, rendered: &[Json]) -> Pla
     }
     plan.steps.sort_by_key(|(step, _)| *step);
     plan
+}
+
+/// Those that stay, and that something rendered has the name of.
+pub fn overwritten<'a>(
+    found: &'a Found,
+    drafts: &Drafts,
+    made: &Made,
+    rendered: &[Json],
+) -> Vec<&'a Resource> {
+    let named = |own: &Resource| {
+        rendered.iter().any(|json| {
+            json["kind"] == own.kind.as_str()
+                && json["metadata"]["namespace"] == own.namespace.as_str()
+                && json["metadata"]["name"] == own.name.as_str()
+        })
+    };
+    let all = found.known.iter().enumerate();
+    all.filter(|(place, own)| stays(*place, own, made, drafts) && named(own)).map(|(_, own)| own).collect()
 }
 
 impl Plan {

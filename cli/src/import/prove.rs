@@ -64,7 +64,9 @@ pub fn stays(place: usize, resource: &Resource, made: &Made, drafts: &Drafts) ->
         "VirtualService" | HTTP_ROUTE => drafts.kept.contains(&place),
         "DestinationRule" => {
             let host = full_host(resource.spec["host"].as_str().unwrap_or_default(), &resource.namespace);
-            !made.names.contains_key(&host)
+            // Beside HTTPRoutes nothing that is rendered has its subsets, which somebody else's routes may use.
+            let has_subsets = resource.spec["subsets"].as_array().is_some_and(|subsets| !subsets.is_empty());
+            !made.names.contains_key(&host) || (made.file.mesh.routes.is_some() && has_subsets)
         }
         _ => true,
     }

@@ -104,7 +104,11 @@ pub fn make(common: &Common<'_>, host: &str, port: Option<u16>, draft: &Draft, s
     inside(common, &mut out, blocks, &mut targets, &mut loose);
     outside(common, &mut out, draft, &mut targets, simple, &mut loose);
     match common.backends {
-        Some(backends) => backends.targets(host).for_each(|(to, port)| targets.add(to, *port)),
+        Some(backends) => {
+            // Of several services, one for each port, each has the targets of its own.
+            let own = backends.targets(host).filter(|(_, to)| !shared || *to == port);
+            own.for_each(|(to, port)| targets.add(to, *port));
+        }
         None => targets.add_others(),
     }
     out.traffic_policy = common.world.policy(host).cloned().unwrap_or_default();

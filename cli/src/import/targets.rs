@@ -139,7 +139,8 @@ impl<'a> Targets<'a> {
         };
         let base = if is_name(&base) { base } else { "version".to_owned() };
         let free = |name: &String| {
-            let of_rule = subsets.is_some_and(|subsets| subsets.contains_key(name));
+            let of_rule =
+                self.backends.is_none() && subsets.is_some_and(|subsets| subsets.contains_key(name));
             !self.all.contains_key(name) && (!of_rule || key.subset.as_ref() == Some(name))
         };
         let numbered = (2..).map(|number| format!("{base}-{number}"));
