@@ -117,7 +117,8 @@ e2e-kind-all: ## All scenarios in a kind cluster [as kind]
 
 bench: build native envoy bench-modules ## What graylane costs: writes docs/performance.md (10 minutes). CHECK=1: fails if a target is missed [rustup, python3]
 	@# REALTIME=1: with real-time priority, so that neighbours do not take turns with what is measured. They will notice.
-	@$(if $(REALTIME),chrt -r 1) target/release/graylane-bench $(if $(CHECK),--check) --earlier "$$(tests/kind/old-filter cd95fc1)"
+	@earlier=$$(tests/kind/old-filter cd95fc1)
+	$(if $(REALTIME),chrt -r 1) target/release/graylane-bench $(if $(CHECK),--check) --earlier "$$earlier"
 
 bench-native: ## The core alone, natively: decision, baggage, memory, load [rustup]
 	@cargo bench --quiet --package graylane-bench

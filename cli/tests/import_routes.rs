@@ -1,5 +1,7 @@
 //! `import` of HTTPRoutes: what is rendered, imported and rendered again routes the same, and what a file cannot say is said.
 
+mod generated_routes;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -11,9 +13,10 @@ use graylane::mesh::Mesh;
 use graylane::resources::{Kind, Options, resources};
 use graylane::traffic::{self, World};
 use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRunner};
 use serde_json::{Value as Json, json};
+
+use generated_routes::{route, services};
 
 struct Outcome {
     text: Option<String>,
@@ -83,104 +86,6 @@ fn every_example_that_has_http_routes_survives_a_round_trip() {
 
 /// How many generated sets there are.
 const CASES: u32 = 500;
-
-fn one_match() -> impl Strategy<Value = Json> {
-    let path = prop_oneof![
-        2 => Just(Json::Null),
-        3 => select(&["/", "/api", "/api/v1", "/static/"][..]).prop_map(|path| json!({"type": "PathPrefix", "value": path})),
-        2 => select(&["/", "/api", "/pay"][..]).prop_map(|path| json!({"type": "Exact", "value": path})),
-        1 => Just(json!({"type": "RegularExpression", "value": "/item/[0-9]+"})),
-    ];
-    let header = prop_oneof![
-        3 => Just(Json::Null),
-        2 => select(&["gray", "beta"][..]).prop_map(|tenant| json!([{"name": "tenant", "value": tenant}])),
-        1 => Just(json!([{"name": "x-user", "type": "Exact", "value": "jason"}])),
-        1 => Just(json!([{"name": "x-user", "type": "RegularExpression", "value": "j.*"}])),
-    ];
-    let method = prop_oneof![4 => Just(Json::Null), 1 => Just(json!("POST"))];
-    let query = prop_oneof![6 => Just(Json::Null), 1 => Just(json!([{"name": "v", "value": "2"}]))];
-    (path, header, method, query).prop_map(|(path, headers, method, query)| {
-        let fields = [("path", path), ("headers", headers), ("method", method), ("queryParams", query)];
-        Json::Object(
-            fields
-                .into_iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(key, value)| (key.to_owned(), value))
-                .collect(),
-        )
-    })
-}
-
-fn rule(service: &'static str) -> impl Strategy<Value = Json> {
-    let backend = |name: String, weight: u32| json!({"name": name, "port": 80, "weight": weight});
-    let weights = select(&[[100, 0], [90, 10], [0, 1], [1, 2]][..]);
-    let filters = prop_oneof![
-        5 => Just(Json::Null),
-        1 => Just(json!([{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-a", "value": "${HOME}"}], "remove": ["x-b"]}}])),
-        1 => Just(json!([{"type": "URLRewrite", "urlRewrite": {"hostname": "other.example"}}])),
-        1 => Just(json!([{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "audit", "port": 80}}}])),
-        1 => Just(json!([{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}])),
-    ];
-    let timeout = prop_oneof![2 => Just(Json::Null), 1 => Just(json!({"request": "2s"}))];
-    (prop::collection::vec(one_match(), 0..3), weights, prop::bool::ANY, filters, timeout).prop_map(
-        move |(matches, weights, of_versions, filters, timeouts)| {
-            let mut rule = json!({"backendRefs": [backend(service.to_owned(), 1)]});
-            if of_versions {
-                let named =
-                    |(place, weight): (usize, &u32)| backend(format!("{service}-v{}", place + 1), *weight);
-                rule["backendRefs"] = weights.iter().enumerate().map(named).collect();
-            }
-            if filters[0]["type"] == "RequestRedirect" {
-                rule.as_object_mut().unwrap().remove("backendRefs");
-            }
-            for (key, value) in
-                [("matches", Json::from(matches)), ("filters", filters), ("timeouts", timeouts)]
-            {
-                if !value.is_null() && value != json!([]) {
-                    rule[key] = value;
-                }
-            }
-            rule
-        },
-    )
-}
-
-fn route(service: &'static str) -> impl Strategy<Value = Json> {
-    let parents = prop_oneof![
-        3 => Just((json!([{"group": "", "kind": "Service", "name": service, "port": 80}]), Json::Null)),
-        1 => Just((json!([{"group": "", "kind": "Service", "name": service}]), Json::Null)),
-        2 => select(&["a.example.com", "b.example.com"][..])
-            .prop_map(|host| (json!([{"name": "front", "namespace": "ingress"}]), json!([host]))),
-        1 => Just((json!([{"name": "front", "namespace": "ingress"}]), json!(["a.example.com", "b.example.com"]))),
-    ];
-    (parents, prop::collection::vec(rule(service), 1..5), prop::bool::weighted(0.8), any::<u16>()).prop_map(
-        move |((parents, hostnames), mut rules, last, number)| {
-            if last && let Some(rule) = rules.last_mut().and_then(Json::as_object_mut) {
-                rule.remove("matches");
-            }
-            let mut spec = json!({"parentRefs": parents, "rules": rules});
-            if !hostnames.is_null() {
-                spec["hostnames"] = hostnames;
-            }
-            json!({
-                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-                "metadata": {"name": format!("{service}-{number}"), "namespace": "demo"}, "spec": spec,
-            })
-        },
-    )
-}
-
-fn services(name: &str) -> Vec<Json> {
-    let service = |name: String, selector: Json| {
-        json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "demo"},
-            "spec": {"selector": selector, "ports": [{"name": "http", "port": 80}]},
-        })
-    };
-    let version =
-        |version: &str| service(format!("{name}-{version}"), json!({"app": name, "version": version}));
-    vec![service(name.to_owned(), json!({"app": name})), version("v1"), version("v2")]
-}
 
 #[test]
 fn nothing_is_lost_without_a_word() {
@@ -409,4 +314,17 @@ fn subsets_that_others_may_use_stay_and_a_canary_is_not_the_baseline() {
     let front = "{parentRefs: [{name: gw}], hostnames: [a.example], rules: [{backendRefs: [{name: web-canary, port: 80, weight: 10}, {name: web-stable, port: 80, weight: 90}]}]}";
     let json: Json = serde_saphyr::from_str(&imported(&named("a", 2024, front)).text.unwrap()).unwrap();
     assert!(json["services"].as_object().unwrap().contains_key("web-stable"), "{json}");
+}
+
+#[test]
+fn of_two_ports_each_has_the_versions_of_its_own_routes() {
+    let second = "{parentRefs: [{group: '', kind: Service, name: api, port: 8080}], rules: [{backendRefs: [{name: api-v1, port: 8080}]}]}";
+    let first = format!(
+        "{{{PARENT}, rules: [{{backendRefs: [{{name: api-v1, port: 80}}, {{name: api-v2, port: 80, weight: 0}}]}}]}}"
+    );
+    let outcome = imported(&(named("a", 2024, &first) + &named("b", 2024, second)));
+    let json: Json = serde_saphyr::from_str(&outcome.text.unwrap()).unwrap();
+    let versions = |service: &str| json["services"][service]["versions"].clone();
+    assert!(versions("api-80").get("v2").is_some(), "{json}");
+    assert!(versions("api-8080").get("v2").is_none(), "{json}");
 }

@@ -165,7 +165,7 @@ fn targets(route: &Resource) -> Vec<(String, Option<u16>)> {
 }
 
 /// The full host of an object that a route names.
-fn host(reference: &Json, home: &str) -> String {
+pub fn host(reference: &Json, home: &str) -> String {
     let name = reference["name"].as_str().unwrap_or_default();
     full_host(name, reference["namespace"].as_str().unwrap_or(home))
 }
@@ -174,6 +174,7 @@ fn number(json: &Json) -> Option<u16> {
     json.as_u64().and_then(|port| u16::try_from(port).ok())
 }
 
-fn list(json: &Json) -> impl Iterator<Item = &Json> {
+/// The elements of an array; none of anything else.
+pub fn list(json: &Json) -> impl Iterator<Item = &Json> {
     json.as_array().into_iter().flatten()
 }

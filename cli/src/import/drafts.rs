@@ -100,7 +100,7 @@ pub struct Common<'a> {
 
 /// Makes them. `aside`: HTTPRoutes that stay, and that are not in the world.
 pub fn of(common: &Common<'_>, aside: BTreeSet<usize>, said: &mut Said) -> Drafts {
-    let Common { world, resources, header, home, .. } = *common;
+    let Common { world, resources, .. } = *common;
     let mut drafts = Drafts { kept: aside.clone(), aside, ..Drafts::default() };
     let mut taken: BTreeMap<String, &VirtualService> = BTreeMap::new();
     for own in &world.virtual_services {
@@ -113,7 +113,7 @@ pub fn of(common: &Common<'_>, aside: BTreeSet<usize>, said: &mut Said) -> Draft
             said.hint(Some(said::place(resources, *at)), format!("{title}: {why}"), "");
         }
         if own.gateways.iter().any(|gateway| gateway == MESH) {
-            inside(own, resources, header, home, &mut taken, &mut drafts, said);
+            inside(common, own, &mut taken, &mut drafts, said);
         }
         outside(common, own, rank(world, own), &mut drafts, said);
     }
@@ -182,14 +182,13 @@ fn is_in_cluster(host: &str) -> bool {
 }
 
 fn inside<'a>(
+    common: &Common<'_>,
     own: &'a VirtualService,
-    resources: &[Resource],
-    header: &str,
-    home: &str,
     taken: &mut BTreeMap<String, &'a VirtualService>,
     drafts: &mut Drafts,
     said: &mut Said,
 ) {
+    let Common { resources, header, home, .. } = *common;
     let place = resources.get(own.resource).map(Resource::name_place);
     for host in &own.hosts {
         let host = own.host_at(MESH, host);

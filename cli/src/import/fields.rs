@@ -22,7 +22,8 @@ pub fn check(found: &Found, said: &mut Said) {
     }
 }
 
-fn keys<'a>(json: &'a Json, known: &'a [&str]) -> impl Iterator<Item = &'a String> {
+/// The keys of an object that says something under them, but for these.
+pub fn keys<'a>(json: &'a Json, known: &'a [&str]) -> impl Iterator<Item = &'a String> {
     let keys =
         json.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()).map(|(key, _)| key);
     keys.filter(move |key| !known.contains(&key.as_str()))

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::backends::Backends;
+use super::backends::{Backends, host, list};
+use super::fields::keys;
 use super::read::{Found, GRPC_ROUTE, HTTP_ROUTE, Resource};
 use super::said::{self, Said};
-use crate::traffic::{At, full_host};
+use crate::traffic::At;
 use graylane_mesh::gateway_api::GROUP;
 
 /// Fields of a rule that only say something if they are kept whole, so that a file has none of them.
@@ -34,13 +35,14 @@ pub fn is_for_all_callers(parent: &Json, home: &str) -> bool {
     }
 }
 
+fn redirects(rule: &Json) -> bool {
+    list(&rule["filters"]).any(|filter| filter.get("requestRedirect").is_some())
+}
+
 fn redirects_a_listener(route: &Resource) -> bool {
-    let redirects = |rule: &Json| {
-        list(&rule["backendRefs"]).next().is_none()
-            && list(&rule["filters"]).any(|filter| filter.get("requestRedirect").is_some())
-    };
     list(&route.spec["parentRefs"]).all(|parent| parent.get("sectionName").is_some())
-        && list(&route.spec["rules"]).all(redirects)
+        && list(&route.spec["rules"])
+            .all(|rule| redirects(rule) && list(&rule["backendRefs"]).next().is_none())
         && list(&route.spec["rules"]).next().is_some()
 }
 
@@ -56,7 +58,7 @@ fn ports(found: &Found, aside: &BTreeSet<usize>, backends: &Backends, said: &mut
                 continue;
             }
             let name = parent["name"].as_str().unwrap_or_default();
-            let host = full_host(name, &route.namespace);
+            let host = host(parent, &route.namespace);
             let has_port = parent.get("port").is_some();
             let place = Some(route.place(&["spec", "parentRefs", &number.to_string(), "name"]));
             if !has_port && !backends.is_known(&host) {
@@ -118,8 +120,7 @@ pub fn with_ports(route: &Resource, backends: &Backends) -> Json {
     for parent in json["spec"]["parentRefs"].as_array_mut().into_iter().flatten() {
         if parent["kind"] == "Service"
             && parent.get("port").is_none()
-            && let Some(port) =
-                backends.only_port(&full_host(parent["name"].as_str().unwrap_or_default(), &route.namespace))
+            && let Some(port) = backends.only_port(&host(parent, &route.namespace))
         {
             parent["port"] = port.into();
         }
@@ -130,7 +131,7 @@ pub fn with_ports(route: &Resource, backends: &Backends) -> Json {
 fn route(resources: &[Resource], index: usize, aside: bool, said: &mut Said) {
     let resource = &resources[index];
     let title = resource.title();
-    for key in unknown(&resource.spec, &["parentRefs", "hostnames", "rules"]) {
+    for key in keys(&resource.spec, &["parentRefs", "hostnames", "rules"]) {
         said.loss(
             Some(resource.place(&["spec", key])),
             None,
@@ -202,7 +203,7 @@ fn one_rule(resources: &[Resource], at: At, rule: &Json, said: &mut Said) {
     let mut loss =
         |what: String, help: &str| said.rule_loss(resources, at, None, format!("{title}: {what}"), help);
     const KEEP: &str = "write it by hand, or keep this route and take the service out of the file";
-    for key in unknown(rule, &["name", "matches", "filters", "backendRefs", "timeouts", "retry"]) {
+    for key in keys(rule, &["name", "matches", "filters", "backendRefs", "timeouts", "retry"]) {
         loss(format!("`{key}`"), KEEP);
     }
     let retries = rule["retry"].is_object();
@@ -215,7 +216,7 @@ fn one_rule(resources: &[Resource], at: At, rule: &Json, said: &mut Said) {
             "write `timeouts.request` instead",
         );
     }
-    for key in unknown(&rule["retry"], &["attempts"]) {
+    for key in keys(&rule["retry"], &["attempts"]) {
         loss(format!("`retry.{key}`"), KEEP);
     }
     for filter in list(&rule["filters"]) {
@@ -245,8 +246,7 @@ fn one_rule(resources: &[Resource], at: At, rule: &Json, said: &mut Said) {
             }
         }
     }
-    let answers = list(&rule["filters"]).any(|filter| filter.get("requestRedirect").is_some());
-    if backends == 0 && !answers {
+    if backends == 0 && !redirects(rule) {
         loss("no backend, so Istio answers 500".to_owned(), "write one, or remove the rule");
     } else if backends > 0 && list(&rule["backendRefs"]).all(|backend| backend["weight"] == 0) {
         loss("all weights are 0, so Istio answers 500".to_owned(), "give one a weight, or remove the rule");
@@ -263,13 +263,4 @@ fn rewrite(rule: &Json, rewrite: &Json, loss: &mut dyn FnMut(String, &str)) {
             "match the exact paths, or keep this route and take the service out of the file",
         );
     }
-}
-
-fn unknown<'a>(json: &'a Json, known: &'a [&str]) -> impl Iterator<Item = &'a String> {
-    let keys = json.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-    keys.map(|(key, _)| key).filter(move |key| !known.contains(&key.as_str()))
-}
-
-fn list(json: &Json) -> impl Iterator<Item = &Json> {
-    json.as_array().into_iter().flatten()
 }

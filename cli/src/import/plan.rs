@@ -93,7 +93,7 @@ impl Plan {
         let list = |wanted: Step| of(wanted).map(|title| format!("#   {title}\n")).collect::<String>();
         let mut text = String::from("# 1. Apply what the file makes. ");
         text.push_str(if self.of_gateway_api {
-            "Istio merges the HTTPRoutes of a host; of two rules that match a request\n#    equally well it uses that of the older route. So nothing changes yet.\n"
+            "Of two HTTPRoutes of a host inside the mesh or at a gateway Istio uses the\n#    older one for requests that both match equally well. So nothing changes yet.\n"
         } else {
             "Of two VirtualServices of a host inside the mesh Istio uses the older one, at a\n#    gateway it uses both, the older first; DestinationRules are merged. So nothing changes yet.\n"
         });
